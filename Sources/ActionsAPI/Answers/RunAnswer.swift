@@ -1,0 +1,90 @@
+import Foundation
+import JSONText
+
+/// What one answer to the fetch of a run means.
+///
+/// | answer | case |
+/// | --- | --- |
+/// | 200, status `success`; or no status and no errors | `finished(.success)` |
+/// | 200, status `error`; or no status and errors | `finished(.error)` |
+/// | 200, status `waiting` | `waiting` |
+/// | 202, whatever its body | `pending` |
+/// | 404, 410 with the API's error body | `gone` |
+/// | 403 with the API's error body, another code than `authentication_failed` | `forbidden` |
+/// | 400, 409, 422 | `rejected` |
+/// | 401; 403 `authentication_failed` | `credentialsRefused` |
+/// | 429 | `throttled` |
+/// | anything else: other statuses, a body that is not the promised JSON, an unknown `status`, another run's `id` | `faulty` |
+package enum RunAnswer: Sendable {
+    package enum Ending: Sendable, Equatable { case success, error }
+
+    case finished(Ending, RunResult)
+    case waiting(RunResult)
+    case pending
+    case gone([APIError])
+    case forbidden([APIError])
+    case rejected([APIError])
+    case credentialsRefused([APIError])
+    case throttled
+    /// No use as an answer. `alive`: it shows all the same that the run exists.
+    case faulty(RetryPolicy.Failure, reason: String, errors: [APIError], alive: Bool)
+
+    /// - Parameter runID: the run that was asked for.
+    package init(_ response: APIResponse, runID: UUID) {
+        switch response.status {
+        case 200: self = Self.result(response.body, runID: runID)
+        case 202: self = .pending
+        case 404, 410: self = Self.apiError(response) { .gone($0) }
+        case 403:
+            self = Self.apiError(response) { errors in
+                errors.contains { $0.code == "authentication_failed" }
+                    ? .credentialsRefused(errors) : .forbidden(errors)
+            }
+        case 400, 409, 422: self = .rejected(APIError.list(response.body) ?? [])
+        case 401: self = .credentialsRefused(APIError.list(response.body) ?? [])
+        case 429: self = .throttled
+        default:
+            let errors = APIError.list(response.body) ?? []
+            let told = errors.first.flatMap { $0.code ?? $0.title }.map { " (\($0))" } ?? ""
+            self = .faulty(
+                .status(response.status), reason: "the API answered \(response.status)\(told)", errors: errors,
+                alive: false)
+        }
+    }
+
+    private static func result(_ body: [UInt8], runID: UUID) -> RunAnswer {
+        let value: JSONValue
+        do throws(JSONSyntaxError) {
+            value = try JSONValue(validating: body)
+        } catch {
+            let what = body.isEmpty ? "an empty body" : "no JSON: \(error.reason) at byte \(error.offset)"
+            return .faulty(.malformedAnswer, reason: "200 with \(what)", errors: [], alive: false)
+        }
+        guard let run = RunResult(value) else {
+            return .faulty(
+                .malformedAnswer, reason: "200 with JSON that is not a run's result", errors: [], alive: false)
+        }
+        if let id = run.id, UUID(uuidString: id) != runID {
+            return .faulty(.malformedAnswer, reason: "200 with the result of another run", errors: [], alive: false)
+        }
+        return switch run.status {
+        case "success": .finished(.success, run)
+        case "error": .finished(.error, run)
+        case "waiting": .waiting(run)
+        case nil: .finished(run.errors.isEmpty ? .success : .error, run)
+        case .some(let status):
+            .faulty(
+                .unknownStatus, reason: "200 with the unknown status \"\(status.prefix(40))\"", errors: [], alive: true)
+        }
+    }
+
+    /// A 403, 404 or 410 counts as the API's word only with the API's error body: proxies answer them too.
+    private static func apiError(_ response: APIResponse, _ answer: ([APIError]) -> RunAnswer) -> RunAnswer {
+        guard let errors = APIError.list(response.body) else {
+            return .faulty(
+                .malformedAnswer, reason: "\(response.status) without the API's error body: from a proxy?", errors: [],
+                alive: false)
+        }
+        return answer(errors)
+    }
+}

@@ -1,0 +1,168 @@
+import JSONText
+
+/// The body of a 200: a run's result as the API has it. Values are slices of the body's own bytes.
+package struct RunResult: Sendable {
+    /// The run that the body claims to be the result of; nil if it makes no claim.
+    package var id: String?
+    package var status: String?
+    package var type: String?
+    /// The cursor of the next page; nil at the end (null, absent or empty in the answer). A number is kept as written.
+    package var nextPage: String?
+    /// The elements of `results`, whatever their kind.
+    package var results: [JSONValue]
+    package var errors: [PartnerError]
+    /// An object of the fields that this description of the API does not know; nil when there is none.
+    package var extra: [UInt8]?
+}
+
+/// An error inside a 200: the API worked, the partner's app did not.
+package struct PartnerError: Sendable {
+    package var code: String?
+    package var title: String?
+    package var detail: String?
+    /// Seconds.
+    package var delay: Int?
+    package var meta: JSONValue?
+    package var extra: [UInt8]?
+}
+
+/// An error that the API itself answers, as in `ActionsErrorResponse` of its description.
+package struct APIError: Sendable {
+    package var status: Int?
+    package var code: String?
+    package var title: String?
+    package var detail: String?
+    package var sourcePointer: String?
+    package var sourceParameter: String?
+    package var sourceHeader: String?
+    package var meta: JSONValue?
+}
+
+extension RunResult {
+    /// - Returns: nil if the value is not a run's result at all: one of `errors`, `results` and `status` must be there,
+    ///   or a proxy's `{"message": "maintenance"}` would count as a run that returned nothing.
+    init?(_ body: JSONValue) {
+        guard let fields = Self.fields(of: body) else { return nil }
+        id = fields["id"].flatMap { $0.isNull ? nil : $0.string ?? $0.text }
+        // A status of another kind than string is one never heard of; its text serves to say so.
+        status = fields["status"].flatMap { $0.isNull ? nil : $0.string ?? $0.text }
+        type = fields["type"]?.string
+        nextPage = fields["next_page"].flatMap(Self.cursor)
+        results = fields["results"].map(Self.items) ?? []
+        errors = fields["errors"].map(Self.items)?.map(PartnerError.init) ?? []
+        extra = fields.rest(but: ["id", "status", "type", "next_page", "results", "errors"])
+    }
+
+    /// The run's own object: the body (flat), or what stands under `data` (as the sibling APIs answer).
+    private static func fields(of body: JSONValue) -> Fields? {
+        let flat = Fields(body)
+        if flat.tellOfRun { return flat }
+        let enveloped = flat["data"].map(Fields.init)
+        return enveloped?.tellOfRun == true ? enveloped : nil
+    }
+
+    private static func items(_ value: JSONValue) -> [JSONValue] {
+        switch value.kind {
+        case .array: value.elements()
+        case .null: []
+        // Not what the API promises, but data all the same.
+        case .object, .string, .number, .bool: [value]
+        }
+    }
+
+    private static func cursor(_ value: JSONValue) -> String? {
+        if value.isNull { return nil }
+        let cursor = value.string ?? value.text
+        return cursor.isEmpty ? nil : cursor
+    }
+}
+
+extension PartnerError {
+    init(_ value: JSONValue) {
+        guard value.kind == .object else {
+            extra = Array(#"{"value":"#.utf8) + value.bytes + Array("}".utf8)
+            return
+        }
+        let fields = Fields(value)
+        code = fields["code"]?.string
+        title = fields["title"]?.string
+        detail = fields["detail"]?.string
+        delay = fields["delay"]?.int
+        meta = fields["meta"].flatMap { $0.isNull ? nil : $0 }
+        // A field of an unforeseen kind (a number for a code) has no column and is kept here.
+        let told = [("code", code != nil), ("title", title != nil), ("detail", detail != nil), ("delay", delay != nil)]
+        extra = fields.rest(but: ["meta"] + told.filter { $0.1 || fields[$0.0]?.isNull == true }.map(\.0))
+    }
+}
+
+extension APIError {
+    /// The errors of an `ActionsErrorResponse`; nil if the body is not one.
+    static func list(_ body: [UInt8]) -> [APIError]? {
+        guard let body = try? JSONValue(validating: body), let errors = body["errors"], errors.kind == .array else {
+            return nil
+        }
+        return errors.elements().map(APIError.init)
+    }
+
+    private init(_ value: JSONValue) {
+        status = value["status"]?.int
+        code = value["code"]?.string
+        title = value["title"]?.string
+        detail = value["detail"]?.string
+        sourcePointer = value["source"]?["pointer"]?.string
+        sourceParameter = value["source"]?["parameter"]?.string
+        sourceHeader = value["source"]?["header"]?.string
+        meta = value["meta"].flatMap { $0.isNull ? nil : $0 }
+    }
+}
+
+/// An object's members by key; of a key that occurs twice the last one counts, as in PostgreSQL.
+private struct Fields {
+    private let members: [(key: String, value: JSONValue)]
+    private let last: [String: JSONValue]
+
+    init(_ object: JSONValue) {
+        members = object.members()
+        last = Dictionary(members, uniquingKeysWith: { $1 })
+    }
+
+    subscript(key: String) -> JSONValue? { last[key] }
+
+    var tellOfRun: Bool { ["errors", "results", "status"].contains { last[$0] != nil } }
+
+    /// An object of all members but those, in the bytes in which their values came.
+    func rest(but known: [String]) -> [UInt8]? {
+        let rest = members.filter { !known.contains($0.key) }
+        guard !rest.isEmpty else { return nil }
+        var object: [UInt8] = []
+        for member in rest {
+            object.append(UInt8(ascii: object.isEmpty ? "{" : ","))
+            object += JSONValue.quoted(member.key).utf8
+            object.append(UInt8(ascii: ":"))
+            object += member.value.bytes
+        }
+        object.append(UInt8(ascii: "}"))
+        return object
+    }
+}
+
+extension JSONValue {
+    /// The value as it was written.
+    fileprivate var text: String { String(decoding: bytes, as: UTF8.self) }
+
+    /// The string as a JSON string.
+    fileprivate static func quoted(_ string: String) -> String {
+        var quoted = "\""
+        for scalar in string.unicodeScalars {
+            switch scalar {
+            case "\"": quoted += "\\\""
+            case "\\": quoted += "\\\\"
+            case "\u{0}"..<"\u{20}":
+                let hex = String(scalar.value, radix: 16)
+                quoted += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted + "\""
+    }
+}

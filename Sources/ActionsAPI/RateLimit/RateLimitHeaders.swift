@@ -1,0 +1,132 @@
+import Foundation
+
+/// What one answer says about its bucket's budget: `X-RateLimit-Limit`, `-Remaining`, `-Reset` and `Retry-After`.
+///
+/// The API types the reset as a `date-time` and describes it as a Unix timestamp, so every form that either may mean is
+/// read. What cannot be read is nil; no input traps.
+package struct RateLimitHeaders: Sendable, Equatable {
+    /// How exactly the server names a reset.
+    package enum Grain: Sendable, Equatable {
+        /// Rounded to a second, nobody says which way: the true instant may be up to a second later.
+        case wholeSeconds
+        case finer
+    }
+
+    /// Requests allowed in one window, 0 or more.
+    package var limit: Int?
+    /// Requests left in the window, 0 or more.
+    package var remaining: Int?
+    /// From the moment of receipt to the end of the window, corrected for the server's clock. It may be too long, by the
+    /// answer's time of travel and the grain of the `Date` header; zero when the named instant has passed.
+    package var resetsIn: Duration?
+    /// The reset as the server's own clock names it: the same in all answers of one window, whatever their time of
+    /// travel. Nil where the reset came as seconds from now.
+    package var resetInstant: Date?
+    package var resetGrain: Grain
+    /// How long the server wants no more requests, from the moment of receipt; zero when the named instant has passed.
+    package var retryAfter: Duration?
+
+    package init(
+        limit: Int? = nil, remaining: Int? = nil, resetsIn: Duration? = nil, resetInstant: Date? = nil,
+        resetGrain: Grain = .wholeSeconds, retryAfter: Duration? = nil
+    ) {
+        self.limit = limit
+        self.remaining = remaining
+        self.resetsIn = resetsIn
+        self.resetInstant = resetInstant
+        self.resetGrain = resetGrain
+        self.retryAfter = retryAfter
+    }
+
+    /// - Parameters:
+    ///   - receivedAt: the local instant at which the answer's head came in.
+    ///   - field: a field's value by its name, in whatever case; the caller's look-up ignores case.
+    package init(receivedAt: Date, field: (String) -> String?) {
+        func value(_ name: String) -> String? {
+            (field("X-RateLimit-" + name) ?? field("RateLimit-" + name)).map(Self.trimmed)
+        }
+        let serverNow = Self.serverNow(date: field("Date"), receivedAt: receivedAt)
+        let reset = value("Reset").flatMap { Reset($0, receivedAt: receivedAt, serverNow: serverNow) }
+        self.init(
+            limit: value("Limit").flatMap(Self.count).flatMap { $0 < 0 ? nil : $0 },
+            remaining: value("Remaining").flatMap(Self.count).map { max(0, $0) },
+            resetsIn: reset?.length,
+            resetInstant: reset?.instant,
+            resetGrain: reset?.grain ?? .wholeSeconds,
+            retryAfter: field("Retry-After").flatMap {
+                Self.retryAfter(Self.trimmed($0), receivedAt: receivedAt, serverNow: serverNow)
+            }
+        )
+    }
+
+    /// The server's clock at the moment of receipt.
+    ///
+    /// `Date` is cut to whole seconds and the answer has travelled since, so clocks that agree differ by 0 to a little
+    /// over 1 s. Within that the local clock is used, being finer; beyond it the header, which is never ahead of the
+    /// server's clock, so that a wait measured from it is never too short.
+    private static func serverNow(date: String?, receivedAt: Date) -> Date {
+        guard let stamp = date.flatMap({ HTTPDate.parse(trimmed($0), near: receivedAt) }) else { return receivedAt }
+        return (-0.25...1.25).contains(receivedAt.timeIntervalSince(stamp)) ? receivedAt : stamp
+    }
+
+    private static func retryAfter(_ text: String, receivedAt: Date, serverNow: Date) -> Duration? {
+        let seconds = decimal(text) ?? HTTPDate.parse(text, near: receivedAt)?.timeIntervalSince(serverNow)
+        guard let seconds, abs(seconds) <= aYear else { return nil }
+        return Duration(inSeconds: max(0, seconds))
+    }
+
+    /// A count, of which only the first item matters where a list or parameters follow it, as in `600, 600;w=300`.
+    private static func count(_ text: String) -> Int? {
+        text.split { $0 == "," || $0 == ";" }.first.flatMap { Int(trimmed($0)) }
+    }
+}
+
+extension RateLimitHeaders {
+    private struct Reset {
+        let instant: Date?
+        let length: Duration
+        let grain: Grain
+
+        /// Below 10^8 a number is seconds from now, below 10^11 (the year 5138) epoch seconds, else epoch milliseconds.
+        init?(_ text: String, receivedAt: Date, serverNow: Date) {
+            let seconds: Double
+            switch decimal(text) {
+            case .some(let number) where number < 1e8:
+                (instant, seconds) = (nil, number)
+                grain = Self.grain(of: number)
+            case .some(let number):
+                let epoch = number < 1e11 ? number : number / 1000
+                instant = Date(timeIntervalSince1970: epoch)
+                seconds = epoch - serverNow.timeIntervalSince1970
+                grain = Self.grain(of: epoch)
+            case nil:
+                guard let date = ISODateTime.parse(text) ?? HTTPDate.parse(text, near: receivedAt) else { return nil }
+                (instant, seconds) = (date, date.timeIntervalSince(serverNow))
+                grain = Self.grain(of: date.timeIntervalSince1970)
+            }
+            guard abs(seconds) <= aYear else { return nil }
+            length = Duration(inSeconds: max(0, seconds))
+        }
+
+        /// A fraction of zero is taken for no fraction: some servers cut to seconds and then print milliseconds.
+        private static func grain(of seconds: Double) -> Grain {
+            seconds == seconds.rounded() ? .wholeSeconds : .finer
+        }
+    }
+
+    /// Further away, in either direction, an instant is taken for garbage.
+    private static let aYear = 366.0 * 86400
+
+    /// Digits with at most one point between them; no sign, no exponent.
+    private static func decimal(_ text: String) -> Double? {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard (1...2).contains(parts.count), text.utf8.count <= 40,
+            parts.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { (48...57).contains($0) } })
+        else { return nil }
+        return Double(text)
+    }
+
+    private static func trimmed(_ text: some StringProtocol) -> String {
+        text.trimmingCharacters(in: .whitespaces)
+    }
+}

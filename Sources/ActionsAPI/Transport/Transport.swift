@@ -1,0 +1,79 @@
+/// Sends one request and returns its whole answer: the one thing that the exporter needs of HTTP.
+package protocol Transport: Sendable {
+    /// - Throws: `TransportError` when no complete answer came, and `CancellationError` when the task was cancelled.
+    func send(_ request: APIRequest) async throws -> APIResponse
+}
+
+package struct APIRequest: Sendable, Equatable {
+    package enum Method: String, Sendable {
+        case get = "GET"
+        case post = "POST"
+    }
+
+    package var method: Method
+    /// Absolute path below the API's address, made by this module alone: nothing from a manifest but parsed UUIDs
+    /// ever becomes part of it.
+    package var path: String
+    package var headers: [(name: String, value: String)] = []
+    package var body: [UInt8]?
+
+    package static func == (a: APIRequest, b: APIRequest) -> Bool {
+        a.method == b.method && a.path == b.path && a.body == b.body
+            && a.headers.elementsEqual(b.headers) { $0.name == $1.name && $0.value == $1.value }
+    }
+}
+
+package struct APIResponse: Sendable {
+    package var status: Int
+    package var headers: [(name: String, value: String)]
+    package var body: [UInt8]
+    /// Holds the body's room in the memory budget for as long as anyone keeps it.
+    package var lease: BodyLease?
+
+    package init(
+        status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = [], lease: BodyLease? = nil
+    ) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.lease = lease
+    }
+
+    /// The first field of that name, whatever its case.
+    package func header(_ name: String) -> String? {
+        let name = name.lowercased()
+        return headers.first { $0.name.lowercased() == name }?.value
+    }
+}
+
+/// Why no complete answer came. What it means for a further try is `RetryPolicy`'s to say.
+package struct TransportError: Error, Sendable, Equatable, CustomStringConvertible {
+    package enum Kind: Sendable, Hashable {
+        /// No connection was had: the request surely never left.
+        case notConnected
+        /// The connection broke after the request may have left.
+        case connectionLost
+        case timedOut
+        case bodyTooLarge
+    }
+
+    package var kind: Kind
+    /// For people: what happened, without address, token or body.
+    package var reason: String
+
+    package init(_ kind: Kind, _ reason: String) {
+        self.kind = kind
+        self.reason = reason
+    }
+
+    package var description: String { reason }
+
+    package var failure: RetryPolicy.Failure {
+        switch kind {
+        case .notConnected: .notConnected
+        case .connectionLost: .connectionLost
+        case .timedOut: .timedOut
+        case .bodyTooLarge: .bodyTooLarge
+        }
+    }
+}

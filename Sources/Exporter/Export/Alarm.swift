@@ -1,0 +1,24 @@
+import Foundation
+
+/// One wake-up call, set anew when an earlier or later one is wanted.
+struct Alarm {
+    private var time: Date?
+    private var task: Task<Void, Never>?
+
+    mutating func set(for time: Date, clock: SteadyClock, _ ring: @escaping @Sendable () -> Void) {
+        guard time != self.time else { return }
+        cancel()
+        self.time = time
+        guard time < .distantFuture else { return }
+        task = Task {
+            guard (try? await clock.sleep(until: time)) != nil else { return }
+            ring()
+        }
+    }
+
+    mutating func cancel() {
+        task?.cancel()
+        task = nil
+        time = nil
+    }
+}

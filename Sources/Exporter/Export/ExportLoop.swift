@@ -1,0 +1,296 @@
+import ActionsAPI
+import Foundation
+import Logging
+
+/// Runs an export: asks the pure parts what to do, does it, and tells them what came of it. The one place that awaits.
+struct ExportLoop {
+    private enum Event: Sendable {
+        case answered(RunItem, Fetch.Result, at: Date)
+        case committed(Result<[Commit], any Error>)
+        case refilled(WorkQueue, Result<[RunItem], any Error>)
+        case refilledPolls(Result<[PollDue], any Error>)
+        case interrupted(signal: Int32)
+        case woke
+    }
+
+    /// How long requests in flight may go on after the export was told to end.
+    private static let grace: TimeInterval = 3
+
+    private let fetch: Fetch
+    private let ledger: Ledger
+    private let loader: Loader
+    private let clock: SteadyClock
+    private let board: ProgressBoard
+    private let logger: Logger
+    private let deadline: Date?
+    private var rules = RunRules()
+
+    private var scheduler: Scheduler
+    private var gate = BatchGate()
+    private var watch = CredentialsWatch()
+    /// 0 to 1, 1 excluded.
+    private let random: @Sendable () -> Double
+
+    /// Answers that wait for their batch.
+    private var gathered: [LoadedRun] = []
+    /// Forbidden runs, while the credentials themselves are in doubt.
+    private var held: [LoadedRun] = []
+    private var committing = false
+    private var ending: Ending?
+    private var failure: (any Error)?
+    private var cancelsAt: Date?
+    private(set) var tally = Tally()
+
+    init(
+        fetch: Fetch, ledger: Ledger, loader: Loader, options: ExportOptions, clock: SteadyClock,
+        random: @escaping @Sendable () -> Double = { .random(in: 0..<1) }, board: ProgressBoard, logger: Logger
+    ) {
+        self.random = random
+        self.fetch = fetch
+        self.ledger = ledger
+        self.loader = loader
+        self.clock = clock
+        self.board = board
+        self.logger = logger
+        deadline = options.timeLimit.map { clock.now + $0.seconds }
+        scheduler = Scheduler(
+            options: Scheduler.Options(
+                concurrency: options.concurrency, budgetShare: options.budgetShare, maxWait: options.maxWait))
+    }
+
+    /// - Parameter signals: numbers of signals that ask the export to end.
+    /// - Throws: `PostgresError` when the database could not be had any more. What was committed stays.
+    mutating func run(signals: AsyncStream<Int32>) async throws -> Ending {
+        let (events, mailbox) = AsyncStream<Event>.makeStream()
+        let listener = Task {
+            for await signal in signals { mailbox.yield(.interrupted(signal: signal)) }
+        }
+        defer { listener.cancel() }
+        // Two groups, so that requests can be cut short while what they brought is still stored.
+        await withDiscardingTaskGroup { fetches in
+            await withDiscardingTaskGroup { stores in
+                var events = events.makeAsyncIterator()
+                var alarm = Alarm()
+                while true {
+                    let wake = act(&fetches, &stores, mailbox)
+                    report()
+                    guard let wake else { break }
+                    alarm.set(for: wake, clock: clock) { mailbox.yield(.woke) }
+                    let heldSince = scheduler.isHeldByBudget ? clock.now : nil
+                    guard let event = await events.next() else { break }
+                    if let heldSince { tally.waitedForBudget += .seconds(clock.now.timeIntervalSince(heldSince)) }
+                    handle(event)
+                }
+                alarm.cancel()
+            }
+        }
+        if let failure { throw failure }
+        return ending ?? .finished
+    }
+
+    // MARK: Acting
+
+    /// Does all that can be done now.
+    ///
+    /// - Returns: when to look again if nothing happens before, or nil if the export is over.
+    private mutating func act(
+        _ fetches: inout DiscardingTaskGroup, _ stores: inout DiscardingTaskGroup,
+        _ mailbox: AsyncStream<Event>.Continuation
+    ) -> Date? {
+        while true {
+            let now = clock.now
+            if let deadline, now >= deadline { end(.timeLimit) }
+            if let cancelsAt, now >= cancelsAt { fetches.cancelAll() }
+            switch scheduler.next(at: now) {
+            case .fetch(let item):
+                let (fetch, clock) = (fetch, clock)
+                fetches.addTask { mailbox.yield(.answered(item, await fetch(item.key), at: clock.now)) }
+            case .refill(let queue, let cursor):
+                refill(queue, after: cursor, &stores, mailbox)
+            case .done:
+                if !held.isEmpty, ending == nil {
+                    releaseHeld()
+                } else if !store(&stores, mailbox, at: now), !committing {
+                    return nil
+                } else {
+                    return .distantFuture
+                }
+            case .wait(let until):
+                if !store(&stores, mailbox, at: now), scheduler.isIdle, let deadline, let until, until > deadline {
+                    end(.timeLimit)
+                    continue
+                }
+                let opens = committing ? nil : gate.opens(at: now, expectsMore: true)
+                return [until, opens, deadline, cancelsAt.flatMap { $0 > now ? $0 : nil }].compactMap { $0 }
+                    .filter { $0 > now }.min() ?? .distantFuture
+            }
+        }
+    }
+
+    /// - Returns: whether a commit has begun.
+    private mutating func store(
+        _ stores: inout DiscardingTaskGroup, _ mailbox: AsyncStream<Event>.Continuation, at now: Date
+    ) -> Bool {
+        guard !committing, failure == nil,
+            let opens = gate.opens(at: now, expectsMore: scheduler.requestsInFlight > 0), opens <= now
+        else { return false }
+        let (loader, batch, count) = (loader, gathered, tally.count)
+        gathered = []
+        gate.opened()
+        committing = true
+        stores.addTask {
+            mailbox.yield(.committed(await result { try await loader.commit(batch, requests: count) }))
+        }
+        return true
+    }
+
+    private func refill(
+        _ queue: WorkQueue, after cursor: WorkCursor?, _ stores: inout DiscardingTaskGroup,
+        _ mailbox: AsyncStream<Event>.Continuation
+    ) {
+        let (ledger, limit, now) = (ledger, scheduler.options.stretch, clock.now)
+        stores.addTask {
+            switch queue {
+            case .first:
+                mailbox.yield(
+                    .refilled(
+                        queue,
+                        await result { try await ledger.firstFetches(after: cursor, limit: limit, at: now) }))
+            case .late:
+                mailbox.yield(
+                    .refilled(queue, await result { try await ledger.lateFetches(after: cursor, limit: limit) }))
+            case .polls:
+                mailbox.yield(.refilledPolls(await result { try await ledger.polls(limit: limit) }))
+            }
+        }
+    }
+
+    private mutating func end(_ reason: Ending) {
+        guard ending == nil else { return }
+        ending = reason
+        scheduler.stop()
+        cancelsAt = clock.now + Self.grace
+    }
+
+    private mutating func fail(_ error: any Error) {
+        failure = failure ?? error
+        scheduler.abandon()
+        cancelsAt = clock.now
+    }
+
+    // MARK: Hearing
+
+    private mutating func handle(_ event: Event) {
+        switch event {
+        case .answered(let item, let result, let at): answered(item, result, at: at)
+        case .committed(.success(let commits)):
+            committing = false
+            for commit in commits {
+                tally.committed(commit)
+                scheduler.committed(commit.item, pollAt: commit.pollAt)
+            }
+        case .refilled(let queue, .success(let items)): scheduler.refilled(queue, with: items)
+        case .refilledPolls(.success(let due)): scheduler.refilledPolls(with: due)
+        case .committed(.failure(let error)):
+            committing = false
+            fail(error)
+        case .refilled(_, .failure(let error)), .refilledPolls(.failure(let error)): fail(error)
+        case .interrupted(let signal):
+            logger.notice("signal \(signal): storing what is in flight, then ending; a second signal ends at once")
+            end(.interrupted(signal: signal))
+        case .woke: break
+        }
+    }
+
+    private mutating func answered(_ item: RunItem, _ result: Fetch.Result, at now: Date) {
+        var item = item
+        scheduler.returned(item)
+        let chance = random()
+        switch result {
+        case .cancelled:
+            tally.request(status: nil)
+            scheduler.withBudget { $0.lost(at: now) }
+            scheduler.untrack(item)
+        case .failed(let error):
+            if error.kind == .notConnected {
+                scheduler.withBudget { $0.notSent(at: now) }
+            } else {
+                tally.request(status: nil)
+                item.requests += 1
+                scheduler.withBudget { $0.lost(at: now) }
+            }
+            let step = rules.step(item, error: error, random: chance)
+            if tally.answers == 0, case .settle = step {
+                scheduler.untrack(item)
+                return end(.apiUnreachable(error.reason))
+            }
+            take(step, LoadedRun(item: item, verdict: .unanswered, answeredAt: now))
+        case .answered(let answer, let status, let headers, let lease):
+            tally.request(status: status)
+            item.requests += 1
+            scheduler.withBudget { $0.answered(headers, status: status, at: now) }
+            let step = rules.step(item, answer: answer, retryAfter: headers.retryAfter, at: now, random: chance)
+            take(step, LoadedRun(item: item, answer: answer, httpStatus: status, answeredAt: now, lease: lease))
+        }
+    }
+
+    private mutating func take(_ step: RunStep, _ run: LoadedRun) {
+        let word = watch.saw(step)
+        if word == .refuse {
+            // None of them is forbidden in truth: they stay queued.
+            for run in held + [run] { scheduler.untrack(run.item) }
+            held = []
+            return end(.credentialsRefused(run.apiErrors.first?.detail ?? run.apiErrors.first?.title ?? ""))
+        }
+        if word == .trust { releaseHeld() }
+        var run = run
+        switch step {
+        case .settle(let verdict):
+            run.verdict = verdict
+            word == .hold && verdict.outcome == .forbidden ? held.append(run) : gather(run)
+        case .poll(let verdict, let delay):
+            run.verdict = verdict
+            run.item.polls += 1
+            run.item.seenAlive = true
+            run.pollAt = run.answeredAt + delay.seconds
+            gather(run)
+        case .retry(let delay):
+            run.item.failures += 1
+            scheduler.retry(run.item, at: run.answeredAt + delay.seconds)
+        case .askAgain: scheduler.retry(run.item, at: run.answeredAt)
+        case .refuse: break
+        }
+    }
+
+    private mutating func releaseHeld() {
+        for run in held { gather(run) }
+        held = []
+    }
+
+    private mutating func gather(_ run: LoadedRun) {
+        gathered.append(run)
+        gate.gathered(run, at: clock.now)
+        scheduler.gathered()
+    }
+
+    private func report() {
+        let budget = scheduler.budget
+        board.update { progress in
+            progress.done = progress.alreadySettled + tally.settled
+            progress.requests = tally.requests
+            progress.rateLimited = tally.rateLimited
+            progress.inFlight = scheduler.requestsInFlight
+            progress.budgetLimit = budget.limit
+            progress.budgetRemaining = budget.remaining
+            progress.budgetResetsAt = budget.resetsAt
+            progress.waitsForBudget = scheduler.isHeldByBudget
+        }
+    }
+}
+
+/// A poll and when it is due.
+typealias PollDue = (item: RunItem, at: Date)
+
+private func result<T>(_ body: () async throws -> T) async -> Result<T, any Error> {
+    do { return .success(try await body()) } catch { return .failure(error) }
+}

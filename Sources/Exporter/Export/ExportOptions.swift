@@ -1,0 +1,24 @@
+/// What the command line says of an export.
+package struct ExportOptions: Sendable, Equatable {
+    /// Requests in flight at most.
+    package var concurrency = 32
+    /// Part of a rate window that may be spent, above 0 and up to 1.
+    package var budgetShare = 0.8
+    /// How long to go on polling once nothing else is left; zero polls nothing again.
+    package var maxWait: Duration = .seconds(600)
+    /// Ends the whole export in good order after this long.
+    package var timeLimit: Duration?
+    /// Fetch settled runs again too.
+    package var refetch = false
+    /// Outcomes that make a complete export exit with 3.
+    package var failOn: Set<Outcome> = [.forbidden, .notFound, .rejected]
+    /// Outcomes, of `waiting` and `pending`, that leave an export complete.
+    package var allow: Set<Outcome> = []
+
+    package init() {}
+}
+
+/// What an export does when another one of its manifest is running.
+package enum IfLocked: String, Sendable, CaseIterable {
+    case fail, skip, wait
+}

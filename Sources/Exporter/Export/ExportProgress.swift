@@ -1,0 +1,45 @@
+import Foundation
+import Synchronization
+
+/// How far an export is, for whoever shows it.
+package struct ExportProgress: Sendable, Equatable {
+    package var items = 0
+    /// Of the items, those that earlier exports had settled.
+    package var alreadySettled = 0
+    package var done = 0
+    package var requests = 0
+    package var rateLimited = 0
+    package var inFlight = 0
+    /// Of the window of reads: nil while not known.
+    package var budgetLimit: Int?
+    package var budgetRemaining: Int?
+    package var budgetResetsAt: Date?
+    /// Nothing goes out because the window is spent.
+    package var waitsForBudget = false
+    package var startedAt: Date?
+
+    package init() {}
+
+    /// Items a second since the start, of those that this export asked for.
+    package func rate(at now: Date) -> Double? {
+        guard let startedAt, now > startedAt, done > alreadySettled else { return nil }
+        return Double(done - alreadySettled) / now.timeIntervalSince(startedAt)
+    }
+
+    /// At the present rate; nil while there is none.
+    package func timeLeft(at now: Date) -> Duration? {
+        guard let rate = rate(at: now), rate > 0, done < items else { return nil }
+        return .seconds(Double(items - done) / rate)
+    }
+}
+
+/// Where the export writes its progress and the display reads it.
+package final class ProgressBoard: Sendable {
+    private let progress = Mutex(ExportProgress())
+
+    package init() {}
+
+    package var current: ExportProgress { progress.withLock { $0 } }
+
+    func update(_ change: (inout ExportProgress) -> Void) { progress.withLock { change(&$0) } }
+}

@@ -1,0 +1,195 @@
+import ActionsAPI
+import Foundation
+import Logging
+import Postgres
+
+/// One call of `export`: from the work to its summary.
+package struct Exporter: Sendable {
+    package enum Work: Sendable {
+        case manifests(Manifests)
+        /// Whatever earlier exports left unsettled.
+        case unfinished
+    }
+
+    /// The database's rows do not add up to the manifests' runs: a bug.
+    package struct AccountingError: Error, CustomStringConvertible {
+        package var description: String
+    }
+
+    private let database: PostgresConfiguration
+    private let client: ActionsClient
+    private let origin: ExportOrigin
+    private let options: ExportOptions
+    private let ifLocked: IfLocked
+    private let migrates: Bool
+    private let clock: SteadyClock
+    private let board: ProgressBoard
+    private let logger: Logger
+
+    /// - Parameter migrates: false for `--no-migrate`: a schema that is behind is then an error.
+    package init(
+        database: PostgresConfiguration, client: ActionsClient, origin: ExportOrigin, options: ExportOptions,
+        ifLocked: IfLocked, migrates: Bool, clock: SteadyClock, board: ProgressBoard, logger: Logger
+    ) {
+        self.database = database
+        self.client = client
+        self.origin = origin
+        self.options = options
+        self.ifLocked = ifLocked
+        self.migrates = migrates
+        self.clock = clock
+        self.board = board
+        self.logger = logger
+    }
+
+    /// - Parameter signals: numbers of signals that ask the export to end in good order.
+    /// - Throws: `ExportLock.Taken`, `SchemaProblem`, `PostgresError`, `AccountingError`; `CancellationError` when the
+    ///   task was cancelled before the export had begun.
+    package func run(_ work: Work, signals: AsyncStream<Int32>) async throws -> Summary {
+        let lock = ExportLock(names: work.lockNames)
+        return try await PostgresSession.withSession(database) { connection in
+            try await lock.acquire(on: connection)
+        } _: { session in
+            try await export(work, lock: lock, session: session, signals: signals)
+        }
+    }
+
+    private func export(
+        _ work: Work, lock: ExportLock, session: PostgresSession, signals: AsyncStream<Int32>
+    ) async throws -> Summary {
+        try await PostgresSession.withSession(database) { try await prepareSchema(on: $0) }
+        guard try await connect(session, lock: lock) else {
+            var summary = Summary(manifests: work.names, outcome: "skipped", exitStatus: ExitStatus.complete)
+            summary.reason = "another export of this manifest is running"
+            return summary
+        }
+        if try await !lock.survivesTransactions(on: session) {
+            logger.warning(
+                """
+                the database forgets session locks between transactions, as behind a pooler in transaction mode: two \
+                exports of one manifest are not kept apart; connect to the server itself, or pool by session
+                """)
+        }
+        let ledger =
+            switch work {
+            case .manifests(let manifests):
+                try await Ledger.open(
+                    manifests, origin: origin, refetch: options.refetch, session: session, at: clock.now)
+            case .unfinished: try await Ledger.openUnfinished(origin: origin, session: session, at: clock.now)
+            }
+        let begin = try await ledger.account()
+        board.update {
+            $0.items = begin.items
+            $0.alreadySettled = begin.alreadySettled
+            $0.done = begin.alreadySettled
+            $0.startedAt = clock.now
+        }
+        logger.info("export \(ledger.exportID): \(begin.items) runs, \(begin.alreadySettled) of them settled before")
+
+        var loop = ExportLoop(
+            fetch: Fetch(client: client, clock: clock), ledger: ledger,
+            loader: Loader(session: session, exportID: ledger.exportID, refetch: options.refetch), options: options,
+            clock: clock, board: board, logger: logger)
+        let ending = try await loop.run(signals: signals)
+        return try await close(ledger, work: work, ending: ending, tally: loop.tally)
+    }
+
+    // MARK: Before
+
+    private func prepareSchema(on session: PostgresSession) async throws {
+        let migrator = Migrator(toolVersion: origin.toolVersion)
+        if migrates {
+            for migration in try await migrator.migrate(on: session) {
+                logger.info("schema: applied migration \(migration.version) (\(migration.name))")
+            }
+        } else {
+            try await migrator.requireUpToDate(on: session)
+        }
+    }
+
+    /// - Returns: false if another export of the manifest is running and this one is to be skipped.
+    /// - Throws: `ExportLock.Taken` if it is to fail.
+    private func connect(_ session: PostgresSession, lock: ExportLock) async throws -> Bool {
+        let begin = clock.now
+        var told = false
+        while true {
+            do {
+                try await session.connect()
+                return true
+            } catch let taken as ExportLock.Taken {
+                // The session of a killed export may linger on the server for a moment.
+                let patient = clock.now < begin + 2
+                if !patient, ifLocked == .fail { throw taken }
+                if !patient, ifLocked == .skip { return false }
+                if !patient, !told {
+                    told = true
+                    logger.notice("waiting: another export of \"\(taken.name)\" is running")
+                }
+                if let limit = options.timeLimit, clock.now >= begin + limit.seconds { throw taken }
+                try await clock.sleep(until: clock.now + (patient ? 0.1 : 1))
+            }
+        }
+    }
+
+    // MARK: After
+
+    private func close(_ ledger: Ledger, work: Work, ending: Ending, tally: Tally) async throws -> Summary {
+        let account = try await ledger.account()
+        let exitStatus = ending.exitStatus(account, options: options)
+        var summary = Summary(
+            manifests: work.names, outcome: Ending.exportOutcome(exitStatus: exitStatus), exitStatus: exitStatus)
+        summary.exportID = ledger.exportID
+        summary.add(tally)
+        summary.add(account)
+        summary.reason = ending.reason
+        let elsewhere = try await ledger.unfinishedElsewhere(at: clock.now)
+        summary.unfinishedElsewhere = elsewhere.runs
+        summary.soonestExpiryElsewhere = elsewhere.soonestExpiry
+        summary.duration =
+            board.current.startedAt.map { (clock.now.timeIntervalSince($0) * 1000).rounded() / 1000 } ?? 0
+        try await ledger.finish(summary.outcome, exitStatus: Int(exitStatus), account: account, requests: tally.count)
+        try check(account, work: work, tally: tally)
+        return summary
+    }
+
+    /// What went in must have come out.
+    private func check(_ account: Ledger.Account, work: Work, tally: Tally) throws {
+        if case .manifests(let manifests) = work, account.items != manifests.runCount {
+            throw AccountingError(
+                description: "the manifests name \(manifests.runCount) runs, the export has \(account.items) items")
+        }
+        if account.results != tally.results {
+            throw AccountingError(
+                description: "\(tally.results) results were stored, the runs' rows tell of \(account.results)")
+        }
+    }
+}
+
+extension Exporter.Work {
+    fileprivate var names: [String] {
+        switch self {
+        case .manifests(let manifests): manifests.list.map(\.name)
+        case .unfinished: []
+        }
+    }
+
+    fileprivate var lockNames: [String] {
+        switch self {
+        case .manifests: names
+        case .unfinished: [ExportLock.unfinished]
+        }
+    }
+}
+
+extension Ending {
+    fileprivate var reason: String? {
+        switch self {
+        case .finished: nil
+        case .timeLimit: "the time limit was reached"
+        case .interrupted(let signal): "interrupted by signal \(signal)"
+        case .credentialsRefused(let detail):
+            "the API refused the credentials" + (detail.isEmpty ? "" : ": \(detail.prefix(200))")
+        case .apiUnreachable(let reason): "the API cannot be reached: \(reason)"
+        }
+    }
+}

@@ -1,0 +1,32 @@
+import ActionsAPI
+
+/// What an export has done so far.
+struct Tally: Sendable, Equatable {
+    var requests = 0
+    /// By HTTP status; nil for requests without an answer.
+    var byStatus: [Int?: Int] = [:]
+    /// Rows that this export stored.
+    var results = 0
+    var errors = 0
+    /// Runs that this export asked for and stored an outcome of that needs no further asking.
+    var settled = 0
+    /// Runs that were asked for again and gave no result: what was stored stayed.
+    var kept = 0
+    var waitedForBudget: Duration = .zero
+
+    var answers: Int { requests - (byStatus[nil] ?? 0) }
+    var rateLimited: Int { byStatus[429] ?? 0 }
+    var count: RequestCount { RequestCount(total: requests, rateLimited: rateLimited) }
+
+    mutating func request(status: Int?) {
+        requests += 1
+        byStatus[status, default: 0] += 1
+    }
+
+    mutating func committed(_ commit: Commit) {
+        results += commit.results
+        errors += commit.errors
+        if commit.outcome.isFinal || commit.outcome == .failed { settled += 1 }
+        if commit.rule == .keep { kept += 1 }
+    }
+}

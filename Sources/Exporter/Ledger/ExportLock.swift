@@ -1,0 +1,55 @@
+import Postgres
+
+/// Keeps two exports of one manifest apart: a session's advisory lock for each manifest's name.
+///
+/// The lock belongs to the connection that writes, so it ends with the process, however that ends, and it cannot be lost
+/// without the writer learning of it: a connection that comes back takes the lock again before it does anything else.
+package struct ExportLock: Sendable {
+    /// Another export holds the lock.
+    package struct Taken: Error, Sendable {
+        /// Name of a manifest that another export is at.
+        package var name: String
+    }
+
+    /// What an export of `--unfinished` locks in place of a manifest's name. No manifest is called so: a name has no
+    /// control characters.
+    package static let unfinished = "\u{1}unfinished"
+
+    private let names: [String]
+
+    package init(names: [String]) {
+        // One order everywhere, so that two exports of the same manifests don't take half each.
+        self.names = names.sorted()
+    }
+
+    /// Takes all the locks, or none.
+    ///
+    /// - Throws: `Taken`; `PostgresError`.
+    func acquire(on connection: PostgresConnection) async throws {
+        for (index, name) in names.enumerated() {
+            let rows = try await connection.query(
+                "select pg_try_advisory_lock(hashtextextended('stored-actions export ' || $1, 0)) as locked",
+                [.text(name)])
+            guard try rows.first?.decode("locked") == true else {
+                for held in names[..<index] { try await release(held, on: connection) }
+                throw Taken(name: name == Self.unfinished ? "--unfinished" : name)
+            }
+        }
+    }
+
+    private func release(_ name: String, on connection: PostgresConnection) async throws {
+        _ = try await connection.query(
+            "select pg_advisory_unlock(hashtextextended('stored-actions export ' || $1, 0))", [.text(name)])
+    }
+
+    /// Whether the connection holds its locks between two transactions. Behind a pooler in transaction mode it does
+    /// not: each transaction may run on another server process.
+    func survivesTransactions(on session: PostgresSession) async throws -> Bool {
+        let rows = try await session.query(
+            """
+            select count(*) as held from pg_locks
+             where locktype = 'advisory' and pid = pg_backend_pid() and granted
+            """)
+        return try rows.first.map { try $0.decode("held", as: Int.self) >= names.count } ?? false
+    }
+}

@@ -1,0 +1,148 @@
+import Foundation
+import Postgres
+
+/// The database's memory of an export: its row, its items, and what is left of its work.
+struct Ledger: Sendable {
+    let session: PostgresSession
+    let exportID: Int
+
+    // MARK: The work list
+
+    /// The next stretch of runs not asked for yet whose result has not expired, the earliest expiry first.
+    func firstFetches(after cursor: WorkCursor?, limit: Int, at now: Date) async throws -> [RunItem] {
+        try await notReached(after: cursor, expiringAfter: now, limit: limit)
+    }
+
+    /// The next stretch of runs not asked for yet, whatever their expiry.
+    func lateFetches(after cursor: WorkCursor?, limit: Int) async throws -> [RunItem] {
+        try await notReached(after: cursor, expiringAfter: .distantPast, limit: limit)
+    }
+
+    private func notReached(
+        after cursor: WorkCursor?, expiringAfter floor: Date, limit: Int
+    ) async throws -> [RunItem] {
+        let rows = try await session.query(
+            """
+            select i.stored_action_id, i.run_id, i.expires_at, i.polls, r.executed_at, r.seen_alive
+              from stored_actions.export_items i
+              join stored_actions.runs r using (stored_action_id, run_id)
+             where i.export_id = $1 and i.action = 'not_reached' and i.expires_at > $2
+               and ($3::timestamptz is null
+                    or (i.expires_at, i.stored_action_id, i.run_id) > ($3, $4::uuid, $5::uuid))
+             order by i.expires_at, i.stored_action_id, i.run_id
+             limit $6
+            """,
+            [
+                .int(exportID), .timestamp(max(floor, Date(timeIntervalSince1970: 0))), .timestamp(cursor?.expiresAt),
+                .uuid(cursor?.key.storedActionID), .uuid(cursor?.key.runID), .int(limit),
+            ])
+        return try rows.map(RunItem.init)
+    }
+
+    /// The runs to ask again for soonest, with the time that each is due.
+    func polls(limit: Int) async throws -> [PollDue] {
+        let rows = try await session.query(
+            """
+            select i.stored_action_id, i.run_id, i.expires_at, i.polls, i.poll_at, r.executed_at, r.seen_alive
+              from stored_actions.export_items i
+              join stored_actions.runs r using (stored_action_id, run_id)
+             where i.export_id = $1 and i.poll_at is not null
+             order by i.poll_at
+             limit $2
+            """, [.int(exportID), .int(limit)])
+        return try rows.map { (item: try RunItem($0), at: try $0.decode("poll_at")) }
+    }
+
+    // MARK: The end
+
+    /// What the ledger says of the export's items.
+    struct Account: Sendable, Equatable {
+        var items = 0
+        var outcomes: [Outcome: Int] = [:]
+        var alreadySettled = 0
+        /// Runs whose manifest asks for the pages after the one that is stored.
+        var unfollowedCursors = 0
+        /// Rows that the items' runs claim to have in `results`, of those that this export wrote.
+        var results = 0
+    }
+
+    func account() async throws -> Account {
+        let rows = try await session.query(
+            """
+            select i.outcome, count(*) as items,
+                   count(*) filter (where i.action = 'already_settled') as already_settled,
+                   count(*) filter (where i.follow_pages and r.next_page is not null) as unfollowed,
+                   coalesce(sum(r.result_count) filter (where i.action = 'fetched' and r.export_id = $1), 0)::bigint
+                     as results
+              from stored_actions.export_items i
+              join stored_actions.runs r using (stored_action_id, run_id)
+             where i.export_id = $1
+             group by i.outcome
+            """, [.int(exportID)])
+        var account = Account()
+        for row in rows {
+            let outcome = try Outcome(named: row.decode("outcome"))
+            let items: Int = try row.decode("items")
+            account.outcomes[outcome, default: 0] += items
+            account.items += items
+            account.alreadySettled += try row.decode("already_settled", as: Int.self)
+            account.unfollowedCursors += try row.decode("unfollowed", as: Int.self)
+            account.results += try row.decode("results", as: Int.self)
+        }
+        return account
+    }
+
+    /// Unsettled runs that are not this export's, and the soonest expiry among those that have not expired.
+    func unfinishedElsewhere(at now: Date) async throws -> (runs: Int, soonestExpiry: Date?) {
+        let rows = try await session.query(
+            """
+            select count(*) as runs, min(r.expires_at) filter (where r.expires_at > $2) as soonest_expiry
+              from stored_actions.runs r
+             where r.page_number = 0
+               and r.outcome not in ('success', 'error')
+               and not stored_actions.is_settled(r.outcome, r.evidence, r.expires_at, $2)
+               and not exists (select from stored_actions.export_items i
+                                where i.export_id = $1 and i.stored_action_id = r.stored_action_id
+                                  and i.run_id = r.run_id)
+            """, [.int(exportID), .timestamp(now)])
+        guard let row = rows.first else { return (0, nil) }
+        return (try row.decode("runs"), try row.decode("soonest_expiry"))
+    }
+
+    func finish(_ outcome: String, exitStatus: Int, account: Account, requests: RequestCount) async throws {
+        let outcomes = Outcome.allCases.map { "\"\($0.rawValue)\": \(account.outcomes[$0] ?? 0)" }
+        _ = try await session.query(
+            """
+            update stored_actions.exports
+               set finished_at = now(), outcome = $2, exit_status = $3, outcomes = $4, requests = $5,
+                   rate_limited = $6
+             where export_id = $1
+            """,
+            [
+                .int(exportID), .text(outcome), .int(exitStatus),
+                .json("{" + outcomes.joined(separator: ", ") + "}"), .int(requests.total), .int(requests.rateLimited),
+            ])
+    }
+}
+
+extension RunItem {
+    fileprivate init(_ row: PostgresRow) throws {
+        self.init(
+            key: try RunKey(storedActionID: row.decode("stored_action_id"), runID: row.decode("run_id")),
+            executedAt: try row.decode("executed_at"), expiresAt: try row.decode("expires_at"),
+            seenAlive: try row.decode("seen_alive"), polls: try row.decode("polls"))
+    }
+}
+
+extension Outcome {
+    /// - Throws: `UnknownOutcome`, if the database holds one that this version does not know.
+    init(named name: String) throws {
+        guard let outcome = Outcome(rawValue: name) else { throw UnknownOutcome(name: name) }
+        self = outcome
+    }
+
+    struct UnknownOutcome: Error, CustomStringConvertible {
+        var name: String
+        var description: String { "the database holds the outcome \"\(name)\", which this version does not know" }
+    }
+}

@@ -1,0 +1,189 @@
+import ActionsAPI
+import Foundation
+import Postgres
+
+/// What an export is about, as its row tells later.
+package struct ExportOrigin: Sendable {
+    /// Finds the export again when the answer to the COMMIT that opened it was lost.
+    package let callID = UUID()
+    package var apiURL: String
+    package var toolVersion: String
+    package var host: String
+
+    package init(apiURL: String, toolVersion: String, host: String) {
+        self.apiURL = apiURL
+        self.toolVersion = toolVersion
+        self.host = host
+    }
+}
+
+extension Ledger {
+    /// Writes the export, its manifests and its items, in one transaction: an export that is there is there whole.
+    /// Runs that are settled become items that are done already.
+    ///
+    /// - Parameter now: the present, from which `expires_at` of runs of unknown age and what is settled are reckoned.
+    static func open(
+        _ manifests: Manifests, origin: ExportOrigin, refetch: Bool, session: PostgresSession, at now: Date
+    ) async throws -> Ledger {
+        let id = try await session.transaction { transaction in
+            try transaction.closeKilledExports(of: manifests.list.map(\.name))
+            let exportID = try transaction.insertExport(origin)
+            try transaction.insertManifests(manifests, exportID: exportID)
+            try transaction.copyManifestRuns(manifests)
+            try transaction.insertRuns(at: now)
+            try transaction.insertItems(exportID: exportID, refetch: refetch, at: now)
+            try transaction.countItems(exportID: exportID)
+            return exportID
+        } wasCommitted: { transaction in
+            try transaction.hasExport(origin)
+        }
+        return Ledger(session: session, exportID: id)
+    }
+
+    /// The same for all runs that earlier exports left unsettled.
+    static func openUnfinished(
+        origin: ExportOrigin, session: PostgresSession, at now: Date
+    ) async throws -> Ledger {
+        let id = try await session.transaction { transaction in
+            try transaction.closeKilledExports(of: [])
+            let exportID = try transaction.insertExport(origin)
+            _ = try transaction.query(
+                """
+                insert into stored_actions.export_items (export_id, stored_action_id, run_id, expires_at)
+                select $1, stored_action_id, run_id, expires_at
+                  from stored_actions.runs
+                 where page_number = 0 and not stored_actions.is_settled(outcome, evidence, expires_at, $2)
+                """, [.int(exportID), .timestamp(now)])
+            try transaction.countItems(exportID: exportID)
+            return exportID
+        } wasCommitted: { transaction in
+            try transaction.hasExport(origin)
+        }
+        return Ledger(session: session, exportID: id)
+    }
+}
+
+extension PostgresTransaction {
+    /// Whoever holds a manifest's lock knows that no other export of it is alive.
+    fileprivate borrowing func closeKilledExports(of names: [String]) throws {
+        let which =
+            names.isEmpty
+            ? "not exists (select from stored_actions.export_manifests m where m.export_id = e.export_id)"
+            : "e.export_id in (select m.export_id from stored_actions.export_manifests m where m.name = any($1))"
+        _ = try query(
+            """
+            update stored_actions.exports e
+               set outcome = 'interrupted', finished_at = now()
+             where e.outcome = 'running' and \(which)
+            """, names.isEmpty ? [] : [.texts(names)])
+    }
+
+    fileprivate borrowing func insertExport(_ origin: ExportOrigin) throws -> Int {
+        let rows = try query(
+            """
+            insert into stored_actions.exports (call_id, api_url, tool_version, host)
+            values ($1, $2, $3, $4) returning export_id
+            """, [.uuid(origin.callID), .text(origin.apiURL), .text(origin.toolVersion), .text(origin.host)])
+        guard let row = rows.first else { throw NoRow() }
+        return try row.decode("export_id")
+    }
+
+    fileprivate borrowing func hasExport(_ origin: ExportOrigin) throws -> Bool {
+        try !query("select from stored_actions.exports where call_id = $1", [.uuid(origin.callID)]).isEmpty
+    }
+
+    fileprivate borrowing func insertManifests(_ manifests: Manifests, exportID: Int) throws {
+        for manifest in manifests.list {
+            _ = try query(
+                """
+                insert into stored_actions.export_manifests (export_id, name, source, sha256, items)
+                values ($1, $2, $3, $4, $5)
+                """,
+                [
+                    .int(exportID), .text(manifest.name), .text(manifest.source), .text(manifest.sha256),
+                    .int(manifest.items),
+                ])
+        }
+        let actions = manifests.storedActions.sorted { $0.key.lowercase < $1.key.lowercase }
+        _ = try query(
+            """
+            insert into stored_actions.actions as a (stored_action_id, label)
+            select n.stored_action_id, n.label from unnest($1::uuid[], $2::text[]) as n(stored_action_id, label)
+                on conflict (stored_action_id) do update set label = coalesce(excluded.label, a.label)
+            """, [.uuids(actions.map(\.key)), .texts(actions.map(\.value.label))])
+    }
+
+    /// Into a temporary table: a manifest may name more runs than an array should hold.
+    fileprivate borrowing func copyManifestRuns(_ manifests: Manifests) throws {
+        try execute(
+            script: """
+                create temporary table manifest_runs (
+                  stored_action_id uuid, run_id uuid, executed_at timestamptz, follow_pages boolean
+                ) on commit drop
+                """)
+        _ = try copy(
+            into: "pg_temp.manifest_runs", columns: ["stored_action_id", "run_id", "executed_at", "follow_pages"]
+        ) { writer in
+            try manifests.forEachRun { run in
+                try writer.beginRow()
+                try writer.uuid(run.key.storedActionID)
+                try writer.uuid(run.key.runID)
+                try writer.timestamptz(run.executedAt)
+                try writer.bool(run.pages.followPages)
+            }
+        }
+        try execute(script: "analyze pg_temp.manifest_runs")
+    }
+
+    /// New runs come in as `queued`; of known ones the manifest may tell better when they were started.
+    fileprivate borrowing func insertRuns(at now: Date) throws {
+        let retention = "make_interval(secs => \(retention.components.seconds))"
+        _ = try query(
+            """
+            insert into stored_actions.actions (stored_action_id)
+            select distinct stored_action_id from pg_temp.manifest_runs
+                on conflict do nothing
+            """)
+        // In key order, as everywhere: two exports that share runs must not wait for each other in a circle.
+        _ = try query(
+            """
+            insert into stored_actions.runs as r
+                   (stored_action_id, run_id, root_run_id, executed_at, expires_at, first_seen_at)
+            select stored_action_id, run_id, run_id, executed_at, coalesce(executed_at, $1) + \(retention), $1
+              from pg_temp.manifest_runs
+             order by stored_action_id, run_id
+                on conflict (stored_action_id, run_id) do update
+               set executed_at = excluded.executed_at, expires_at = excluded.executed_at + \(retention)
+             where excluded.executed_at is distinct from r.executed_at and excluded.executed_at is not null
+            """, [.timestamp(now)])
+    }
+
+    fileprivate borrowing func insertItems(exportID: Int, refetch: Bool, at now: Date) throws {
+        _ = try query(
+            """
+            insert into stored_actions.export_items
+                   (export_id, stored_action_id, run_id, expires_at, follow_pages, outcome, action)
+            select $1, r.stored_action_id, r.run_id, r.expires_at, m.follow_pages,
+                   case when s.settled then r.outcome else 'queued' end,
+                   case when s.settled then 'already_settled' else 'not_reached' end
+              from pg_temp.manifest_runs m
+              join stored_actions.runs r using (stored_action_id, run_id)
+             cross join lateral (
+                   select not $2 and stored_actions.is_settled(r.outcome, r.evidence, r.expires_at, $3) as settled) s
+            """, [.int(exportID), .bool(refetch), .timestamp(now)])
+    }
+
+    fileprivate borrowing func countItems(exportID: Int) throws {
+        _ = try query(
+            """
+            update stored_actions.exports
+               set items = (select count(*) from stored_actions.export_items where export_id = $1)
+             where export_id = $1
+            """, [.int(exportID)])
+    }
+}
+
+/// `insert … returning` returned nothing.
+private struct NoRow: Error, CustomStringConvertible {
+    var description: String { "the database did not return the new export's number" }
+}

@@ -1,0 +1,38 @@
+import Foundation
+
+/// When the gathered answers go to the database: by bytes, rows and time, and at once when nobody else is coming.
+struct BatchGate: Sendable {
+    struct Limits: Sendable {
+        var bytes = 4 << 20
+        var rows = 10_000
+        /// Of the oldest answer. Every answer is to be committed within a second of its arrival.
+        var age: Duration = .milliseconds(200)
+    }
+
+    let limits: Limits
+    private var bytes = 0
+    private var rows = 0
+    private var oldest: Date?
+
+    init(limits: Limits = Limits()) { self.limits = limits }
+
+    mutating func gathered(_ run: LoadedRun, at now: Date) {
+        bytes += run.bytes
+        rows += run.rows
+        oldest = oldest ?? now
+    }
+
+    mutating func opened() {
+        bytes = 0
+        rows = 0
+        oldest = nil
+    }
+
+    /// - Parameter expectsMore: an answer may come any moment.
+    /// - Returns: nil while nothing is gathered; an instant that is not after `now` means at once.
+    func opens(at now: Date, expectsMore: Bool) -> Date? {
+        guard let oldest else { return nil }
+        guard expectsMore, bytes < limits.bytes, rows < limits.rows else { return now }
+        return oldest + limits.age.seconds
+    }
+}

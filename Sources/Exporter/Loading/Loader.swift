@@ -1,0 +1,117 @@
+import ActionsAPI
+import Foundation
+import Postgres
+
+/// What became of a run in the database.
+struct Commit: Sendable {
+    var item: RunItem
+    /// As stored now: not always what the answer said.
+    var outcome: Outcome
+    var rule: MergeRule
+    var results: Int
+    var errors: Int
+    var pollAt: Date?
+}
+
+/// Requests made so far, kept in the export's row with every batch.
+struct RequestCount: Sendable {
+    var total = 0
+    var rateLimited = 0
+}
+
+/// Writes batches of answers, one at a time: a run's rows, its outcome and its place in the ledger in one transaction.
+///
+/// A batch locks its runs in key order, so that two exports that share runs neither double a row nor wait for each
+/// other in a circle; COPY takes the rows straight into the tables, since what could conflict has been settled before.
+actor Loader {
+    private let session: PostgresSession
+    private let exportID: Int
+    private let refetch: Bool
+    private var batches = 0
+
+    init(session: PostgresSession, exportID: Int, refetch: Bool) {
+        self.session = session
+        self.exportID = exportID
+        self.refetch = refetch
+    }
+
+    /// Commits the batch. Data that PostgreSQL will not take costs its own run alone: the batch is halved until the
+    /// culprit stands by itself, and that run is recorded as `failed`.
+    ///
+    /// - Throws: `PostgresError` when the database is out of reach or refuses to work; nothing of the batch is stored
+    ///   then, or whole halves of it.
+    func commit(_ batch: [LoadedRun], requests: RequestCount) async throws -> [Commit] {
+        try await commitHalving(batch[...], requests: requests)
+    }
+
+    private func commitHalving(_ batch: ArraySlice<LoadedRun>, requests: RequestCount) async throws -> [Commit] {
+        do {
+            return try await commitWhole(Array(batch), requests: requests)
+        } catch let error as PostgresError where error.kind == .data || error.kind == .other {
+            if batch.count == 1, let culprit = batch.first {
+                guard !culprit.isBare else { throw error }
+                return try await commitWhole([culprit.refused(error)], requests: requests)
+            }
+            let middle = batch.startIndex + batch.count / 2
+            return try await commitHalving(batch[..<middle], requests: requests)
+                + commitHalving(batch[middle...], requests: requests)
+        }
+    }
+
+    private func commitWhole(_ batch: [LoadedRun], requests: RequestCount) async throws -> [Commit] {
+        let number = batches + 1
+        let exportID = exportID
+        let refetch = refetch
+        let commits = try await session.transaction { transaction in
+            let stored = try transaction.lockRuns(batch)
+            let merged = zip(batch, stored).map { run, stored in
+                (run, MergeRule(stored: stored, answer: run.verdict.outcome, refetch: refetch), stored)
+            }
+            let writes = merged.filter { $0.1 == .replace || $0.1 == .update }.map(\.0)
+            try transaction.deleteRows(of: merged.filter { $0.1 == .replace && $0.2.isStored }.map(\.0))
+            try transaction.deleteAPIErrors(of: writes)
+            try transaction.copyResults(writes, exportID: exportID)
+            try transaction.copyErrors(writes, exportID: exportID)
+            try transaction.copyAPIErrors(writes, exportID: exportID)
+            try transaction.updateRuns(writes, exportID: exportID)
+            let commits = merged.map { run, rule, stored in Commit(run, rule: rule, stored: stored) }
+            try transaction.updateItems(commits, exportID: exportID)
+            try transaction.countBatch(number, exportID: exportID, requests: requests)
+            return commits
+        } wasCommitted: { transaction in
+            try transaction.hasBatch(number, exportID: exportID)
+        }
+        batches = number
+        return commits
+    }
+}
+
+extension Commit {
+    fileprivate init(_ run: LoadedRun, rule: MergeRule, stored: Outcome) {
+        let writes = rule == .replace || rule == .update
+        item = run.item
+        outcome = writes ? run.verdict.outcome : stored
+        self.rule = rule
+        results = rule == .replace ? run.result?.results.count ?? 0 : 0
+        errors = rule == .replace ? run.result?.errors.count ?? 0 : 0
+        pollAt = writes ? run.pollAt : nil
+    }
+}
+
+extension LoadedRun {
+    /// Nothing in it came from outside but the IDs.
+    fileprivate var isBare: Bool { result == nil && apiErrors.isEmpty && status == nil }
+
+    /// The run without the data that PostgreSQL refused.
+    fileprivate func refused(_ error: PostgresError) -> LoadedRun {
+        var run = self
+        run.result = nil
+        run.apiErrors = []
+        run.status = nil
+        run.verdict = Verdict(
+            outcome: .failed,
+            failure: "PostgreSQL does not take its result: \(error.message) (SQLSTATE \(error.sqlstate ?? "unknown"))",
+            seenAlive: true)
+        return run
+    }
+}

@@ -1,0 +1,21 @@
+/// What a new answer does to what is stored of the run. A stored result is never lost to a later answer.
+enum MergeRule: Equatable {
+    /// The answer's rows take the place of whatever is stored.
+    case replace
+    /// The run has a result since, by another export: this answer has nothing to add.
+    case alreadySettled
+    /// The run was asked for again and gave no result: what is stored stays.
+    case keep
+    /// No result is stored, and none came: the run's row tells the newest state.
+    case update
+
+    init(stored: Outcome, answer: Outcome, refetch: Bool) {
+        self =
+            switch (stored.isStored, answer.isStored) {
+            case (false, true): .replace
+            case (false, false): .update
+            case (true, true): refetch ? .replace : .alreadySettled
+            case (true, false): refetch ? .keep : .alreadySettled
+            }
+    }
+}

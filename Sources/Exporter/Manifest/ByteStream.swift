@@ -1,0 +1,93 @@
+/// A text read byte by byte out of chunks, with the count of its lines.
+struct ByteStream {
+    private let refill: () throws -> [UInt8]
+    private var chunk: [UInt8] = []
+    private var next = 0
+    private var chunkOffset = 0
+    private var lineOffset = 0
+    private var isAtEnd = false
+
+    /// The current line, counted from 1.
+    private(set) var line = 1
+
+    /// - Parameter refill: the next bytes; none at the end.
+    init(refill: @escaping () throws -> [UInt8]) {
+        self.refill = refill
+    }
+
+    /// Bytes before the next one.
+    var offset: Int { chunkOffset + next }
+
+    /// The next byte's place in its line, counted from 1 in bytes.
+    var column: Int { offset - lineOffset + 1 }
+
+    /// The next byte, which stays; nil at the end.
+    @inline(__always)
+    mutating func peek() throws -> UInt8? {
+        if next == chunk.count { try load() }
+        return next < chunk.count ? chunk[next] : nil
+    }
+
+    /// Consumes the byte that `peek` showed.
+    @inline(__always)
+    mutating func skip() {
+        next += 1
+        if chunk[next - 1] == 0x0A {
+            line += 1
+            lineOffset = offset
+        }
+    }
+
+    /// Consumes that byte if it comes next.
+    mutating func take(_ byte: UInt8) throws -> Bool {
+        guard try peek() == byte else { return false }
+        skip()
+        return true
+    }
+
+    /// The bytes that come next, which stay: as many as asked for, fewer at the end.
+    mutating func prefix(_ count: Int) throws -> [UInt8] {
+        while chunk.count - next < count, !isAtEnd {
+            let more = try refill()
+            isAtEnd = more.isEmpty
+            chunk += more
+        }
+        return Array(chunk[next...].prefix(count))
+    }
+
+    /// Consumes a UTF-8 byte order mark, which belongs to no line.
+    mutating func skipByteOrderMark() throws {
+        guard try prefix(3) == [0xEF, 0xBB, 0xBF] else { return }
+        next += 3
+        lineOffset = offset
+    }
+
+    /// Consumes the rest of the line with its line feed, and returns it without; nil at the end of the text. Bytes
+    /// beyond `limit` are dropped, and the line told as too long.
+    mutating func readLine(limit: Int) throws -> (bytes: [UInt8], isTooLong: Bool)? {
+        guard try peek() != nil else { return nil }
+        var bytes: [UInt8] = []
+        var length = 0
+        while try peek() != nil {
+            let rest = chunk[next...]
+            let end = rest.firstIndex(of: 0x0A) ?? rest.endIndex
+            bytes += rest[..<end].prefix(limit - bytes.count)
+            length += end - next
+            next = end
+            if end < chunk.count {
+                skip()
+                break
+            }
+        }
+        return (bytes, length > limit)
+    }
+
+    private mutating func load() throws {
+        while next == chunk.count, !isAtEnd {
+            chunkOffset += chunk.count
+            chunk = try refill()
+            next = 0
+            isAtEnd = chunk.isEmpty
+        }
+    }
+}

@@ -1,0 +1,27 @@
+import JSONText
+
+/// Reads a manifest in JSON Lines: one run a line; a bad line is told, and the next one read on.
+enum LinesManifest {
+    static func read(_ stream: ByteStream, source: Int, into collector: inout ManifestCollector) throws {
+        var stream = stream
+        while true {
+            let (place, offset) = (ManifestPlace.line(stream.line), stream.offset)
+            guard let line = try stream.readLine(limit: collector.pieceLimit) else { return }
+            if line.isTooLong {
+                let message = "is larger than \(byteCountText(collector.pieceLimit))"
+                collector.addProblem(message, at: place.text(), source: source, offset: offset)
+                continue
+            }
+            var bytes = line.bytes
+            if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
+            if bytes.allSatisfy({ $0 == 0x20 || $0 == 0x09 }) { continue }
+            do {
+                let value = try JSONValue(validating: bytes)
+                try collector.add(RunFields(line: value), at: place, source: source, offset: offset)
+            } catch let error as JSONSyntaxError {
+                let message = "column \(error.offset + 1): \(error.reason): write one JSON object a line"
+                collector.addProblem(message, at: place.text(), source: source, offset: offset)
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+import Foundation
+
+/// What the reading of several sources has brought to light so far.
+struct ManifestCollector {
+    /// The most bytes of one value, line or record that are held in memory.
+    let pieceLimit: Int
+    let sources: [ManifestSource]
+
+    var problems: ProblemList
+    var storedActions = StoredActionTable()
+    /// The runs in the order in which they are named, those named twice included.
+    var runs: SpoolWriter
+    /// By source; nil for one that was not read.
+    var formats: [ManifestFormat?]
+
+    init(sources: [ManifestSource], pieceLimit: Int, maxProblems: Int, temporaryDirectory: String) {
+        self.sources = sources
+        self.pieceLimit = pieceLimit
+        problems = ProblemList(limit: maxProblems)
+        runs = SpoolWriter(directory: temporaryDirectory)
+        formats = Array(repeating: nil, count: sources.count)
+    }
+
+    mutating func addProblem(_ message: String, at place: String, source: Int, offset: Int) {
+        let problem = ManifestProblem(source: sources[source].description, place: place, message: message)
+        problems.add(problem, source: source, offset: offset)
+    }
+
+    mutating func addFindings(_ findings: [FieldReader.Finding], at place: ManifestPlace, source: Int, offset: Int) {
+        for finding in findings {
+            addProblem(finding.message, at: place.text(finding.key), source: source, offset: offset)
+        }
+    }
+
+    /// Puts the runs of one element, line or record aside, or tells what is wrong with it.
+    mutating func add(_ fields: RunFields, at place: ManifestPlace, source: Int, offset: Int) throws {
+        addFindings(fields.findings, at: place, source: source, offset: offset)
+        let index =
+            switch place {
+            case .element(let index), .line(let index): index
+            case .top, .storedAction: 0
+            }
+        for run in fields.runs {
+            let mention = SpooledRun.Mention(source: source, offset: offset, index: index, subindex: run.index)
+            let spooled = SpooledRun(
+                key: run.key, executedAt: fields.executedAt, settings: fields.settings, mention: mention)
+            try runs.append(spooled.encoded())
+        }
+    }
+
+    mutating func addStoredAction(
+        _ settings: ManifestSettings, of id: UUID, at place: ManifestPlace, source: Int, offset: Int
+    ) {
+        for (key, other) in storedActions.add(settings, of: id, source: source) {
+            let message = "differs from what \(sources[other].description) says of it: make the two agree"
+            addProblem(message, at: place.text(key), source: source, offset: offset)
+        }
+    }
+
+    /// Tells of a run that is named again with other settings than before.
+    mutating func addConflict(_ conflict: RunConflict) {
+        let (first, later) = (conflict.first.mention, conflict.later.mention)
+        var before = "at \(place(of: first))"
+        if first.source != later.source { before += " of \(sources[first.source].description)" }
+        let keys =
+            conflict.keys.count > 1
+            ? "different \(conflict.keys.joined(separator: ", "))" : "another \(conflict.keys.joined())"
+        addProblem(
+            "the run \(conflict.later.key.runID.lowercased) is named before, \(before), with \(keys): "
+                + "make the two agree, or remove one",
+            at: place(of: later), source: later.source, offset: later.offset)
+    }
+
+    private func place(of mention: SpooledRun.Mention) -> String {
+        let place = formats[mention.source] == .json ? ManifestPlace.element(mention.index) : .line(mention.index)
+        return place.text(mention.subindex.map { "run_ids[\($0)]" } ?? "run_id")
+    }
+}

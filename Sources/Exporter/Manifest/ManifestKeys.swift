@@ -1,0 +1,47 @@
+/// The keys that a manifest knows.
+enum ManifestKeys {
+    static let top = ["version", "name", "stored_actions", "runs"]
+    /// What may stand under a stored action, and on a run, where it wins.
+    static let settings = ["label", "follow_pages", "inputs", "action_type", "max_pages", "first_page"]
+    static let run = ["stored_action_id", "run_id", "run_ids", "executed_at"] + settings
+    /// The columns of a CSV manifest: a run's keys but `run_ids`.
+    static let csvColumns = ["stored_action_id", "run_id", "executed_at"] + settings
+}
+
+/// The message about a key or column that is not known, with the known one that was probably meant.
+func unknownKeyMessage(_ key: String, noun: String, known: [String]) -> String {
+    let nearest = known.map { (key: $0, distance: editDistance($0, key)) }.min { $0.distance < $1.distance }
+    if let nearest, nearest.distance <= 2 { return "unknown \(noun): did you mean \"\(nearest.key)\"?" }
+    return "unknown \(noun): remove it; known here are \(known.joined(separator: ", "))"
+}
+
+/// The Levenshtein distance: how many bytes to insert, remove or replace. Names of very different length count as far.
+func editDistance(_ left: String, _ right: String) -> Int {
+    let (left, right) = (Array(left.utf8), Array(right.utf8))
+    guard abs(left.count - right.count) <= 2 else { return Int.max }
+    var previous = Array(0...right.count)
+    for (row, byte) in left.enumerated() {
+        var current = [row + 1]
+        for (column, other) in right.enumerated() {
+            current.append(
+                min(previous[column + 1] + 1, current[column] + 1, previous[column] + (byte == other ? 0 : 1)))
+        }
+        previous = current
+    }
+    return previous[right.count]
+}
+
+/// A text of the manifest, fit to stand in a message: in quotes, short, on one line.
+func quoted(_ text: String) -> String {
+    "\"\(shortened(text, to: 60))\""
+}
+
+/// The text without its control characters and what is beyond `limit` characters.
+func shortened(_ text: String, to limit: Int) -> String {
+    let plain = text.unicodeScalars.prefix(limit).map { isControl($0) ? "\u{FFFD}" : String($0) }.joined()
+    return text.unicodeScalars.count > limit ? plain + "…" : plain
+}
+
+func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.properties.generalCategory == .control
+}

@@ -1,0 +1,34 @@
+import Foundation
+import HeapModule
+
+/// An item and when its turn comes.
+struct Due: Comparable, Sendable {
+    var at: Date
+    var item: RunItem
+
+    static func < (a: Due, b: Due) -> Bool { a.at < b.at }
+    static func == (a: Due, b: Due) -> Bool { a.at == b.at && a.item == b.item }
+}
+
+/// An item by its expiry.
+struct Expiring: Comparable, Sendable {
+    var item: RunItem
+
+    static func < (a: Expiring, b: Expiring) -> Bool { a.item.expiresAt < b.item.expiresAt }
+}
+
+/// The parts of an export's work that the database holds and the scheduler reads a stretch at a time.
+package enum WorkQueue: Hashable, Sendable, CaseIterable {
+    /// Runs not asked for yet whose result has not expired, the earliest expiry first.
+    case first
+    /// Runs not asked for yet that are past their time.
+    case late
+    /// Runs that were found unfinished, the earliest poll first.
+    case polls
+}
+
+/// Where a stretch of `first` or `late` ended: the next one starts behind it.
+package struct WorkCursor: Sendable, Equatable {
+    package var expiresAt: Date
+    package var key: RunKey
+}

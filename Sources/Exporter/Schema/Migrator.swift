@@ -1,0 +1,155 @@
+import Crypto
+import Foundation
+import Migrations
+import Postgres
+
+/// What stands between the database's schema and this binary's.
+package struct SchemaProblem: Error, Sendable, Equatable, CustomStringConvertible {
+    package enum Kind: Sendable, Equatable {
+        /// The database was migrated by a newer version.
+        case newer
+        /// A migration that was applied is not the one in this binary, or is not in it at all.
+        case changed
+        /// There is something to do, and nobody may do it (`--no-migrate`).
+        case behind
+    }
+
+    package var kind: Kind
+    package var description: String
+}
+
+/// Brings the schema up to date: each migration once, in order, in a transaction of its own, under a lock that all
+/// migrators share. What was applied is remembered with its checksum.
+package struct Migrator: Sendable {
+    private let migrations: [Migration]
+    private let toolVersion: String
+
+    package init(migrations: [Migration] = Migration.all, toolVersion: String) {
+        self.migrations = migrations
+        self.toolVersion = toolVersion
+    }
+
+    /// The migrations that are still to be applied. Changes nothing.
+    ///
+    /// - Throws: `SchemaProblem` if the schema is newer or not of this history; `PostgresError`.
+    package func pending(on session: PostgresSession) async throws -> [Migration] {
+        try await session.transaction { transaction in
+            try plan(try transaction.appliedMigrations())
+        } wasCommitted: { _ in
+            true
+        }
+    }
+
+    /// Makes sure that nothing is pending. Changes nothing.
+    ///
+    /// - Throws: `SchemaProblem`, of kind `behind` if a migration is to be applied; `PostgresError`.
+    package func requireUpToDate(on session: PostgresSession) async throws {
+        guard let first = try await pending(on: session).first else { return }
+        throw SchemaProblem(
+            kind: .behind,
+            description: "the schema lacks migration \(first.version) (\(first.name)): run stored-actions migrate")
+    }
+
+    /// Applies what is pending.
+    ///
+    /// - Returns: what was applied.
+    /// - Throws: `SchemaProblem`; `PostgresError`, of kind `lockNotAvailable` when someone held a lock for too long.
+    package func migrate(on session: PostgresSession) async throws -> [Migration] {
+        var applied: [Migration] = []
+        while let next = try await pending(on: session).first {
+            if try await apply(next, on: session) { applied.append(next) }
+        }
+        return applied
+    }
+
+    /// - Returns: false if another migrator was faster.
+    private func apply(_ migration: Migration, on session: PostgresSession) async throws -> Bool {
+        let checksum = migration.checksum
+        let toolVersion = toolVersion
+        return try await session.transaction { transaction in
+            // A migration that waits for a lock makes everybody behind it wait too: better to give up.
+            try transaction.execute(script: "set local lock_timeout = '10s'")
+            _ = try transaction.query("select pg_advisory_xact_lock(hashtextextended('stored-actions migrate', 0))")
+            let applied = try transaction.appliedMigrations()
+            guard try plan(applied).first == migration else { return false }
+            if applied.isEmpty { try transaction.execute(script: Self.history) }
+            try transaction.execute(script: migration.sql)
+            _ = try transaction.query(
+                """
+                insert into stored_actions.schema_migrations (version, name, checksum, tool_version)
+                values ($1, $2, $3, $4)
+                """,
+                [.int(migration.version), .text(migration.name), .text(checksum), .text(toolVersion)])
+            return true
+        } wasCommitted: { transaction in
+            try transaction.appliedMigrations().contains(AppliedMigration(migration))
+        }
+    }
+
+    /// What is to be done, given what was done. Pure.
+    func plan(_ applied: [AppliedMigration]) throws(SchemaProblem) -> [Migration] {
+        if let last = applied.last, last.version > (migrations.last?.version ?? 0) {
+            throw SchemaProblem(
+                kind: .newer,
+                description: "the schema is at version \(last.version), newer than this binary's "
+                    + "\(migrations.last?.version ?? 0): install a newer stored-actions")
+        }
+        for (old, migration) in zip(applied, migrations) where old != AppliedMigration(migration) {
+            throw SchemaProblem(
+                kind: .changed,
+                description: "migration \(old.version) (\(old.name)) was applied with other contents than this binary "
+                    + "has: use the stored-actions that migrated this database, or a database of your own")
+        }
+        return Array(migrations.dropFirst(applied.count))
+    }
+
+    /// The table of what was applied; it comes with the first migration.
+    private static let history = """
+        create schema if not exists stored_actions;
+        create table stored_actions.schema_migrations (
+          version      int         primary key,
+          name         text        not null,
+          checksum     text        not null,
+          tool_version text        not null,
+          applied_at   timestamptz not null default now()
+        );
+        comment on table  stored_actions.schema_migrations              is 'Migrations of this schema that were applied, one row each';
+        comment on column stored_actions.schema_migrations.version      is 'Number of the migration';
+        comment on column stored_actions.schema_migrations.name         is 'Its name';
+        comment on column stored_actions.schema_migrations.checksum     is 'SHA-256 of its SQL, in hexadecimal';
+        comment on column stored_actions.schema_migrations.tool_version is 'Version of stored-actions that applied it';
+        comment on column stored_actions.schema_migrations.applied_at   is 'When it was applied';
+        """
+}
+
+/// A migration as the database remembers it.
+struct AppliedMigration: Sendable, Equatable {
+    var version: Int
+    var name: String
+    var checksum: String
+}
+
+extension AppliedMigration {
+    init(_ migration: Migration) {
+        self.init(version: migration.version, name: migration.name, checksum: migration.checksum)
+    }
+}
+
+extension Migration {
+    var checksum: String {
+        SHA256.hash(data: Data(sql.utf8)).map { String(format: "%02x", $0) }.joined()
+    }
+}
+
+extension PostgresTransaction {
+    fileprivate borrowing func appliedMigrations() throws -> [AppliedMigration] {
+        let exists = try query("select to_regclass('stored_actions.schema_migrations') is not null as yes")
+        guard try exists.first?.decode("yes") == true else { return [] }
+        return try query("select version, name, checksum from stored_actions.schema_migrations order by version")
+            .map { row in
+                AppliedMigration(
+                    version: try row.decode("version"), name: try row.decode("name"),
+                    checksum: try row.decode("checksum"))
+            }
+    }
+}

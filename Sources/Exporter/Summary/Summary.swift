@@ -1,0 +1,93 @@
+import Foundation
+
+/// What an export tells when it ends; `--json` prints it as it is.
+package struct Summary: Sendable, Encodable {
+    package struct Requests: Sendable, Encodable {
+        package var total = 0
+        /// By HTTP status, `none` for those without an answer.
+        package var byStatus: [String: Int] = [:]
+    }
+
+    package var exportID: Int?
+    package var manifests: [String]
+    /// As in the table `exports`; `skipped` when another export was running and `--if-locked skip` was given.
+    package var outcome: String
+    package var exitStatus: Int32
+    package var items = 0
+    /// Every outcome, those that no item has included.
+    package var outcomes: [String: Int]
+    package var alreadySettled = 0
+    /// Rows stored by this call.
+    package var results = 0
+    package var errors = 0
+    package var pagesFollowed = 0
+    package var chains: [String: Int] = [:]
+    package var requests = Requests()
+    package var rateLimited = 0
+    package var waitedForBudget: Double = 0
+    package var duration: Double = 0
+    /// Unsettled runs of earlier manifests.
+    package var unfinishedElsewhere = 0
+
+    /// For people alone: why the export ended as it did, where that takes words.
+    package var reason: String?
+    /// For people alone: cursors that the manifest wants followed.
+    package var unfollowedCursors = 0
+    /// For people alone: runs that `--refetch` asked for in vain.
+    package var kept = 0
+    /// For people alone: the soonest expiry among `unfinishedElsewhere`.
+    package var soonestExpiryElsewhere: Date?
+    /// For people alone: every answer was 404.
+    package var onlyNotFound = false
+
+    private enum CodingKeys: String, CodingKey {
+        case exportID = "export_id"
+        case manifests, outcome
+        case exitStatus = "exit_status"
+        case items, outcomes
+        case alreadySettled = "already_settled"
+        case results, errors
+        case pagesFollowed = "pages_followed"
+        case chains, requests
+        case rateLimited = "rate_limited"
+        case waitedForBudget = "waited_for_budget_s"
+        case duration = "duration_s"
+        case unfinishedElsewhere = "unfinished_elsewhere"
+    }
+
+    package init(manifests: [String], outcome: String, exitStatus: Int32) {
+        self.manifests = manifests
+        self.outcome = outcome
+        self.exitStatus = exitStatus
+        outcomes = Dictionary(uniqueKeysWithValues: Outcome.allCases.map { ($0.rawValue, 0) })
+    }
+}
+
+extension Summary.Requests {
+    private enum CodingKeys: String, CodingKey {
+        case total
+        case byStatus = "by_status"
+    }
+}
+
+extension Summary {
+    mutating func add(_ tally: Tally) {
+        results = tally.results
+        errors = tally.errors
+        requests.total = tally.requests
+        for (status, count) in tally.byStatus {
+            requests.byStatus[status.map(String.init) ?? "none"] = count
+        }
+        rateLimited = tally.rateLimited
+        waitedForBudget = (tally.waitedForBudget.seconds * 1000).rounded() / 1000
+        kept = tally.kept
+        onlyNotFound = tally.requests > 0 && tally.byStatus[404] == tally.requests
+    }
+
+    mutating func add(_ account: Ledger.Account) {
+        items = account.items
+        for (outcome, count) in account.outcomes { outcomes[outcome.rawValue] = count }
+        alreadySettled = account.alreadySettled
+        unfollowedCursors = account.unfollowedCursors
+    }
+}

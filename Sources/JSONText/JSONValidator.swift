@@ -1,0 +1,207 @@
+/// Checks a whole text against RFC 8259 and UTF-8 in one pass.
+///
+/// Iterative: what is open is kept as one bit a level, so that nesting costs an eighth of a byte, not stack.
+struct JSONValidator {
+    private let text: UnsafeRawBufferPointer
+    private var position = 0
+    private var nesting = BitStack()
+
+    init(_ text: UnsafeRawBufferPointer) {
+        self.text = text
+    }
+
+    /// The range of the one value, without the white space around it.
+    mutating func validate() throws(JSONSyntaxError) -> Range<Int> {
+        if text.count >= 3, text[0] == 0xEF, text[1] == 0xBB, text[2] == 0xBF { position = 3 }
+        skipWhiteSpace()
+        guard position < text.count else { throw fault("the text is empty") }
+        let start = position
+        var isComplete = false
+        while !isComplete {
+            if try readValue() { isComplete = try readAfterValue() }
+        }
+        let end = position
+        skipWhiteSpace()
+        guard position == text.count else { throw fault("something follows after the end of the value") }
+        return start..<end
+    }
+
+    /// Reads a scalar or an empty container (true), or what opens a container up to its first value (false).
+    private mutating func readValue() throws(JSONSyntaxError) -> Bool {
+        guard position < text.count else { throw unexpectedEnd() }
+        switch text[position] {
+        case UInt8(ascii: "{"):
+            position += 1
+            skipWhiteSpace()
+            if peek() == UInt8(ascii: "}") {
+                position += 1
+                return true
+            }
+            nesting.push(true)
+            try readKey()
+            return false
+        case UInt8(ascii: "["):
+            position += 1
+            skipWhiteSpace()
+            if peek() == UInt8(ascii: "]") {
+                position += 1
+                return true
+            }
+            nesting.push(false)
+            return false
+        case UInt8(ascii: "\""): try readString()
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try readNumber()
+        case UInt8(ascii: "t"): try readWord("true")
+        case UInt8(ascii: "f"): try readWord("false")
+        case UInt8(ascii: "n"): try readWord("null")
+        default: throw fault("a value is missing")
+        }
+        return true
+    }
+
+    /// Reads the closing brackets, commas and keys up to the next value (false), or to the end of the text's
+    /// value (true).
+    private mutating func readAfterValue() throws(JSONSyntaxError) -> Bool {
+        while let isObject = nesting.top {
+            skipWhiteSpace()
+            guard let byte = peek() else { throw unexpectedEnd() }
+            if byte == UInt8(ascii: ",") {
+                position += 1
+                skipWhiteSpace()
+                if isObject { try readKey() }
+                return false
+            }
+            guard byte == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else {
+                throw fault(isObject ? "a comma or } is missing" : "a comma or ] is missing")
+            }
+            position += 1
+            nesting.pop()
+        }
+        return true
+    }
+
+    private mutating func readKey() throws(JSONSyntaxError) {
+        guard let byte = peek() else { throw unexpectedEnd() }
+        guard byte == UInt8(ascii: "\"") else { throw fault("a key in double quotes is missing") }
+        try readString()
+        skipWhiteSpace()
+        guard let colon = peek() else { throw unexpectedEnd() }
+        guard colon == UInt8(ascii: ":") else { throw fault("a colon is missing after a key") }
+        position += 1
+        skipWhiteSpace()
+    }
+
+    private mutating func readString() throws(JSONSyntaxError) {
+        position += 1
+        while true {
+            position = endOfPlainText(in: text, from: position)
+            guard position < text.count else { throw fault("the text ends inside a string") }
+            switch text[position] {
+            case UInt8(ascii: "\""):
+                position += 1
+                return
+            case UInt8(ascii: "\\"): try readEscape()
+            case 0x0A, 0x0D: throw fault("a string is not closed on its line, or holds a bare line break")
+            case 0x00..<0x20: throw fault("a control character in a string is not escaped")
+            default:
+                guard let length = lengthOfUTF8Sequence(in: text, at: position) else {
+                    throw fault("the text is not UTF-8")
+                }
+                position += length
+            }
+        }
+    }
+
+    private mutating func readEscape() throws(JSONSyntaxError) {
+        guard text.count - position >= 2 else { throw fault("the text ends inside a string", at: text.count) }
+        switch text[position + 1] {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
+            UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+            position += 2
+        case UInt8(ascii: "u"):
+            guard text.count - position >= 6 else { throw fault("the text ends inside a string", at: text.count) }
+            for index in 2..<6 where hexDigitValue(text[position + index]) == nil {
+                throw fault("\\u is not followed by four hexadecimal digits")
+            }
+            position += 6
+        default: throw fault("a backslash starts no escape that JSON knows")
+        }
+    }
+
+    private mutating func readNumber() throws(JSONSyntaxError) {
+        if text[position] == UInt8(ascii: "-") { position += 1 }
+        if peek() == UInt8(ascii: "0") {
+            position += 1
+            if let next = peek(), isDigit(next) { throw fault("a number starts with a superfluous 0") }
+        } else {
+            try readDigits()
+        }
+        if peek() == UInt8(ascii: ".") {
+            position += 1
+            try readDigits()
+        }
+        if let byte = peek(), byte | 0x20 == UInt8(ascii: "e") {
+            position += 1
+            if let sign = peek(), sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") { position += 1 }
+            try readDigits()
+        }
+    }
+
+    private mutating func readDigits() throws(JSONSyntaxError) {
+        let start = position
+        while let byte = peek(), isDigit(byte) { position += 1 }
+        guard position > start else { throw fault("a digit is missing in a number") }
+    }
+
+    private mutating func readWord(_ word: StaticString) throws(JSONSyntaxError) {
+        for index in 0..<word.utf8CodeUnitCount {
+            guard position + index < text.count else { throw unexpectedEnd() }
+            guard text[position + index] == word.utf8Start[index] else { throw fault("a value is missing") }
+        }
+        position += word.utf8CodeUnitCount
+    }
+
+    @inline(__always)
+    private mutating func skipWhiteSpace() {
+        while position < text.count, isWhiteSpace(text[position]) { position += 1 }
+    }
+
+    @inline(__always)
+    private func peek() -> UInt8? {
+        position < text.count ? text[position] : nil
+    }
+
+    @inline(__always)
+    private func isDigit(_ byte: UInt8) -> Bool {
+        byte &- UInt8(ascii: "0") < 10
+    }
+
+    private func fault(_ reason: String, at offset: Int? = nil) -> JSONSyntaxError {
+        JSONSyntaxError(offset: offset ?? position, reason: reason)
+    }
+
+    private func unexpectedEnd() -> JSONSyntaxError {
+        fault("the text ends before its value is complete", at: text.count)
+    }
+}
+
+/// A stack of bits.
+private struct BitStack {
+    private var words: [UInt64] = []
+    private var count = 0
+
+    var top: Bool? {
+        count == 0 ? nil : words[(count - 1) >> 6] & (1 << UInt64((count - 1) & 63)) != 0
+    }
+
+    mutating func push(_ bit: Bool) {
+        let (word, mask) = (count >> 6, UInt64(1) << UInt64(count & 63))
+        if word == words.count { words.append(0) }
+        if bit { words[word] |= mask } else { words[word] &= ~mask }
+        count += 1
+    }
+
+    mutating func pop() {
+        count -= 1
+    }
+}

@@ -1,0 +1,81 @@
+/// One value inside a JSON text that was validated as a whole; its bytes are never rendered anew.
+package struct JSONValue: Sendable {
+    private let text: [UInt8]
+    private let range: Range<Int>
+
+    /// Validates `bytes` strictly: RFC 8259 and UTF-8, one value, white space around it, a byte order mark skipped.
+    ///
+    /// Accepted as syntax, as the grammar has it: `\u0000`, a lone surrogate escape such as `\ud800`, duplicate keys,
+    /// numbers of any length, nesting of any depth.
+    package init(validating bytes: [UInt8]) throws(JSONSyntaxError) {
+        text = bytes
+        range = try bytes.withUnsafeBufferPointer { (buffer) throws(JSONSyntaxError) in
+            var validator = JSONValidator(UnsafeRawBufferPointer(buffer))
+            return try validator.validate()
+        }
+    }
+
+    private init(text: [UInt8], range: Range<Int>) {
+        self.text = text
+        self.range = range
+    }
+
+    package var kind: JSONKind { JSONKind(firstByte: text[range.lowerBound]) }
+
+    /// The value's own bytes, without white space around them; shares storage with the text.
+    package var bytes: ArraySlice<UInt8> { text[range] }
+
+    /// An object's members in their order, duplicate keys included; empty for any other kind.
+    package func members() -> [(key: String, value: JSONValue)] {
+        memberRanges().map { (decodedString(in: $0.key), JSONValue(text: text, range: $0.value)) }
+    }
+
+    /// An array's elements; empty for any other kind.
+    package func elements() -> [JSONValue] {
+        guard kind == .array else { return [] }
+        let ranges = text.withUnsafeBytes { JSONWalker($0).elements(ofArrayAt: range.lowerBound) }
+        return ranges.map { JSONValue(text: text, range: $0) }
+    }
+
+    /// The member of that key, the last one where the key stands more than once. Keys are compared by their UTF-8, so
+    /// that spellings that Unicode holds to be equivalent stay apart.
+    package subscript(key: String) -> JSONValue? {
+        let wanted = Array(key.utf8)
+        let found = memberRanges().last { member in
+            let content = text[member.key].dropFirst().dropLast()
+            if !content.contains(UInt8(ascii: "\\")) { return content.elementsEqual(wanted) }
+            return decodedString(in: member.key).utf8.elementsEqual(wanted)
+        }
+        return found.map { JSONValue(text: text, range: $0.value) }
+    }
+
+    /// The decoded string; a lone surrogate becomes U+FFFD. Nil for any other kind.
+    package var string: String? {
+        kind == .string ? decodedString(in: range) : nil
+    }
+
+    /// An integer written as one: `3` and `-2`, but neither `3.0` nor `1e3`. Nil outside of 64 bits.
+    package var int: Int? {
+        kind == .number ? Int(String(decoding: bytes, as: UTF8.self)) : nil
+    }
+
+    package var bool: Bool? {
+        kind == .bool ? text[range.lowerBound] == UInt8(ascii: "t") : nil
+    }
+
+    package var isNull: Bool { kind == .null }
+
+    /// How many arrays and objects lie within one another: 0 for a scalar, 1 for `[]`. Scans the value anew.
+    package var depth: Int {
+        text.withUnsafeBytes { JSONWalker($0).depth(ofValueIn: range) }
+    }
+
+    private func memberRanges() -> [(key: Range<Int>, value: Range<Int>)] {
+        guard kind == .object else { return [] }
+        return text.withUnsafeBytes { JSONWalker($0).members(ofObjectAt: range.lowerBound) }
+    }
+
+    private func decodedString(in range: Range<Int>) -> String {
+        decodeJSONString(text[range].dropFirst().dropLast())
+    }
+}

@@ -1,0 +1,112 @@
+/// Finds the parts of a value in a text that is known to be valid: by structure alone, and without recursion.
+struct JSONWalker {
+    private let text: UnsafeRawBufferPointer
+
+    init(_ text: UnsafeRawBufferPointer) {
+        self.text = text
+    }
+
+    /// The ranges of the keys, quotes included, and of their values.
+    func members(ofObjectAt start: Int) -> [(key: Range<Int>, value: Range<Int>)] {
+        var members: [(key: Range<Int>, value: Range<Int>)] = []
+        var position = afterWhiteSpace(start + 1)
+        while text[position] != UInt8(ascii: "}") {
+            let key = position..<endOfString(at: position)
+            let valueStart = afterWhiteSpace(afterWhiteSpace(key.upperBound) + 1)
+            let value = valueStart..<endOfValue(at: valueStart)
+            members.append((key, value))
+            position = afterComma(value.upperBound)
+        }
+        return members
+    }
+
+    func elements(ofArrayAt start: Int) -> [Range<Int>] {
+        var elements: [Range<Int>] = []
+        var position = afterWhiteSpace(start + 1)
+        while text[position] != UInt8(ascii: "]") {
+            let element = position..<endOfValue(at: position)
+            elements.append(element)
+            position = afterComma(element.upperBound)
+        }
+        return elements
+    }
+
+    func depth(ofValueIn range: Range<Int>) -> Int {
+        var (open, deepest) = (0, 0)
+        var position = range.lowerBound
+        while position < range.upperBound {
+            switch text[position] {
+            case UInt8(ascii: "\""):
+                position = endOfString(at: position)
+                continue
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                open += 1
+                deepest = max(deepest, open)
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): open -= 1
+            default: break
+            }
+            position += 1
+        }
+        return deepest
+    }
+
+    private func endOfValue(at start: Int) -> Int {
+        switch text[start] {
+        case UInt8(ascii: "\""): endOfString(at: start)
+        case UInt8(ascii: "{"), UInt8(ascii: "["): endOfContainer(at: start)
+        default: endOfScalar(at: start)
+        }
+    }
+
+    private func endOfString(at start: Int) -> Int {
+        var position = start + 1
+        while true {
+            position = endOfPlainText(in: text, from: position)
+            switch text[position] {
+            case UInt8(ascii: "\""): return position + 1
+            case UInt8(ascii: "\\"): position += 2
+            default: position += 1
+            }
+        }
+    }
+
+    private func endOfContainer(at start: Int) -> Int {
+        var open = 0
+        var position = start
+        while true {
+            switch text[position] {
+            case UInt8(ascii: "\""):
+                position = endOfString(at: position)
+                continue
+            case UInt8(ascii: "{"), UInt8(ascii: "["): open += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"):
+                open -= 1
+                if open == 0 { return position + 1 }
+            default: break
+            }
+            position += 1
+        }
+    }
+
+    private func endOfScalar(at start: Int) -> Int {
+        var position = start
+        while position < text.count {
+            let byte = text[position]
+            if byte == UInt8(ascii: ",") || byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}") { break }
+            if isWhiteSpace(byte) { break }
+            position += 1
+        }
+        return position
+    }
+
+    private func afterComma(_ position: Int) -> Int {
+        let next = afterWhiteSpace(position)
+        return text[next] == UInt8(ascii: ",") ? afterWhiteSpace(next + 1) : next
+    }
+
+    private func afterWhiteSpace(_ position: Int) -> Int {
+        var position = position
+        while isWhiteSpace(text[position]) { position += 1 }
+        return position
+    }
+}

@@ -1,0 +1,170 @@
+import CLibPQ
+import Foundation
+import Synchronization
+
+/// One connection. Its calls block on a queue of their own, one after another.
+///
+/// Cancelling the calling task ends the statement in the server; the call throws `.cancelled`, unless it had succeeded
+/// already, and the connection is closed either way: a cancel request may still be on its way to it.
+package actor PostgresConnection {
+    private let executor: QueueExecutor
+    private var handle: ConnectionHandle
+    private let cancelHandle: CancelHandle
+    /// The server process behind the connection.
+    package nonisolated let backend: Backend
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// A server process. Process ids are used again, so the time of its start belongs to its name.
+    package struct Backend: Sendable, Hashable {
+        package let pid: Int32
+        package let startedAt: Date
+    }
+
+    /// Connects and sets up the session: UTC, ISO dates, `search_path`, read committed. Throws `.unreachable`,
+    /// `.authentication`, `.shutdown` (still starting), `.resources` (too many connections) among others.
+    package init(_ configuration: PostgresConfiguration) async throws(PostgresError) {
+        let executor = QueueExecutor(label: "postgres.connection")
+        let established = try await Self.establish(configuration, on: executor)
+        self.executor = executor
+        self.handle = ConnectionHandle(owning: established.raw)
+        self.cancelHandle = CancelHandle(established.raw)
+        self.backend = established.backend
+    }
+
+    package var isUsable: Bool { handle.isIdle }
+    package nonisolated var backendPID: Int32 { backend.pid }
+
+    package func close() {
+        handle.close()
+    }
+
+    /// One statement with its parameters; a transaction of its own.
+    package func query(
+        _ sql: String, _ parameters: [PostgresParameter] = []
+    ) async throws(PostgresError) -> PostgresRows {
+        try await perform("query") { statements, _ in
+            Result { () throws(PostgresError) in try statements.query(sql, parameters, operation: "query") }
+        }.get()
+    }
+
+    /// Any number of statements without parameters, as in a migration.
+    package func execute(script: String) async throws(PostgresError) {
+        try await perform("script") { statements, _ in
+            Result { () throws(PostgresError) in _ = try statements.execute(script, operation: "script") }
+        }.get()
+    }
+
+    /// Begins, runs `body`, commits; rolls back and throws on what `body` throws. `.commitUnknown` when the
+    /// connection broke during COMMIT.
+    package func transaction<R: Sendable>(
+        _ body: @Sendable (borrowing PostgresTransaction) throws -> R
+    ) async throws -> R {
+        switch try await attempt(body) {
+        case .committed(let value): return value
+        case .unknown(_, let error): throw error
+        }
+    }
+
+    /// How a transaction ended whose body went through.
+    enum Commit<R: Sendable>: Sendable {
+        case committed(R)
+        /// COMMIT was sent and its answer lost.
+        case unknown(R, PostgresError)
+    }
+
+    func attempt<R: Sendable>(
+        _ body: @Sendable (borrowing PostgresTransaction) throws -> R
+    ) async throws -> Commit<R> {
+        let outcome: Result<Commit<R>, any Error> = try await perform("transaction") { statements, cancellation in
+            Result { try PostgresTransaction(statements, cancellation).run(body) }
+        }
+        return try outcome.get()
+    }
+
+    /// Runs `work` with the task's cancellation wired to it. The outer error: nothing was begun.
+    private func perform<R: Sendable, Failure: Error>(
+        _ operation: String,
+        _ work: (Statements, OperationCancellation) -> Result<R, Failure>
+    ) async throws(PostgresError) -> Result<R, Failure> {
+        if Task.isCancelled { throw Self.cancelled(operation) }
+        guard let raw = handle.raw else {
+            throw PostgresError(.connectionLost, operation: operation, message: "the connection is closed")
+        }
+        let cancellation = OperationCancellation(cancelHandle, socket: PQsocket(raw))
+        let result = await withTaskCancellationHandler {
+            work(Statements(raw: raw), cancellation)
+        } onCancel: {
+            cancellation.request()
+        }
+        let isCancelled = cancellation.end()
+        if isCancelled || !handle.isIdle { handle.close() }
+        if isCancelled, case .failure(let error) = result, (error as? PostgresError)?.kind != .commitUnknown {
+            throw Self.cancelled(operation)
+        }
+        return result
+    }
+
+    static func cancelled(_ operation: String) -> PostgresError {
+        PostgresError(.cancelled, operation: operation, message: "the task was cancelled")
+    }
+}
+
+extension PostgresConnection {
+    /// A connection on its way from the thread that made it to the actor.
+    // The pointer has one owner at any time: the queue's closure, then the initialiser that wraps it again.
+    private struct Established: @unchecked Sendable {
+        let raw: OpaquePointer
+        let backend: Backend
+    }
+
+    private static func establish(
+        _ configuration: PostgresConfiguration, on executor: QueueExecutor
+    ) async throws(PostgresError) -> Established {
+        let flag = CancellationFlag()
+        let result: Result<Established, PostgresError> = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                executor.queue.async {
+                    continuation.resume(
+                        returning: Result { () throws(PostgresError) in
+                            let handle = try ConnectionAttempt.open(configuration, isCancelled: flag.isCancelled)
+                            return try setUp(handle, configuration)
+                        })
+                }
+            }
+        } onCancel: {
+            flag.isCancelled.store(true, ordering: .relaxed)
+        }
+        return try result.get()
+    }
+
+    private final class CancellationFlag: Sendable {
+        let isCancelled = Atomic(false)
+    }
+
+    private static func setUp(
+        _ handle: consuming ConnectionHandle, _ configuration: PostgresConfiguration
+    ) throws(PostgresError) -> Established {
+        var handle = handle
+        guard let open = handle.raw else { throw cancelled("connect") }
+        let rows = try Statements(raw: open).query(
+            """
+            select pg_catalog.set_config('search_path', $1, false),
+                   pg_catalog.set_config('TimeZone', 'UTC', false),
+                   pg_catalog.set_config('DateStyle', 'ISO, MDY', false),
+                   pg_catalog.set_config('IntervalStyle', 'postgres', false),
+                   pg_catalog.set_config('standard_conforming_strings', 'on', false),
+                   pg_catalog.set_config('default_transaction_isolation', 'read committed', false),
+                   pg_catalog.pg_backend_pid() as pid,
+                   (select activity.backend_start
+                      from pg_catalog.pg_stat_activity activity
+                     where activity.pid = pg_catalog.pg_backend_pid()) as started_at
+            """, [.text(configuration.searchPath ?? "pg_catalog")], operation: "set up the session")
+        guard let row = rows.first else { throw cancelled("connect") }
+        let backend = Backend(
+            pid: Int32(clamping: try row.decode("pid", as: Int.self)),
+            startedAt: try row.decode("started_at", as: Date.self))
+        guard let raw = handle.release() else { throw cancelled("connect") }
+        return Established(raw: raw, backend: backend)
+    }
+}

@@ -1,0 +1,66 @@
+extension PostgresError {
+    /// What went wrong, as far as a caller decides by it.
+    package enum Kind: Sendable, Hashable, CaseIterable {
+        /// No connection could be made: nothing listens there, the name is unknown, the time limit passed.
+        case unreachable
+        /// The connection broke before COMMIT was sent: nothing of the transaction is stored.
+        case connectionLost
+        /// The connection broke after COMMIT was sent: the transaction is stored wholly or not at all.
+        case commitUnknown
+        /// 40001 and 40P01: rolled back for the sake of another transaction; the same may pass when repeated.
+        case conflict
+        /// 57P01, 57P02, 57P03: the server stops, has crashed or is still starting.
+        case shutdown
+        /// Class 53: no room, no memory, no connection left.
+        case resources
+        /// 55P03: `lock_timeout` passed, or `nowait` met a lock.
+        case lockNotAvailable
+        /// Class 28, or a password that the server wants and nobody gave.
+        case authentication
+        /// 57014 (`statement_timeout` too), or the task was cancelled.
+        case cancelled
+        /// Classes 22 and 23: the server would not take a value.
+        case data
+        /// 42501.
+        case permission
+        case other
+
+        /// The kind of an SQLSTATE (https://www.postgresql.org/docs/15/errcodes-appendix.html).
+        package init(sqlstate: String) {
+            switch sqlstate {
+            case "40001", "40P01": self = .conflict
+            case "57P01", "57P02", "57P03": self = .shutdown
+            case "55P03": self = .lockNotAvailable
+            case "57014": self = .cancelled
+            case "42501": self = .permission
+            default:
+                switch sqlstate.prefix(2) {
+                case "08": self = .connectionLost
+                case "22", "23": self = .data
+                case "28": self = .authentication
+                case "53": self = .resources
+                default: self = .other
+                }
+            }
+        }
+
+        /// The same call may pass later with nothing changed by anybody. A COMMIT of unknown end is not among them:
+        /// it has to be looked up first.
+        package var isTransient: Bool {
+            switch self {
+            case .unreachable, .connectionLost, .conflict, .shutdown, .resources, .lockNotAvailable: true
+            case .commitUnknown, .authentication, .cancelled, .data, .permission, .other: false
+            }
+        }
+
+        /// The connection is gone, and with it a transaction whose COMMIT was not sent.
+        package var isConnectionLoss: Bool {
+            switch self {
+            case .unreachable, .connectionLost, .shutdown: true
+            case .commitUnknown, .conflict, .resources, .lockNotAvailable, .authentication, .cancelled, .data,
+                .permission, .other:
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,213 @@
+/// A connection that comes back: after the server restarts, after the network breaks.
+///
+/// Work whose connection is lost is done again on a new one, within the bounds of its `ReconnectPolicy`. All its work
+/// goes over one connection, one call after another.
+package actor PostgresSession {
+    private let configuration: PostgresConfiguration
+    private let policy: ReconnectPolicy
+    private let firstPolicy: ReconnectPolicy
+    private let clock: any Clock<Duration>
+    private let onConnect: @Sendable (PostgresConnection) async throws -> Void
+
+    private var current: PostgresConnection?
+    private var connecting: Task<PostgresConnection, any Error>?
+    private var predecessor: PostgresConnection.Backend?
+    private var isClosed = false
+
+    /// Connects at the first call.
+    ///
+    /// - Parameters:
+    ///   - reconnect: bounds every kind of trying again.
+    ///   - firstConnect: for the first connection instead, so that a wrong setting is told sooner; nil: `reconnect`.
+    ///   - clock: what the waits between tries go by.
+    ///   - onConnect: runs after every connect, the first included, before anybody uses the connection: the place to
+    ///     take session locks. What it throws ends the connection; a transient error counts as a failed try.
+    package init(
+        _ configuration: PostgresConfiguration,
+        reconnect: ReconnectPolicy = ReconnectPolicy(),
+        firstConnect: ReconnectPolicy? = nil,
+        clock: any Clock<Duration> = ContinuousClock(),
+        onConnect: @escaping @Sendable (PostgresConnection) async throws -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        self.policy = reconnect
+        self.firstPolicy = firstConnect ?? reconnect
+        self.clock = clock
+        self.onConnect = onConnect
+    }
+
+    /// Connects now rather than at the first call.
+    package func connect() async throws {
+        _ = try await connection()
+    }
+
+    /// One statement. It may be sent again when its connection is lost, even if it had taken effect: only for what may
+    /// be repeated, such as a read.
+    package func query(_ sql: String, _ parameters: [PostgresParameter] = []) async throws -> PostgresRows {
+        try await repeating { connection in try await connection.query(sql, parameters) }
+    }
+
+    /// A transaction whose effect is there exactly once when this returns. `body` may run several times: after a lost
+    /// connection, after a conflict, and after a COMMIT whose answer was lost and which turns out not to have happened.
+    ///
+    /// - Parameters:
+    ///   - body: has to leave something in the database by which `wasCommitted` knows it, unless it only reads.
+    ///   - wasCommitted: asked in a transaction of its own whether the last run of `body` was committed.
+    package func transaction<R: Sendable>(
+        _ body: @Sendable (borrowing PostgresTransaction) throws -> R,
+        wasCommitted: @Sendable (borrowing PostgresTransaction) throws -> Bool
+    ) async throws -> R {
+        var unknowns = 0
+        while true {
+            let commit = try await repeating { connection in try await connection.attempt(body) }
+            switch commit {
+            case .committed(let value):
+                return value
+            case .unknown(let value, let error):
+                // The caller's own rows tell. `pg_xact_status` alone does not: after a crash the server hands out
+                // again the transaction ids that had not reached its log, and would answer for a stranger's
+                // transaction. Nor can the old one commit after it was asked about: whoever reconnects ends the old
+                // server process first.
+                let happened = try await repeating { connection in try await connection.transaction(wasCommitted) }
+                if happened { return value }
+                unknowns += 1
+                guard let gap = policy.gap(afterLoss: unknowns) else { throw error }
+                try await clock.sleep(for: gap)
+            }
+        }
+    }
+
+    /// Closes the connection; calls after it throw.
+    package func close() async {
+        isClosed = true
+        connecting?.cancel()
+        let connection = current
+        current = nil
+        await connection?.close()
+    }
+}
+
+extension PostgresSession {
+    /// Does `work` again after what a new connection or another try can mend.
+    private func repeating<R: Sendable>(
+        _ work: (PostgresConnection) async throws -> R
+    ) async throws -> R {
+        var losses = 0
+        var conflicts = 0
+        while true {
+            let connection = try await connection()
+            do {
+                return try await work(connection)
+            } catch let error as PostgresError {
+                let gap: Duration?
+                if error.kind == .conflict {
+                    conflicts += 1
+                    gap = policy.gap(afterConflict: conflicts)
+                } else if error.kind.isConnectionLoss, !isClosed {
+                    losses += 1
+                    // The first loss is met by connecting at once; that has gaps of its own.
+                    gap = losses == 1 && policy.losses > 0 ? .zero : policy.gap(afterLoss: losses)
+                } else {
+                    gap = nil
+                }
+                guard let gap else { throw error }
+                if gap > .zero { try await clock.sleep(for: gap) }
+            }
+        }
+    }
+
+    private func connection() async throws -> PostgresConnection {
+        while true {
+            if isClosed { throw closed }
+            if let current {
+                if await current.isUsable { return current }
+                if self.current === current { self.current = nil }
+                continue
+            }
+            let attempt = connecting ?? startConnecting()
+            do {
+                return try await withTaskCancellationHandler {
+                    try await attempt.value
+                } onCancel: {
+                    attempt.cancel()
+                }
+            } catch {
+                // Several callers may wait for one attempt; it is no failure of this one that another was cancelled.
+                let wasCancelled = error is CancellationError || (error as? PostgresError)?.kind == .cancelled
+                if wasCancelled, !Task.isCancelled, !isClosed { continue }
+                throw wasCancelled ? PostgresConnection.cancelled("connect") : error
+            }
+        }
+    }
+
+    private func startConnecting() -> Task<PostgresConnection, any Error> {
+        let task = Task {
+            defer { connecting = nil }
+            let connection = try await establish()
+            if isClosed {
+                await connection.close()
+                throw closed
+            }
+            current = connection
+            return connection
+        }
+        connecting = task
+        return task
+    }
+
+    /// Tries until a connection stands and `onConnect` is content with it.
+    private func establish() async throws -> PostgresConnection {
+        let policy = predecessor == nil ? firstPolicy : self.policy
+        let elapsed = stopwatch(clock)
+        var failures = 0
+        while true {
+            do {
+                return try await connectOnce()
+            } catch let error as PostgresError where error.isTransient {
+                failures += 1
+                guard let gap = policy.gap(afterFailure: failures, elapsed: elapsed()) else { throw error }
+                try await clock.sleep(for: gap)
+            }
+        }
+    }
+
+    private func connectOnce() async throws -> PostgresConnection {
+        let connection = try await PostgresConnection(configuration)
+        do {
+            if let predecessor { try await end(predecessor, from: connection) }
+            predecessor = connection.backend
+            try await onConnect(connection)
+            return connection
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    /// When the network broke, the server may not have noticed: the old process then still holds its locks, and may
+    /// yet commit what it was told to. So it is ended, and its end awaited, before anything else happens.
+    private func end(_ backend: PostgresConnection.Backend, from connection: PostgresConnection) async throws {
+        let remaining = try await connection.query(
+            """
+            select pg_catalog.pg_terminate_backend(activity.pid, 5000) as ended
+              from pg_catalog.pg_stat_activity activity
+             where activity.pid = $1
+               and activity.backend_start = $2
+            """, [.int(Int(backend.pid)), .timestamp(backend.startedAt)])
+        for row in remaining where try !row.decode("ended", as: Bool.self) {
+            throw PostgresError(
+                .lockNotAvailable, operation: "reconnect",
+                message: "the earlier session's server process \(backend.pid) is still running")
+        }
+    }
+
+    private var closed: PostgresError {
+        PostgresError(.other, operation: "connect", message: "the session was closed")
+    }
+}
+
+/// The time since the call, by `clock`.
+private func stopwatch<C: Clock<Duration>>(_ clock: C) -> () -> Duration {
+    let start = clock.now
+    return { start.duration(to: clock.now) }
+}

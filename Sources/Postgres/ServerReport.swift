@@ -1,0 +1,55 @@
+import CLibPQ
+
+/// The fields of an error report, by libpq's codes (`PG_DIAG_*` in postgres_ext.h).
+private enum Diagnostic: UInt8 {
+    case severity = 0x56  // 'V', the one that is never translated
+    case sqlstate = 0x43  // 'C'
+    case message = 0x4D  // 'M'
+    case detail = 0x44  // 'D'
+    case hint = 0x48  // 'H'
+    case position = 0x50  // 'P'
+    case context = 0x57  // 'W'
+    case schema = 0x73  // 's'
+    case table = 0x74  // 't'
+    case column = 0x63  // 'c'
+    case dataType = 0x64  // 'd'
+    case constraint = 0x6E  // 'n'
+    case sourceFile = 0x46  // 'F'
+    case sourceLine = 0x4C  // 'L'
+    case sourceRoutine = 0x52  // 'R'
+}
+
+extension Statements {
+    /// What a failed result says; libpq's own words where the server said nothing.
+    func error(_ result: OpaquePointer?, operation: String) -> PostgresError {
+        func field(_ code: Diagnostic) -> String? {
+            PQresultErrorField(result, Int32(code.rawValue)).map { String(cString: $0) }
+        }
+        let lost = PQstatus(raw) == CONNECTION_BAD
+        guard let sqlstate = field(.sqlstate) else {
+            let message = lost ? PQerrorMessage(raw) : PQresultErrorMessage(result) ?? PQerrorMessage(raw)
+            return PostgresError(
+                lost ? .connectionLost : .other, operation: operation,
+                message: message.map { String(cString: $0) } ?? "libpq gave no reason")
+        }
+        var kind = PostgresError.Kind(sqlstate: sqlstate)
+        // 25P03, 57P05 and others end a session too.
+        if lost, kind == .other { kind = .connectionLost }
+        var error = PostgresError(kind, operation: operation, message: field(.message) ?? "")
+        error.severity = field(.severity)
+        error.sqlstate = sqlstate
+        error.detail = field(.detail)
+        error.hint = field(.hint)
+        error.position = field(.position).flatMap { Int($0) }
+        error.context = field(.context)
+        error.schema = field(.schema)
+        error.table = field(.table)
+        error.column = field(.column)
+        error.dataType = field(.dataType)
+        error.constraint = field(.constraint)
+        error.sourceFile = field(.sourceFile)
+        error.sourceLine = field(.sourceLine).flatMap { Int($0) }
+        error.sourceRoutine = field(.sourceRoutine)
+        return error
+    }
+}

@@ -1,0 +1,145 @@
+import ActionsAPI
+import ArgumentParser
+import Exporter
+import Foundation
+import Postgres
+
+struct Check: Verb {
+    static let configuration = CommandConfiguration(
+        abstract: "Tries settings, database, schema and token, and says what is wrong.",
+        discussion: """
+            Makes one request of the API (the list of stored actions) and changes nothing.
+
+            EXAMPLE
+              stored-actions check
+            """)
+
+    @OptionGroup var api: APIOptions
+    @OptionGroup var database: DatabaseOptions
+    @OptionGroup var output: OutputOptions
+
+    /// One thing that was tried.
+    private struct Finding: Encodable, Sendable {
+        var what: String
+        /// Where the setting came from; nil for what is no setting.
+        var from: String?
+        var ok: Bool
+        var detail: String
+        var exitStatus: Int32 = 0
+
+        enum CodingKeys: String, CodingKey {
+            case what, from, ok, detail
+        }
+    }
+
+    private struct Result: Encodable, Sendable {
+        var exitStatus: Int32
+        var checks: [Finding]
+
+        enum CodingKeys: String, CodingKey {
+            case exitStatus = "exit_status"
+            case checks
+        }
+    }
+
+    func perform(_ console: Console) async throws -> Report {
+        let sources = SettingSources(database: database, api: api)
+        var findings: [Finding] = []
+        await findings.append(contentsOf: databaseFindings(sources))
+        await findings.append(contentsOf: apiFindings(sources))
+        let status = [ExitStatus.invalidSetting, ExitStatus.credentialsRefused, ExitStatus.unreachable]
+            .first { status in findings.contains { $0.exitStatus == status } }
+        let fallback = findings.first { !$0.ok }?.exitStatus ?? ExitStatus.complete
+        let rows = findings.map { finding in
+            [finding.ok ? "ok" : "WRONG", finding.what, (finding.from.map { "from \($0): " } ?? "") + finding.detail]
+        }
+        return Report(
+            text: aligned(rows), json: Result(exitStatus: status ?? fallback, checks: findings),
+            exitStatus: status ?? fallback)
+    }
+
+    private func databaseFindings(_ sources: SettingSources) async -> [Finding] {
+        var origin: String?
+        do {
+            let setting = try sources.database()
+            origin = setting.origin
+            return try await PostgresSession.withSession(setting.value) { session in
+                let row = try await session.query(
+                    """
+                    select current_setting('server_version') as version, current_database() as name,
+                           current_user as role, coalesce(host(inet_server_addr()), 'a local socket') as host
+                    """
+                ).first
+                let (version, name): (String, String) = (
+                    try row?.decode("version") ?? "", try row?.decode("name") ?? ""
+                )
+                let (role, host): (String, String) = (try row?.decode("role") ?? "", try row?.decode("host") ?? "")
+                let database = Finding(
+                    what: "database", from: setting.origin, ok: true,
+                    detail: "PostgreSQL \(version), database \(name), role \(role), over \(host)")
+                return [database, await schemaFinding(session)]
+            }
+        } catch {
+            return [wrong("database", from: origin, error)]
+        }
+    }
+
+    private func schemaFinding(_ session: PostgresSession) async -> Finding {
+        do {
+            let pending = try await Migrator(toolVersion: toolVersion).pending(on: session)
+            return Finding(
+                what: "schema", ok: true,
+                detail: pending.isEmpty
+                    ? "up to date" : "\(count(pending.count, "migration")) to be applied; export does it by itself")
+        } catch {
+            return wrong("schema", from: nil, error)
+        }
+    }
+
+    private func apiFindings(_ sources: SettingSources) async -> [Finding] {
+        var findings: [Finding] = []
+        do {
+            let setting = try sources.api()
+            findings.append(Finding(what: "API", from: setting.origin, ok: true, detail: setting.value))
+            do {
+                let token = try sources.token()
+                findings.append(await tokenFinding(token, url: setting.value))
+            } catch {
+                findings.append(wrong("token", from: nil, error))
+            }
+        } catch {
+            findings.append(wrong("API", from: nil, error))
+        }
+        return findings
+    }
+
+    private func tokenFinding(_ token: Setting<AccessToken>, url: String) async -> Finding {
+        do {
+            let status = try await HTTPTransport.withTransport(
+                baseURL: url, connections: 1, room: BodyRoom(capacity: 64 << 20),
+                userAgent: "stored-actions/\(toolVersion)"
+            ) { transport in
+                try await ActionsClient(transport: transport, token: token.value).listStoredActions().status
+            }
+            switch status {
+            case 401, 403:
+                return Finding(
+                    what: "token", from: token.origin, ok: false, detail: "the API refused it (\(status))",
+                    exitStatus: ExitStatus.credentialsRefused)
+            case 200..<300, 429:
+                return Finding(what: "token", from: token.origin, ok: true, detail: "the API accepts it (\(status))")
+            default:
+                return Finding(
+                    what: "token", from: token.origin, ok: false, detail: "the API answered \(status), not a list",
+                    exitStatus: ExitStatus.unreachable)
+            }
+        } catch {
+            return wrong("token", from: token.origin, error)
+        }
+    }
+
+    private func wrong(_ what: String, from origin: String?, _ error: any Error) -> Finding {
+        let failure = Failure(error)
+        return Finding(what: what, from: origin, ok: false, detail: failure.text, exitStatus: failure.status)
+    }
+}

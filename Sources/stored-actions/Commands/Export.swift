@@ -1,0 +1,148 @@
+import ActionsAPI
+import ArgumentParser
+import Exporter
+import Foundation
+import Postgres
+
+struct Export: Verb {
+    static let configuration = CommandConfiguration(
+        abstract: "Fetches the runs that manifests name and stores their results.",
+        discussion: """
+            The same command again continues where the last one ended. Exit status 0: complete; 3: complete, with \
+            something that --fail-on names; 75: incomplete, call it again; 64, 65, 69, 77, 78: see the README.
+
+            EXAMPLE
+              stored-actions export --manifest jobs/today.json
+            """)
+
+    @OptionGroup var manifests: ManifestOptions
+
+    @Flag(help: "Export whatever earlier exports left unsettled, the soonest expiry first.")
+    var unfinished = false
+
+    @Option(help: ArgumentHelp("Requests in flight at most, 1 to 1000.", valueName: "n"))
+    var concurrency = 32
+
+    @Option(
+        help: ArgumentHelp(
+            "Part of a rate window to spend, above 0 and up to 1; the rest is left to other programs.",
+            valueName: "share"))
+    var budgetShare = 0.8
+
+    @Option(
+        help: ArgumentHelp(
+            "How long to go on polling unfinished runs once nothing else is left to do; 0 polls none again.",
+            valueName: "duration"))
+    var maxWait = DurationArgument(argument: "10m")!
+
+    @Option(
+        help: ArgumentHelp("End the export in good order after this long: 90s, 15m, 2h.", valueName: "duration"))
+    var timeLimit: DurationArgument?
+
+    @Flag(help: "Fetch settled runs again too.")
+    var refetch = false
+
+    @Option(
+        help: ArgumentHelp(
+            "What makes a complete export exit with 3: outcomes, truncated, or none.", valueName: "list"))
+    var failOn = OutcomeList(argument: "forbidden,not_found,rejected,truncated")!
+
+    @Option(
+        help: ArgumentHelp("Of waiting,pending: outcomes that leave an export complete.", valueName: "list"))
+    var allow: OutcomeList?
+
+    @Option(help: "When another export of the manifest is running: fail (75), skip (0) or wait.")
+    var ifLocked = IfLocked.fail
+
+    @Flag(help: "Do not bring the schema up to date first.")
+    var noMigrate = false
+
+    @OptionGroup var api: APIOptions
+    @OptionGroup var database: DatabaseOptions
+    @OptionGroup var output: OutputOptions
+
+    mutating func validate() throws {
+        if unfinished {
+            guard manifests.manifest.isEmpty, manifests.name == nil else {
+                throw ValidationError("--unfinished goes without --manifest: it exports what earlier manifests named.")
+            }
+            if refetch { throw ValidationError("--refetch goes with --manifest: --unfinished has nothing settled.") }
+        } else {
+            try manifests.requireSome()
+        }
+        guard (1...1000).contains(concurrency) else {
+            throw ValidationError("--concurrency is a whole number from 1 to 1000.")
+        }
+        guard budgetShare > 0, budgetShare <= 1 else {
+            throw ValidationError("--budget-share is above 0 and at most 1, such as 0.8.")
+        }
+        if let allow, allow.truncated || !allow.outcomes.isSubset(of: [.waiting, .pending]) {
+            throw ValidationError("--allow takes waiting, pending or both: waiting,pending.")
+        }
+        if let timeLimit, timeLimit.duration == .zero {
+            throw ValidationError("--time-limit is longer than 0.")
+        }
+    }
+
+    func perform(_ console: Console) async throws -> Report {
+        let desk = SignalDesk()
+        let watcher = Task { await desk.watch(console: console) }
+        defer { watcher.cancel() }
+        do {
+            return try await export(console, desk)
+        } catch {
+            if let signal = desk.received {
+                let status = ExitStatus.interrupted(by: signal)
+                throw FailedExport.failure(
+                    Failure(status, "interrupted: what was stored stays; the same command continues"),
+                    outcome: "interrupted")
+            }
+            throw FailedExport.failure(Failure(error), outcome: "failed")
+        }
+    }
+
+    private func export(_ console: Console, _ desk: SignalDesk) async throws -> Report {
+        let display = ProgressDisplay(console: console)
+        display.begin(unfinished ? "looking for unfinished runs" : "reading \(manifests.shown)")
+        let sources = SettingSources(database: database, api: api)
+        let (token, apiURL, database) = (try sources.token(), try sources.api(), try sources.database())
+        let work: Exporter.Work =
+            unfinished ? .unfinished : .manifests(try manifests.read(keepAllProblems: output.json))
+
+        let board = ProgressBoard()
+        let export = Task {
+            try await HTTPTransport.withTransport(
+                baseURL: apiURL.value, connections: concurrency, room: BodyRoom(capacity: Self.bodyRoom),
+                userAgent: "stored-actions/\(toolVersion)"
+            ) { transport in
+                let exporter = Exporter(
+                    database: database.value, client: ActionsClient(transport: transport, token: token.value),
+                    origin: ExportOrigin(
+                        apiURL: apiURL.value, toolVersion: toolVersion, host: ProcessInfo.processInfo.hostName),
+                    options: options, ifLocked: ifLocked, migrates: !noMigrate, clock: SteadyClock(), board: board,
+                    logger: console.logger)
+                return try await exporter.run(work, signals: desk.signals)
+            }
+        }
+        desk.enter(.working(isUnderWay: { board.current.startedAt != nil }, cancel: { export.cancel() }))
+        let summary = try await display.showing(board) { try await export.value }
+        return Report(
+            text: SummaryText(summary: summary, command: ContinuingCommand(export: self)).text, json: summary,
+            exitStatus: summary.exitStatus)
+    }
+
+    /// Bytes that bodies in flight hold together; one large body at a time may go beyond.
+    private static let bodyRoom = 64 << 20
+
+    private var options: ExportOptions {
+        var options = ExportOptions()
+        options.concurrency = concurrency
+        options.budgetShare = budgetShare
+        options.maxWait = maxWait.duration
+        options.timeLimit = timeLimit?.duration
+        options.refetch = refetch
+        options.failOn = failOn.outcomes
+        options.allow = allow?.outcomes ?? []
+        return options
+    }
+}

@@ -1,0 +1,80 @@
+import ArgumentParser
+import Exporter
+import Foundation
+
+struct Validate: Verb {
+    static let configuration = CommandConfiguration(
+        abstract: "Checks manifests; touches neither network nor database.",
+        discussion: """
+            EXAMPLE
+              stored-actions validate --manifest jobs/today.json
+            """)
+
+    @OptionGroup var manifests: ManifestOptions
+    @OptionGroup var output: OutputOptions
+
+    mutating func validate() throws { try manifests.requireSome() }
+
+    private struct Result: Encodable {
+        struct Manifest: Encodable {
+            var name: String
+            var source: String
+            var items: Int
+            var sha256: String
+        }
+
+        var exitStatus: Int32 = 0
+        var manifests: [Manifest]
+        var items: Int
+
+        enum CodingKeys: String, CodingKey {
+            case exitStatus = "exit_status"
+            case manifests, items
+        }
+    }
+
+    func perform(_ console: Console) async throws -> Report {
+        let read = try manifests.read(keepAllProblems: output.json)
+        let lines = read.list.map { "\($0.source): valid: \(count($0.items, "run")), named \"\($0.name)\"" }
+        let total = read.list.count > 1 ? ["\(count(read.runCount, "run")) in all"] : []
+        return Report(
+            text: (lines + total).joined(separator: "\n"),
+            json: Result(
+                manifests: read.list.map {
+                    .init(name: $0.name, source: $0.source, items: $0.items, sha256: $0.sha256)
+                }, items: read.runCount))
+    }
+}
+
+struct ManifestOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "File that names the runs to export; - is standard input. May be given several times.",
+            discussion: "JSON, JSON Lines (.jsonl, .ndjson) or CSV (.csv).", valueName: "file"))
+    var manifest: [String] = []
+
+    @Option(help: ArgumentHelp("Name of the manifest on standard input.", valueName: "name"))
+    var name: String?
+
+    func requireSome() throws {
+        guard !manifest.isEmpty else {
+            throw ValidationError("Missing --manifest: name a file, or - for standard input.")
+        }
+        try requireNameFits()
+    }
+
+    func requireNameFits() throws {
+        if name != nil, !manifest.contains("-") {
+            throw ValidationError("--name is for the manifest on standard input (--manifest -).")
+        }
+    }
+
+    /// - Throws: `ManifestProblems`; `SpoolError` when the temporary directory has no room.
+    func read(keepAllProblems: Bool) throws -> Manifests {
+        try ManifestReader.read(
+            manifest.map { path in
+                path == "-" ? ManifestSource(.standardInput, name: name) : ManifestSource(.file(path: path))
+            },
+            maxProblems: keepAllProblems ? .max : 100, temporaryDirectory: NSTemporaryDirectory())
+    }
+}

@@ -1,0 +1,51 @@
+import ArgumentParser
+import Foundation
+
+/// A subcommand: does its work and returns what it has to say; how that is shown is the same for all.
+protocol Verb: AsyncParsableCommand {
+    var output: OutputOptions { get }
+
+    func perform(_ console: Console) async throws -> Report
+}
+
+/// What a subcommand has to say on stdout, for people and as one JSON object, and its exit status.
+struct Report: Sendable {
+    var text: String
+    var json: any Encodable & Sendable
+    var exitStatus: Int32 = 0
+}
+
+struct OutputOptions: ParsableArguments {
+    @Flag(help: "Print the result as one JSON object.")
+    var json = false
+
+    @Flag(help: "No progress and no log lines on stderr, errors excepted.")
+    var quiet = false
+
+    @Option(help: "Least level of log lines: trace, debug, info, notice, warning, error or critical.")
+    var logLevel: LogLevel = .info
+
+    @Option(help: "Form of log lines on stderr: text or json.")
+    var logFormat: LogFormat = .text
+}
+
+extension Verb {
+    func run() async throws {
+        let console = Console.shared
+        console.configure(output)
+        do {
+            let report = try await perform(console)
+            console.endLive()
+            if output.json { console.result(report.json) } else { console.result(text: report.text) }
+            if report.exitStatus != 0 { throw ExitCode(report.exitStatus) }
+        } catch let code as ExitCode {
+            throw code
+        } catch {
+            console.endLive()
+            let failure = Failure(error)
+            console.error(failure.text)
+            if output.json { console.result(failure.json) }
+            throw ExitCode(failure.status)
+        }
+    }
+}

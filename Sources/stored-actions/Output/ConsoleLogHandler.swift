@@ -1,0 +1,55 @@
+import ArgumentParser
+import Foundation
+import Logging
+
+/// Log lines on stderr: `2026-11-20T09:30:00Z info message key=value`, or one JSON object each.
+struct ConsoleLogHandler: LogHandler {
+    let console: Console
+    let format: LogFormat
+    var metadata: Logger.Metadata = [:]
+    var logLevel: Logger.Level = .info
+
+    init(console: Console, format: LogFormat) {
+        self.console = console
+        self.format = format
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let time = Date().formatted(.iso8601)
+        let fields = metadata.merging(event.metadata ?? [:]) { $1 }.map { (key: $0.key, value: "\($0.value)") }
+            .sorted { $0.key < $1.key }
+        switch format {
+        case .text:
+            let rest = fields.map { " \($0.key)=\($0.value)" }.joined()
+            console.line("\(time) \(event.level) \(event.message)\(rest)")
+        case .json:
+            var object = ["time": time, "level": "\(event.level)", "message": "\(event.message)"]
+            for field in fields where object[field.key] == nil { object[field.key] = field.value }
+            console.line(jsonText(object))
+        }
+    }
+}
+
+/// A log level as an argument.
+struct LogLevel: ExpressibleByArgument, Sendable {
+    static let info = LogLevel(level: .info)
+
+    var level: Logger.Level
+
+    static var allValueStrings: [String] { Logger.Level.allCases.map(\.rawValue) }
+    var defaultValueDescription: String { level.rawValue }
+}
+
+extension LogLevel {
+    init?(argument: String) {
+        guard let level = Logger.Level(rawValue: argument.lowercased()) else { return nil }
+        self.init(level: level)
+    }
+}
+
+extension LogFormat: ExpressibleByArgument {}

@@ -1,0 +1,105 @@
+import ActionsAPI
+import Exporter
+import Foundation
+import Postgres
+
+/// Why a subcommand could not do its work: an exit status, and for people what happened and what to do about it.
+struct Failure: Error {
+    let status: Int32
+    let text: String
+    /// What `--json` prints on stdout.
+    let json: any Encodable & Sendable
+
+    private struct Object: Encodable {
+        var exitStatus: Int32
+        var error: String
+
+        enum CodingKeys: String, CodingKey {
+            case exitStatus = "exit_status"
+            case error
+        }
+    }
+
+    init(_ status: Int32, _ text: String, json: (any Encodable & Sendable)? = nil) {
+        self.status = status
+        self.text = text
+        self.json = json ?? Object(exitStatus: status, error: text)
+    }
+
+    init(status: Int32, _ text: String) { self.init(status, text) }
+
+    init(_ error: any Error) {
+        switch error {
+        case let error as Failure: self = error
+        case let error as SettingError: self.init(ExitStatus.invalidSetting, error.description)
+        case let error as ManifestProblems: self.init(error)
+        case let error as SpoolError:
+            self.init(
+                ExitStatus.invalidSetting, "\(error): the temporary directory (TMPDIR) must have room for a manifest")
+        case let error as ExportLock.Taken:
+            self.init(
+                ExitStatus.incomplete,
+                "another export of \"\(error.name)\" is running: wait for it, or use --if-locked wait or skip")
+        case let error as SchemaProblem: self.init(ExitStatus.invalidSetting, error.description)
+        case let error as PostgresError: self.init(error)
+        case let error as TransportError:
+            self.init(ExitStatus.unreachable, "the API cannot be reached: \(error)")
+        case let error as Exporter.AccountingError:
+            self.init(ExitStatus.unexpected, "the books do not balance, which is a bug: \(error)")
+        default: self.init(ExitStatus.unexpected, "unexpected failure, which is a bug: \(error)")
+        }
+    }
+
+    private init(_ error: PostgresError) {
+        switch error.kind {
+        case .unreachable, .connectionLost, .commitUnknown, .shutdown, .resources, .conflict:
+            self.init(
+                ExitStatus.unreachable,
+                "the database cannot be reached or cannot work: \(error). What was stored stays; the same command "
+                    + "continues")
+        case .lockNotAvailable:
+            self.init(ExitStatus.incomplete, "\(error): somebody holds a lock on the tables; try again")
+        case .authentication: self.init(ExitStatus.invalidSetting, "the database refused the login: \(error)")
+        case .permission:
+            self.init(ExitStatus.invalidSetting, "the database role may not do this: \(error)")
+        case .cancelled: self.init(ExitStatus.incomplete, "interrupted: \(error)")
+        case .other where error.sqlstate == "3D000" || error.sqlstate == nil:
+            self.init(ExitStatus.invalidSetting, "the database setting is wrong: \(error)")
+        case .data, .other:
+            self.init(ExitStatus.unexpected, "unexpected answer of the database: \(error)")
+        }
+    }
+
+    private struct Problems: Encodable {
+        struct Problem: Encodable {
+            var source: String
+            var place: String
+            var message: String
+        }
+
+        var exitStatus = ExitStatus.invalidManifest
+        var error: String
+        var problems: [Problem]
+        var problemCount: Int
+
+        enum CodingKeys: String, CodingKey {
+            case exitStatus = "exit_status"
+            case error, problems
+            case problemCount = "problem_count"
+        }
+    }
+
+    private init(_ error: ManifestProblems) {
+        let shown = error.problems.prefix(100)
+        let count = error.totalCount == 1 ? "1 problem" : "\(error.totalCount) problems"
+        let headline = "the manifest is invalid: \(count); nothing was fetched and nothing written"
+        var lines = [headline] + shown.map { "  \($0.description)" }
+        if error.totalCount > shown.count { lines.append("  … and \(error.totalCount - shown.count) more") }
+        self.init(
+            ExitStatus.invalidManifest, lines.joined(separator: "\n"),
+            json: Problems(
+                error: headline,
+                problems: error.problems.map { .init(source: $0.source, place: $0.place, message: $0.message) },
+                problemCount: error.totalCount))
+    }
+}

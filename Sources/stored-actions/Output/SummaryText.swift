@@ -1,0 +1,127 @@
+import Exporter
+import Foundation
+
+/// An export's summary for people: what came of the runs, what it took, and what to do next.
+struct SummaryText {
+    let text: String
+
+    init(summary: Summary, command: ContinuingCommand) {
+        var paragraphs = [Self.headline(summary)]
+        if summary.exportID != nil {
+            paragraphs += [Self.outcomes(summary), Self.figures(summary)]
+        }
+        let todo = Self.todo(summary, command: command)
+        if !todo.isEmpty { paragraphs.append(todo.joined(separator: "\n")) }
+        text = paragraphs.joined(separator: "\n\n")
+    }
+
+    private static func headline(_ summary: Summary) -> String {
+        let number = summary.exportID.map { " \($0)" } ?? ""
+        let names = summary.manifests.isEmpty ? "unfinished runs" : summary.manifests.joined(separator: ", ")
+        let reason = summary.reason.map { ": \($0)" } ?? ""
+        return "export\(number) of \(names): \(summary.outcome)\(reason) (exit status \(summary.exitStatus))"
+    }
+
+    private static func outcomes(_ summary: Summary) -> String {
+        var rows = Outcome.allCases.compactMap { outcome -> [String]? in
+            let number = summary.outcomes[outcome.rawValue] ?? 0
+            return number == 0 ? nil : [outcome.rawValue, grouped(number), outcome.meaning]
+        }
+        let settled = summary.alreadySettled > 0 ? "\(grouped(summary.alreadySettled)) of them settled before" : ""
+        rows.append(["runs", grouped(summary.items), settled])
+        return aligned(rows, indent: "  ")
+    }
+
+    private static func figures(_ summary: Summary) -> String {
+        let byStatus = summary.requests.byStatus.sorted { $0.key < $1.key }
+            .map { "\(grouped($0.value)) × \($0.key == "none" ? "no answer" : $0.key)" }
+            .joined(separator: ", ")
+        var rows = [
+            ["stored", "\(count(summary.results, "result")), \(count(summary.errors, "partner error"))"],
+            [
+                "requests",
+                grouped(summary.requests.total) + (byStatus.isEmpty ? "" : " (\(byStatus))"),
+            ],
+            [
+                "time",
+                "\(seconds(summary.duration)) s, \(seconds(summary.waitedForBudget)) s of it waiting for the rate window",
+            ],
+        ]
+        if summary.kept > 0 {
+            rows.append(["kept", "\(count(summary.kept, "run")) gave no result this time: what was stored stays"])
+        }
+        return aligned(rows, indent: "  ")
+    }
+
+    private static func todo(_ summary: Summary, command: ContinuingCommand) -> [String] {
+        var lines: [String] = []
+        if summary.onlyNotFound {
+            lines.append(
+                "Every answer was 404: are this API address and this token those of the account that ran the actions?")
+        }
+        if summary.unfollowedCursors > 0 {
+            lines.append(
+                "\(count(summary.unfollowedCursors, "cursor")) left unfollowed: this version stores next_page and does "
+                    + "not fetch the pages behind it.")
+        }
+        switch summary.exitStatus {
+        case ExitStatus.credentialsRefused:
+            lines += ["Check the token (stored-actions check), then run the same command again:", "  \(command.text)"]
+        case ExitStatus.unreachable:
+            lines += ["When the API is back, the same command continues:", "  \(command.text)"]
+        case ExitStatus.incomplete, 129...:
+            lines += ["The same command continues, and asks for nothing twice:", "  \(command.text)"]
+        default: break
+        }
+        if summary.unfinishedElsewhere > 0 {
+            let expiry = summary.soonestExpiryElsewhere.map { ", the first expires \($0.formatted(.iso8601))" } ?? ""
+            lines += [
+                "Of earlier manifests \(count(summary.unfinishedElsewhere, "run")) "
+                    + "\(summary.unfinishedElsewhere == 1 ? "is" : "are") unsettled\(expiry). To fetch them:",
+                "  \(command.unfinished)",
+            ]
+        }
+        return lines
+    }
+
+    private static func seconds(_ value: Double) -> String {
+        value.formatted(.number.precision(.fractionLength(1)).locale(Locale(identifier: "en_US")))
+    }
+}
+
+extension Outcome {
+    fileprivate var meaning: String {
+        switch self {
+        case .success: ""
+        case .error: "the partner's app failed: see errors"
+        case .expired: "the API has no result any more: see expired_runs"
+        case .notFound: "unknown to the API, though younger than seven days"
+        case .forbidden: "this token may not read them"
+        case .rejected: "the API calls the request wrong: see api_errors"
+        case .waiting: "not finished, wait for a person or a callback"
+        case .pending: "not finished"
+        case .failed: "could not be had this time: see runs.failure"
+        case .queued: "not asked for yet"
+        }
+    }
+}
+
+/// The exact command that takes an export up again.
+struct ContinuingCommand {
+    let text: String
+    let unfinished: String
+
+    init(export: Export, arguments: [String] = Array(CommandLine.arguments.dropFirst())) {
+        let command = (["stored-actions"] + arguments.map(shellQuoted)).joined(separator: " ")
+        text = export.manifests.manifest.contains("-") ? "… | " + command : command
+        var settings: [String] = []
+        if let url = export.api.apiURL { settings += ["--api-url", shellQuoted(url)] }
+        if let url = export.database.databaseURL { settings += ["--database-url", shellQuoted(url)] }
+        unfinished = (["stored-actions export --unfinished"] + settings).joined(separator: " ")
+    }
+}
+
+extension ManifestOptions {
+    /// The sources, for people.
+    var shown: String { manifest.map { $0 == "-" ? "standard input" : $0 }.joined(separator: ", ") }
+}

@@ -1,0 +1,78 @@
+import ArgumentParser
+import Exporter
+import Foundation
+
+struct DatabaseOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "PostgreSQL to use, as a URL or key=value pairs without a password.",
+            discussion: "Else DATABASE_URL, else libpq's PG* variables, service file and password file.",
+            valueName: "url"))
+    var databaseURL: String?
+}
+
+struct APIOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Address of the Actions API.",
+            discussion: "Else ZAPIER_API_URL, else \(SettingSources.defaultAPI).", valueName: "url"))
+    var apiURL: String?
+}
+
+extension SettingSources {
+    init(
+        database: DatabaseOptions, api: APIOptions? = nil,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) {
+        self.init(databaseURL: database.databaseURL, apiURL: api?.apiURL, environment: environment)
+    }
+}
+
+/// A length of time: `90s`, `15m`, `2h`, or `0`.
+struct DurationArgument: ExpressibleByArgument, Equatable, Sendable {
+    var duration: Duration
+    private var text: String
+
+    init?(argument: String) {
+        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600]
+        text = argument
+        if argument == "0" {
+            duration = .zero
+            return
+        }
+        guard let unit = argument.last.flatMap({ units[$0] }), argument.count <= 8,
+            argument.dropLast().allSatisfy({ ("0"..."9").contains($0) }), let count = Int64(argument.dropLast())
+        else { return nil }
+        duration = .seconds(count * unit)
+    }
+
+    var defaultValueDescription: String { text }
+}
+
+/// `--fail-on` and `--allow`: names with commas between them, or `none`.
+struct OutcomeList: ExpressibleByArgument, Equatable, Sendable {
+    /// Chains that end other than by their last page; no outcome of a run.
+    static let truncated = "truncated"
+
+    var outcomes: Set<Outcome> = []
+    var truncated = false
+    private var text: String
+
+    init?(argument: String) {
+        text = argument
+        if argument == "none" { return }
+        for name in argument.split(separator: ",", omittingEmptySubsequences: false) {
+            if name == Self.truncated {
+                truncated = true
+            } else if let outcome = Outcome(rawValue: String(name)) {
+                outcomes.insert(outcome)
+            } else {
+                return nil
+            }
+        }
+    }
+
+    var defaultValueDescription: String { text }
+}
+
+extension IfLocked: ExpressibleByArgument {}

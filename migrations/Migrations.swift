@@ -1,0 +1,23 @@
+/// One numbered SQL file of this folder, as it was compiled into the binary.
+package struct Migration: Sendable, Equatable {
+    /// Place in the order, from 1; the file name's leading digits.
+    package let version: Int
+    /// The file name's words: `init` of `0001_init.sql`.
+    package let name: String
+    package let sql: String
+
+    package init(version: Int, name: String, sql: String) {
+        self.version = version
+        self.name = name
+        self.sql = sql
+    }
+
+    /// Every migration, in order. A file that has landed is never edited: databases remember its checksum.
+    package static let all = [
+        Migration(version: 1, name: "init", bytes: PackageResources._001_init_sql)
+    ]
+
+    private init(version: Int, name: String, bytes: [UInt8]) {
+        self.init(version: version, name: name, sql: String(decoding: bytes, as: UTF8.self))
+    }
+}
