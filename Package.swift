@@ -76,6 +76,15 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(name: "JSONTextTests", dependencies: ["JSONText"], swiftSettings: settings),
+        .testTarget(name: "PostgresTests", dependencies: ["Postgres"], swiftSettings: settings),
+        .testTarget(name: "ActionsAPITests", dependencies: ["ActionsAPI"], swiftSettings: settings),
+        .testTarget(
+            name: "ExporterTests",
+            dependencies: ["ActionsAPI", "Exporter", "JSONText", "Migrations", "Postgres"],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "SandboxTests", dependencies: ["stored-actions-sandbox"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -93,7 +93,9 @@ package actor PostgresConnection {
         }
         let cancellation = OperationCancellation(cancelHandle, socket: PQsocket(raw))
         let result = await withTaskCancellationHandler {
-            work(Statements(raw: raw), cancellation)
+            // Through `self`: a closure that does not capture it is not isolated to this actor, so that the call would
+            // block one of the few threads of Swift's pool.
+            self.block(on: raw, cancellation, work)
         } onCancel: {
             cancellation.request()
         }
@@ -103,6 +105,13 @@ package actor PostgresConnection {
             throw Self.cancelled(operation)
         }
         return result
+    }
+
+    private func block<Value>(
+        on raw: OpaquePointer, _ cancellation: OperationCancellation,
+        _ work: (Statements, OperationCancellation) -> Value
+    ) -> Value {
+        work(Statements(raw: raw), cancellation)
     }
 
     static func cancelled(_ operation: String) -> PostgresError {

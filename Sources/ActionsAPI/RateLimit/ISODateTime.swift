@@ -2,8 +2,8 @@ import Foundation
 
 /// ISO 8601 date-times as RFC 3339 has them: `2026-11-20T09:30:00Z`, with any fraction and any offset.
 package enum ISODateTime {
-    /// The instant that `text` names, or nil. A space or a lower-case `t` may stand for the `T`; the offset may lack its
-    /// colon or its minutes; a date-time without an offset is taken as UTC, for that is what servers mean by it.
+    /// The instant that `text` names, or nil. A space or a lower-case `t` may stand for the `T`; the offset may lack
+    /// its colon or its minutes; a date-time without an offset is taken as UTC, for that is what servers mean by it.
     package static func parse(_ text: String) -> Date? {
         var rest = Substring(text).utf8
         guard let year = number(&rest, digits: 4), take(&rest, "-"),

@@ -2,12 +2,11 @@ import Foundation
 
 /// How many requests may leave for one bucket (reads, runs), learned from its answers alone.
 ///
-///            request due                 answer teaches
-///     closed ───────────▶ opening (one) ───────────────▶ open
-///       ▲                    │ refused                    │ 429, or spent with no reset known
-///       └────────────────────┴────────────────────────────┘
-///                            ▲ the window's reset has passed
-///                            └──────────────────────────── open
+///     closed ── its time has come, one request leaves ──▶ opening
+///     opening ── the answer teaches ──▶ open
+///     opening ── refused ──▶ closed
+///     open ── the window's reset has passed, one request leaves ──▶ opening
+///     open ── a 429, or spent with no reset known ──▶ closed
 ///
 /// Every request asks `request(at:)` and ends in exactly one of `answered`, `lost` and `notSent`. Instants are those of
 /// one steady wall clock; nothing about the length or size of windows is built in.
@@ -17,7 +16,7 @@ package struct RateBudget: Sendable, Equatable {
         case go
         /// Nothing may leave before the instant, which is later than now. Ask again then, or when an answer has come.
         case wait(until: Date)
-        /// Something in flight must come back first. Ask again when it has, or at `nextOpening`, should that be earlier.
+        /// Something in flight must come back first. Ask again when it has, or at `nextOpening` if that is earlier.
         case waitForAnswer
     }
 

@@ -16,8 +16,8 @@ package struct RateLimitHeaders: Sendable, Equatable {
     package var limit: Int?
     /// Requests left in the window, 0 or more.
     package var remaining: Int?
-    /// From the moment of receipt to the end of the window, corrected for the server's clock. It may be too long, by the
-    /// answer's time of travel and the grain of the `Date` header; zero when the named instant has passed.
+    /// From the moment of receipt to the end of the window, corrected for the server's clock. It may be too long by
+    /// the answer's time of travel and the grain of the `Date` header; zero when the named instant has passed.
     package var resetsIn: Duration?
     /// The reset as the server's own clock names it: the same in all answers of one window, whatever their time of
     /// travel. Nil where the reset came as seconds from now.

@@ -10,8 +10,8 @@ struct RateWindow: Sendable, Equatable {
     }
 
     var limit: Int
-    /// When the window ends, by the local clock: the earliest of what its answers said. Each estimate is too late by the
-    /// answer's time of travel and by the grain of the server's `Date`, never too early, so the earliest is the best.
+    /// When the window ends, by the local clock: the earliest of what its answers said. Each estimate is late by the
+    /// answer's time of travel and by the grain of the server's `Date`, never early, so the earliest is the best.
     /// Nil when the server names no reset.
     private(set) var resetsAt: Date?
     let grain: RateLimitHeaders.Grain
@@ -66,7 +66,7 @@ struct RateWindow: Sendable, Equatable {
         guard let resetsIn = headers.resetsIn else { return .same }
         guard let name else { return .newer }
         let distance = (headers.resetInstant ?? now.after(resetsIn)).timeIntervalSince(name)
-        // Servers that add the rest of the window to their clock name the same reset a little differently each time, and
+        // Servers that add the rest of the window to their clock name one reset a little differently each time, and
         // seconds from now are late by the answer's time of travel; the next reset is a whole window away.
         let blur = headers.resetInstant == nil ? 30 : 1.5
         let tolerance = min(blur, max(span, grain.inSeconds) / 2)

@@ -1,7 +1,7 @@
 /// When to ask again for a run that has not finished.
 ///
-/// A run may finish in a second or wait for a person for days, so the gaps grow, and a jitter of a tenth keeps runs that
-/// were started together from being asked for together:
+/// A run may finish in a second or wait for a person for days, so the gaps grow, and a jitter of a tenth keeps runs
+/// that were started together from being asked for together:
 ///
 ///     gap(n) = min(60 s, 1 s · 1.6^n) · (0.9 + 0.2 · random)
 ///

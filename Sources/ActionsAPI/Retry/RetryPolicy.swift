@@ -1,7 +1,7 @@
 /// Which failed requests are sent again, how often, and how long after: the only place that decides it.
 ///
-/// The delay after attempt n has equal jitter, half of it fixed and half random, so that requests that failed together do
-/// not come back together:
+/// The delay after attempt n has equal jitter, half of it fixed and half random, so that requests that failed together
+/// do not come back together:
 ///
 ///     full(n)  = min(cap, base · 2^(n−1))
 ///     delay(n) = full(n) / 2 + full(n) / 2 · random

@@ -1,9 +1,12 @@
+import Foundation
+
 /// Why an export stopped asking.
 package enum Ending: Sendable, Equatable {
     /// Nothing was left that it would ask for.
     case finished
     /// `--time-limit` was reached, or nothing could have been done before it.
-    case timeLimit
+    /// `comeBackAt`: when there will be something to do, if it is not at once.
+    case timeLimit(comeBackAt: Date?)
     case interrupted(signal: Int32)
     /// The API does not accept the token.
     case credentialsRefused(String)

@@ -99,7 +99,7 @@ struct ExportLoop {
     ) -> Date? {
         while true {
             let now = clock.now
-            if let deadline, now >= deadline { end(.timeLimit) }
+            if let deadline, now >= deadline { end(.timeLimit(comeBackAt: nil)) }
             if let cancelsAt, now >= cancelsAt { fetches.cancelAll() }
             switch scheduler.next(at: now) {
             case .fetch(let item):
@@ -117,7 +117,7 @@ struct ExportLoop {
                 }
             case .wait(let until):
                 if !store(&stores, mailbox, at: now), scheduler.isIdle, let deadline, let until, until > deadline {
-                    end(.timeLimit)
+                    end(.timeLimit(comeBackAt: until))
                     continue
                 }
                 let opens = committing ? nil : gate.opens(at: now, expectsMore: true)

@@ -185,7 +185,9 @@ extension Ending {
     fileprivate var reason: String? {
         switch self {
         case .finished: nil
-        case .timeLimit: "the time limit was reached"
+        case .timeLimit(nil): "the time limit was reached"
+        case .timeLimit(let date?):
+            "nothing more can be done within the time limit; come back at \(date.formatted(.iso8601))"
         case .interrupted(let signal): "interrupted by signal \(signal)"
         case .credentialsRefused(let detail):
             "the API refused the credentials" + (detail.isEmpty ? "" : ": \(detail.prefix(200))")

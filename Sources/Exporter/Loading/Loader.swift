@@ -110,7 +110,7 @@ extension LoadedRun {
         run.status = nil
         run.verdict = Verdict(
             outcome: .failed,
-            failure: "PostgreSQL does not take its result: \(error.message) (SQLSTATE \(error.sqlstate ?? "unknown"))",
+            failure: "PostgreSQL does not take its result: \(error)",
             seenAlive: true)
         return run
     }

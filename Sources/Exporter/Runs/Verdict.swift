@@ -66,7 +66,7 @@ struct RunRules: Sendable {
 
     private func poll(_ outcome: Outcome, _ item: RunItem, random: Double) -> RunStep {
         .poll(
-            Verdict(outcome: outcome, seenAlive: true), after: polls.gap(afterPolls: item.polls + 1, random: random))
+            Verdict(outcome: outcome, seenAlive: true), after: polls.gap(afterPolls: item.polls, random: random))
     }
 
     /// The API does not say whether a result expired, never existed, or belongs to someone else; age and memory do.

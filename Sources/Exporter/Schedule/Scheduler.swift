@@ -146,7 +146,8 @@ struct Scheduler: Sendable {
             case .wait(let until):
                 isHeldByBudget = true
                 wake = until
-            case .waitForAnswer: break
+            // An answer that does not come must not hold up the next window.
+            case .waitForAnswer: wake = budget.nextOpening
             }
         } else if let due = nextDue(at: now) {
             wake = due

@@ -1,0 +1,49 @@
+import Foundation
+
+/// The headers that every answer carries, in the forms that the settings ask for.
+struct ResponseHeaders: Sendable {
+    let settings: Settings
+    /// The true time; what goes out is shifted by the clock offset.
+    let now: Date
+
+    func all(for answer: Answer, rate: RateWindow.Reading?) -> [(name: String, value: String)] {
+        var headers = [(name: "Date", value: Timestamp(shifted(now)).httpDate)]
+        headers.append((name: "Content-Length", value: String(answer.body.count)))
+        // The API sends none with a 403.
+        if let rate, answer.status != 403 { headers += limits(rate) }
+        if let seconds = answer.retryAfter { headers += retryAfter(seconds) }
+        return headers
+    }
+
+    private func limits(_ rate: RateWindow.Reading) -> [(name: String, value: String)] {
+        [
+            (name: "X-RateLimit-Limit", value: String(rate.limit)),
+            (name: "X-RateLimit-Remaining", value: String(rate.remaining)),
+        ] + (reset(rate.resetsAt).map { [(name: "X-RateLimit-Reset", value: $0)] } ?? [])
+    }
+
+    private func reset(_ instant: Date) -> String? {
+        let seconds = shifted(instant).timeIntervalSince1970
+        return switch settings.resetFormat {
+        case .epoch: String(Int(seconds.rounded(.up)))
+        case .epochMilliseconds: String(Int((seconds * 1000).rounded(.up)))
+        case .epochFraction: String(format: "%.3f", (seconds * 1000).rounded(.up) / 1000)
+        case .iso8601: Timestamp(Date(timeIntervalSince1970: seconds.rounded(.up))).iso8601
+        case .seconds: String(Int(instant.timeIntervalSince(now).rounded(.up)))
+        case .none: nil
+        }
+    }
+
+    private func retryAfter(_ seconds: Int) -> [(name: String, value: String)] {
+        switch settings.retryAfterFormat {
+        case .seconds: return [(name: "Retry-After", value: String(seconds))]
+        case .date:
+            // Up to the next whole second: a date has no finer unit, and must not lie before the time meant.
+            let instant = shifted(now.addingTimeInterval(TimeInterval(seconds))).timeIntervalSince1970.rounded(.up)
+            return [(name: "Retry-After", value: Timestamp(Date(timeIntervalSince1970: instant)).httpDate)]
+        case .none: return []
+        }
+    }
+
+    private func shifted(_ date: Date) -> Date { date.addingTimeInterval(settings.clockOffset) }
+}

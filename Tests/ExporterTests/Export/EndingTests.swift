@@ -1,0 +1,83 @@
+import Testing
+
+@testable import Exporter
+
+@Suite("The exit status of an export")
+struct EndingTests {
+    private func account(_ outcomes: [Outcome: Int], unfollowed: Int = 0) -> Ledger.Account {
+        var account = Ledger.Account()
+        account.outcomes = outcomes
+        account.items = outcomes.values.reduce(0, +)
+        account.unfollowedCursors = unfollowed
+        return account
+    }
+
+    @Test("An export of nothing is complete")
+    func nothing() {
+        #expect(Ending.finished.exitStatus(account([:]), options: ExportOptions()) == 0)
+    }
+
+    @Test("Final outcomes leave it complete", arguments: [Outcome.success, .error, .expired])
+    func complete(outcome: Outcome) {
+        #expect(Ending.finished.exitStatus(account([outcome: 1]), options: ExportOptions()) == 0)
+    }
+
+    @Test("What --fail-on names by default", arguments: [Outcome.forbidden, .notFound, .rejected])
+    func findings(outcome: Outcome) {
+        var options = ExportOptions()
+        #expect(Ending.finished.exitStatus(account([outcome: 1, .success: 5]), options: options) == 3)
+        options.failOn = []
+        #expect(Ending.finished.exitStatus(account([outcome: 1, .success: 5]), options: options) == 0)
+    }
+
+    @Test("--fail-on takes any outcome", arguments: [Outcome.error, .expired, .success])
+    func failOn(outcome: Outcome) {
+        var options = ExportOptions()
+        options.failOn = [outcome]
+        #expect(Ending.finished.exitStatus(account([outcome: 1]), options: options) == 3)
+    }
+
+    @Test("What needs further asking is incomplete", arguments: [Outcome.waiting, .pending, .failed, .queued])
+    func incomplete(outcome: Outcome) {
+        #expect(Ending.finished.exitStatus(account([outcome: 1, .forbidden: 1]), options: ExportOptions()) == 75)
+        #expect(Ending.timeLimit(comeBackAt: nil).exitStatus(account([outcome: 1]), options: ExportOptions()) == 75)
+    }
+
+    @Test("--allow lets waiting and pending be")
+    func allow() {
+        var options = ExportOptions()
+        options.allow = [.waiting, .pending]
+        #expect(Ending.finished.exitStatus(account([.waiting: 1, .pending: 1]), options: options) == 0)
+        #expect(Ending.finished.exitStatus(account([.waiting: 1, .failed: 1]), options: options) == 75)
+    }
+
+    @Test("A cursor left unfollowed is incomplete")
+    func cursors() {
+        #expect(
+            Ending.finished.exitStatus(account([.success: 1], unfollowed: 1), options: ExportOptions()) == 75)
+    }
+
+    @Test("A time limit that nothing was left for is no lack")
+    func timeLimit() {
+        #expect(Ending.timeLimit(comeBackAt: nil).exitStatus(account([.success: 1]), options: ExportOptions()) == 0)
+    }
+
+    @Test("77 and 69 come before a signal, a signal before 75 and 3")
+    func order() {
+        let bad = account([.queued: 3, .forbidden: 1])
+        #expect(Ending.credentialsRefused("").exitStatus(bad, options: ExportOptions()) == 77)
+        #expect(Ending.apiUnreachable("").exitStatus(bad, options: ExportOptions()) == 69)
+        #expect(Ending.interrupted(signal: 15).exitStatus(bad, options: ExportOptions()) == 143)
+        #expect(Ending.interrupted(signal: 2).exitStatus(bad, options: ExportOptions()) == 130)
+        #expect(Ending.interrupted(signal: 1).exitStatus(bad, options: ExportOptions()) == 129)
+    }
+
+    @Test(
+        "The export's own outcome follows its exit status",
+        arguments: [
+            (0, "complete"), (3, "complete"), (75, "incomplete"), (69, "failed"), (77, "failed"), (143, "interrupted"),
+        ] as [(Int32, String)])
+    func outcome(status: Int32, outcome: String) {
+        #expect(Ending.exportOutcome(exitStatus: status) == outcome)
+    }
+}

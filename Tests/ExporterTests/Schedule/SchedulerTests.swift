@@ -1,0 +1,268 @@
+import ActionsAPI
+import Foundation
+import Testing
+
+@testable import Exporter
+
+@Suite("Which run is asked for next")
+struct SchedulerTests {
+    static let now = Date(timeIntervalSince1970: 1_800_000_000)
+    let now = Self.now
+
+    /// An item that expires in so many hours.
+    static func item(_ number: Int, expiresInHours hours: Double = 24) -> RunItem {
+        RunItem(
+            key: RunKey(
+                storedActionID: UUID(uuidString: "4f4e0000-0000-4000-8000-000000000001")!,
+                runID: UUID(uuidString: "00000000-0000-4000-8000-" + String(format: "%012d", number))!),
+            expiresAt: now + hours * 3600)
+    }
+
+    /// A scheduler whose API sends no rate headers, and whose `first` queue holds these items and no others.
+    static func scheduler(
+        _ items: [RunItem], late: [RunItem] = [], concurrency: Int = 1, maxWait: Duration = .seconds(600)
+    ) -> Scheduler {
+        var scheduler = Scheduler(
+            options: Scheduler.Options(concurrency: concurrency, budgetShare: 1, maxWait: maxWait, stretch: 100))
+        scheduler.withBudget { budget in
+            _ = budget.request(at: now)
+            budget.answered(RateLimitHeaders(), status: 200, at: now)
+        }
+        #expect(scheduler.next(at: now) == .refill(.first, after: nil))
+        scheduler.refilled(.first, with: items)
+        if items.isEmpty {
+            #expect(scheduler.next(at: now) == .refill(.late, after: nil))
+            scheduler.refilled(.late, with: late)
+        }
+        return scheduler
+    }
+
+    /// The item's request came back and its state is committed.
+    static func finish(_ item: RunItem, pollAt: Date? = nil, in scheduler: inout Scheduler, at time: Date = now) {
+        scheduler.withBudget { $0.answered(RateLimitHeaders(), status: 200, at: time) }
+        scheduler.returned(item)
+        scheduler.gathered()
+        scheduler.committed(item, pollAt: pollAt)
+    }
+
+    @Test("The earliest expiry goes first, as the queue has it")
+    func order() {
+        let items = [Self.item(1, expiresInHours: 1), Self.item(2, expiresInHours: 2), Self.item(3, expiresInHours: 3)]
+        var scheduler = Self.scheduler(items)
+        for item in items {
+            #expect(scheduler.next(at: now) == .fetch(item))
+            Self.finish(item, in: &scheduler)
+        }
+    }
+
+    @Test("No more requests are in flight than --concurrency allows")
+    func concurrency() {
+        let items = (1...4).map { Self.item($0) }
+        var scheduler = Self.scheduler(items, concurrency: 2)
+        #expect(scheduler.next(at: now) == .fetch(items[0]))
+        #expect(scheduler.next(at: now) == .fetch(items[1]))
+        #expect(scheduler.next(at: now) == .wait(until: nil))
+        Self.finish(items[0], in: &scheduler)
+        #expect(scheduler.next(at: now) == .fetch(items[2]))
+    }
+
+    @Test("A retry whose time has come stands beside the first fetches by its expiry")
+    func retries() {
+        let items = [Self.item(1, expiresInHours: 2), Self.item(2, expiresInHours: 1), Self.item(3, expiresInHours: 3)]
+        var scheduler = Self.scheduler(Array(items[1...]))
+        scheduler.retry(items[0], at: now + 5)
+        #expect(scheduler.next(at: now) == .fetch(items[1]))
+        Self.finish(items[1], in: &scheduler)
+        #expect(scheduler.next(at: now + 5) == .fetch(items[0]))
+        Self.finish(items[0], in: &scheduler)
+        #expect(scheduler.next(at: now + 5) == .fetch(items[2]))
+    }
+
+    @Test("A retry is waited for when nothing else is left")
+    func waitsForRetry() {
+        let item = Self.item(1)
+        var scheduler = Self.scheduler([item])
+        #expect(scheduler.next(at: now) == .fetch(item))
+        scheduler.withBudget { $0.lost(at: now) }
+        scheduler.returned(item)
+        scheduler.retry(item, at: now + 2)
+        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
+        scheduler.refilled(.late, with: [])
+        #expect(scheduler.next(at: now) == .wait(until: now + 2))
+        #expect(scheduler.next(at: now + 2) == .fetch(item))
+    }
+
+    @Test("Runs past their time go last, those whose time passes while they wait included")
+    func late() {
+        let soon = Self.item(1, expiresInHours: 0.001)
+        let good = Self.item(2, expiresInHours: 24)
+        let old = Self.item(3, expiresInHours: -1)
+        var scheduler = Self.scheduler([soon, good])
+        let later = now + 60
+        #expect(scheduler.next(at: later) == .fetch(good))
+        #expect(scheduler.next(at: later) == .refill(.late, after: nil))
+        scheduler.refilled(.late, with: [old, soon])
+        Self.finish(good, in: &scheduler, at: later)
+        #expect(scheduler.next(at: later) == .fetch(old))
+        Self.finish(old, in: &scheduler, at: later)
+        #expect(scheduler.next(at: later) == .fetch(soon))
+    }
+
+    @Test("A retry of a run past its time goes last too")
+    func lateRetry() {
+        let good = Self.item(1), old = Self.item(2, expiresInHours: -1)
+        var scheduler = Self.scheduler([good])
+        scheduler.retry(old, at: now)
+        #expect(scheduler.next(at: now) == .fetch(good))
+        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
+        scheduler.refilled(.late, with: [])
+        Self.finish(good, in: &scheduler)
+        #expect(scheduler.next(at: now) == .fetch(old))
+    }
+
+    @Test("A poll that is due does not keep a first fetch waiting")
+    func polls() {
+        let unfinished = Self.item(1), fresh = Self.item(2)
+        var scheduler = Self.scheduler([unfinished, fresh])
+        #expect(scheduler.next(at: now) == .fetch(unfinished))
+        Self.finish(unfinished, pollAt: now + 1, in: &scheduler)
+        #expect(scheduler.next(at: now + 5) == .fetch(fresh))
+        Self.finish(fresh, in: &scheduler, at: now + 5)
+        #expect(scheduler.next(at: now + 5) == .refill(.late, after: nil))
+        scheduler.refilled(.late, with: [])
+        #expect(scheduler.next(at: now + 5) == .fetch(unfinished))
+    }
+
+    @Test("Runs past their time do not keep a poll waiting")
+    func pollsBeforeLate() {
+        let unfinished = Self.item(1), old = Self.item(2, expiresInHours: -1)
+        var scheduler = Self.scheduler([unfinished])
+        #expect(scheduler.next(at: now) == .fetch(unfinished))
+        Self.finish(unfinished, pollAt: now + 1, in: &scheduler)
+        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
+        scheduler.refilled(.late, with: [old])
+        #expect(scheduler.next(at: now + 1) == .fetch(unfinished))
+    }
+
+    @Test("Polling ends --max-wait after nothing else was left")
+    func maxWait() {
+        let item = Self.item(1)
+        var scheduler = Self.scheduler([item], maxWait: .seconds(10))
+        #expect(scheduler.next(at: now) == .fetch(item))
+        Self.finish(item, pollAt: now + 4, in: &scheduler)
+        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
+        scheduler.refilled(.late, with: [])
+        #expect(scheduler.next(at: now) == .wait(until: now + 4))
+        #expect(scheduler.next(at: now + 4) == .fetch(item))
+        Self.finish(item, pollAt: now + 9, in: &scheduler, at: now + 5)
+        #expect(scheduler.next(at: now + 5) == .wait(until: now + 9))
+        #expect(scheduler.next(at: now + 9) == .fetch(item))
+        // The next poll would come after the end: it is not waited for.
+        Self.finish(item, pollAt: now + 20, in: &scheduler, at: now + 9)
+        #expect(scheduler.next(at: now + 9) == .done)
+    }
+
+    @Test("--max-wait 0 polls nothing again")
+    func noPolls() {
+        let items = [Self.item(1), Self.item(2)]
+        var scheduler = Self.scheduler(items, maxWait: .zero)
+        #expect(scheduler.next(at: now) == .fetch(items[0]))
+        Self.finish(items[0], pollAt: now, in: &scheduler)
+        #expect(scheduler.next(at: now) == .fetch(items[1]))
+        Self.finish(items[1], pollAt: now, in: &scheduler)
+        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
+        scheduler.refilled(.late, with: [])
+        #expect(scheduler.next(at: now) == .done)
+    }
+
+    @Test("The export is not over while an answer waits for its commit")
+    func uncommitted() {
+        let item = Self.item(1)
+        var scheduler = Self.scheduler([item])
+        #expect(scheduler.next(at: now) == .fetch(item))
+        scheduler.withBudget { $0.answered(RateLimitHeaders(), status: 200, at: now) }
+        scheduler.returned(item)
+        scheduler.gathered()
+        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
+        scheduler.refilled(.late, with: [])
+        #expect(scheduler.next(at: now) == .wait(until: now + 600))
+        scheduler.committed(item, pollAt: nil)
+        #expect(scheduler.next(at: now) == .done)
+    }
+
+    @Test("An export of nothing is over at once")
+    func nothing() {
+        var scheduler = Self.scheduler([])
+        #expect(scheduler.next(at: now) == .done)
+    }
+
+    @Test("After a stop nothing new goes out, and what is in flight is waited for")
+    func stop() {
+        let items = [Self.item(1), Self.item(2)]
+        var scheduler = Self.scheduler(items)
+        #expect(scheduler.next(at: now) == .fetch(items[0]))
+        scheduler.stop()
+        #expect(scheduler.next(at: now) == .wait(until: nil))
+        Self.finish(items[0], in: &scheduler)
+        #expect(scheduler.next(at: now) == .done)
+    }
+
+    @Test("A queue is read a stretch at a time, behind the last item, and an item that is in memory is not taken twice")
+    func stretches() {
+        let items = (1...5).map { Self.item($0) }
+        var scheduler = Scheduler(options: Scheduler.Options(concurrency: 2, budgetShare: 1, stretch: 3))
+        scheduler.withBudget { budget in
+            _ = budget.request(at: now)
+            budget.answered(RateLimitHeaders(), status: 200, at: now)
+        }
+        #expect(scheduler.next(at: now) == .refill(.first, after: nil))
+        scheduler.refilled(.first, with: Array(items[0..<3]))
+        #expect(scheduler.next(at: now) == .fetch(items[0]))
+        let cursor = WorkCursor(expiresAt: items[2].expiresAt, key: items[2].key)
+        #expect(scheduler.next(at: now) == .refill(.first, after: cursor))
+        scheduler.refilled(.first, with: [items[2], items[3]])
+        var asked: [RunItem] = []
+        while case .fetch(let item) = scheduler.next(at: now) {
+            asked.append(item)
+            Self.finish(item, in: &scheduler)
+        }
+        #expect(asked == [items[1], items[2], items[3]])
+    }
+
+    @Test("Polls that do not fit into memory are read again from the database")
+    func pollsElsewhere() {
+        let items = (1...4).map { Self.item($0) }
+        var scheduler = Scheduler(
+            options: Scheduler.Options(concurrency: 1, budgetShare: 1, maxWait: .seconds(600), stretch: 2))
+        scheduler.withBudget { budget in
+            _ = budget.request(at: now)
+            budget.answered(RateLimitHeaders(), status: 200, at: now)
+        }
+        var stretches = [Array(items[0..<2]), Array(items[2..<4]), []]
+        var late = false
+        var asked = 0
+        loop: while true {
+            switch scheduler.next(at: now) {
+            case .fetch(let item):
+                asked += 1
+                Self.finish(item, pollAt: now + Double(asked), in: &scheduler)
+            case .refill(.first, _): scheduler.refilled(.first, with: stretches.removeFirst())
+            case .refill(.late, _):
+                late = true
+                scheduler.refilled(.late, with: [])
+            case .refill(.polls, _): Issue.record("polls are in memory still")
+            case .wait, .done: break loop
+            }
+        }
+        #expect(asked == 4)
+        #expect(late)
+        // Two fit; when they are done, the others come from the database.
+        for expected in items[0..<2] {
+            #expect(scheduler.next(at: now + 10) == .fetch(expected))
+            Self.finish(expected, in: &scheduler, at: now + 10)
+        }
+        #expect(scheduler.next(at: now + 10) == .refill(.polls, after: nil))
+        scheduler.refilledPolls(with: [(item: items[2], at: now + 3), (item: items[3], at: now + 4)])
+        #expect(scheduler.next(at: now + 10) == .fetch(items[2]))
+    }
+}
