@@ -77,11 +77,12 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "JSONTextTests", dependencies: ["JSONText"], swiftSettings: settings),
-        .testTarget(name: "PostgresTests", dependencies: ["Postgres"], swiftSettings: settings),
+        .target(name: "Support", dependencies: ["Postgres"], path: "Tests/Support", swiftSettings: settings),
+        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Support"], swiftSettings: settings),
         .testTarget(name: "ActionsAPITests", dependencies: ["ActionsAPI"], swiftSettings: settings),
         .testTarget(
             name: "ExporterTests",
-            dependencies: ["ActionsAPI", "Exporter", "JSONText", "Migrations", "Postgres"],
+            dependencies: ["ActionsAPI", "Exporter", "JSONText", "Migrations", "Postgres", "Support"],
             swiftSettings: settings
         ),
         .testTarget(name: "SandboxTests", dependencies: ["stored-actions-sandbox"], swiftSettings: settings),

@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 import Postgres
+import Support
 import Testing
 
 @Suite("Errors of a real server")

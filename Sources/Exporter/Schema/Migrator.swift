@@ -143,7 +143,12 @@ extension Migration {
 
 extension PostgresTransaction {
     fileprivate borrowing func appliedMigrations() throws -> [AppliedMigration] {
-        let exists = try query("select to_regclass('stored_actions.schema_migrations') is not null as yes")
+        // Asked of the catalog's rows: `to_regclass` may answer from a cache that is older than the lock just taken.
+        let exists = try query(
+            """
+            select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                            where n.nspname = 'stored_actions' and c.relname = 'schema_migrations') as yes
+            """)
         guard try exists.first?.decode("yes") == true else { return [] }
         return try query("select version, name, checksum from stored_actions.schema_migrations order by version")
             .map { row in

@@ -1,0 +1,77 @@
+import ActionsAPI
+import Foundation
+import Postgres
+import Support
+
+@testable import Exporter
+
+/// A migrated database of its own, and exports opened in it.
+struct LedgerFixture {
+    static let storedActionID = UUID(uuidString: "4f4e0000-0000-4000-8000-000000000001")!
+
+    let session: PostgresSession
+    let database: PostgresConfiguration
+
+    static func with(_ body: (LedgerFixture) async throws -> Void) async throws {
+        try await TestServer.withDatabase { database in
+            try await PostgresSession.withSession(database) { session in
+                _ = try await Migrator(toolVersion: "test").migrate(on: session)
+                try await body(LedgerFixture(session: session, database: database))
+            }
+        }
+    }
+
+    static func key(_ number: Int) -> RunKey {
+        RunKey(
+            storedActionID: storedActionID,
+            runID: UUID(uuidString: "00000000-0000-4000-8000-" + String(format: "%012d", number))!)
+    }
+
+    /// Opens an export of a manifest that names these runs.
+    func open(
+        _ runs: [(number: Int, executedAt: Date?)], name: String = "test", refetch: Bool = false, at now: Date = Date()
+    ) async throws -> Ledger {
+        let lines = runs.map { run in
+            let date = run.executedAt.map { #", "executed_at": "\#($0.formatted(.iso8601))""# } ?? ""
+            let key = Self.key(run.number)
+            return #"{"stored_action_id": "\#(key.storedActionID)", "run_id": "\#(key.runID)"\#(date)}"#
+        }
+        let path = NSTemporaryDirectory() + "\(UUID()).json"
+        try #"{"version": 1, "name": "\#(name)", "runs": [\#(lines.joined(separator: ","))]}"#
+            .write(toFile: path, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let manifests = try ManifestReader.read(
+            [ManifestSource(.file(path: path))], temporaryDirectory: NSTemporaryDirectory())
+        return try await Ledger.open(
+            manifests, origin: ExportOrigin(apiURL: "http://127.0.0.1", toolVersion: "test", host: "here"),
+            refetch: refetch, session: session, at: now)
+    }
+
+    /// What `ExportLoop` would hand over after this answer.
+    static func loaded(_ number: Int, status: Int, body: String, at now: Date = Date()) -> LoadedRun {
+        let item = RunItem(key: key(number), executedAt: now, expiresAt: now + retention.seconds)
+        let answer = RunAnswer(APIResponse(status: status, body: Array(body.utf8)), runID: key(number).runID)
+        var run = LoadedRun(item: item, answer: answer, httpStatus: status, answeredAt: now, lease: nil)
+        run.item.requests = 1
+        switch RunRules().step(item, answer: answer, retryAfter: nil, at: now, random: 0.5) {
+        case .settle(let verdict): run.verdict = verdict
+        case .poll(let verdict, let gap):
+            run.verdict = verdict
+            run.item.polls = 1
+            run.pollAt = now + gap.seconds
+        case .retry, .askAgain, .refuse: run.verdict = Verdict(outcome: .failed, failure: "test", seenAlive: false)
+        }
+        return run
+    }
+
+    @discardableResult
+    func commit(_ runs: [LoadedRun], to ledger: Ledger, refetch: Bool = false) async throws -> [Commit] {
+        try await Loader(session: session, exportID: ledger.exportID, refetch: refetch)
+            .commit(runs, requests: RequestCount(total: runs.count, rateLimited: 0))
+    }
+
+    /// The first column of the query's rows, as text.
+    func texts(_ sql: String) async throws -> [String] {
+        try await session.query("select q.v::text as text from (\(sql)) as q(v)").map { try $0.decode("text") }
+    }
+}

@@ -1,0 +1,192 @@
+import Foundation
+import Postgres
+import Support
+import Testing
+
+@testable import Exporter
+
+@Suite("The ledger")
+struct LedgerTests {
+    static let now = Date(timeIntervalSince1970: 1_800_000_000)
+
+    @Test(
+        "What is settled is not asked again",
+        arguments: [
+            ("success", nil, 1, true), ("error", nil, 1, true),
+            ("expired", "past_retention", 1, true), ("expired", "age_unknown", 1, false),
+            ("expired", "seen_alive", 1, false), ("expired", "age_unknown", 8, true),
+            ("expired", "seen_alive", 8, true),
+            ("not_found", nil, 1, false), ("not_found", nil, 8, true),
+            ("forbidden", nil, 1, false), ("forbidden", nil, 8, true),
+            ("rejected", nil, 1, false), ("rejected", nil, 8, true),
+            ("waiting", nil, 8, false), ("pending", nil, 8, false), ("failed", nil, 8, false),
+            ("queued", nil, 8, false),
+        ] as [(String, String?, Int, Bool)])
+    func settled(outcome: String, evidence: String?, daysOld: Int, settled: Bool) async throws {
+        try await LedgerFixture.with { db in
+            _ = try await db.open([(1, Self.now - Double(daysOld) * 86_400)], at: Self.now)
+            _ = try await db.session.query(
+                "update stored_actions.runs set outcome = $1, evidence = $2", [.text(outcome), .text(evidence)])
+            let ledger = try await db.open([(1, nil)], at: Self.now)
+            #expect(
+                try await db.texts(
+                    "select concat_ws(' ', outcome, action) from stored_actions.export_items where export_id = \(ledger.exportID)"
+                )
+                    == [settled ? "\(outcome) already_settled" : "queued not_reached"])
+            let refetch = try await db.open([(1, nil)], refetch: true, at: Self.now)
+            #expect(try await refetch.lateFetches(after: nil, limit: 10).count == 1)
+            #expect(try await ledger.unfinishedElsewhere(at: Self.now).runs == 0)
+            let other = try await db.open([(2, nil)], name: "other", at: Self.now)
+            #expect(try await other.unfinishedElsewhere(at: Self.now).runs == (settled ? 0 : 1))
+        }
+    }
+
+    @Test("A run expires seven days after it was executed, or else after it was first seen")
+    func expiry() async throws {
+        try await LedgerFixture.with { db in
+            _ = try await db.open([(1, Self.now - 3600), (2, nil)], at: Self.now)
+            _ = try await db.open([(1, nil), (2, nil)], name: "later", at: Self.now + 1000)
+            let rows = try await db.session.query(
+                "select expires_at, first_seen_at, executed_at from stored_actions.runs order by run_id")
+            #expect(try rows[0].decode("expires_at") == Self.now - 3600 + 7 * 86_400)
+            #expect(try rows[0].decode("executed_at") == Self.now - 3600)
+            #expect(try rows[1].decode("expires_at") == Self.now + 7 * 86_400)
+            #expect(try rows.map { try $0.decode("first_seen_at", as: Date.self) } == [Self.now, Self.now])
+        }
+    }
+
+    @Test("A later manifest may tell when a run was executed")
+    func datedLater() async throws {
+        try await LedgerFixture.with { db in
+            _ = try await db.open([(1, nil)], at: Self.now)
+            let ledger = try await db.open([(1, Self.now - 8 * 86_400)], at: Self.now)
+            #expect(try await ledger.firstFetches(after: nil, limit: 10, at: Self.now).isEmpty)
+            let late = try await ledger.lateFetches(after: nil, limit: 10)
+            #expect(late.map(\.expiresAt) == [Self.now - 86_400])
+        }
+    }
+
+    @Test("The work list comes in stretches by expiry, those past their time apart")
+    func workList() async throws {
+        try await LedgerFixture.with { db in
+            let runs = (1...6).map { (number: $0, executedAt: Self.now - Double(10 - $0) * 86_400 + 3600 as Date?) }
+            let ledger = try await db.open(runs, at: Self.now)
+            let first = try await ledger.firstFetches(after: nil, limit: 2, at: Self.now)
+            let second = try await ledger.firstFetches(
+                after: first.last.map { WorkCursor(expiresAt: $0.expiresAt, key: $0.key) }, limit: 10, at: Self.now)
+            #expect((first + second).map(\.key) == (3...6).map(LedgerFixture.key))
+            #expect(try await ledger.lateFetches(after: nil, limit: 2).map(\.key) == (1...2).map(LedgerFixture.key))
+        }
+    }
+
+    @Test("An export that was killed is marked interrupted by the next one of its manifest, and by no other")
+    func killed() async throws {
+        try await LedgerFixture.with { db in
+            _ = try await db.open([(1, nil)], name: "a")
+            _ = try await db.open([(1, nil)], name: "b")
+            #expect(
+                try await db.texts("select outcome from stored_actions.exports order by 1") == ["running", "running"])
+            _ = try await db.open([(1, nil)], name: "a")
+            #expect(
+                try await db.texts(
+                    "select concat(outcome, finished_at is not null) from stored_actions.exports order by export_id")
+                    == ["interruptedt", "runningf", "runningf"])
+        }
+    }
+
+    @Test("--unfinished takes up what is unsettled of all manifests")
+    func unfinished() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(1, Self.now), (2, Self.now - 86_400), (3, Self.now)], at: Self.now)
+            try await db.commit([LedgerFixture.loaded(3, status: 200, body: LoaderTests.one)], to: ledger)
+            let rest = try await Ledger.openUnfinished(
+                origin: ExportOrigin(apiURL: "", toolVersion: "", host: ""), session: db.session, at: Self.now)
+            #expect(
+                try await rest.firstFetches(after: nil, limit: 10, at: Self.now).map(\.key)
+                    == [LedgerFixture.key(2), LedgerFixture.key(1)])
+            #expect(try await rest.account().items == 2)
+        }
+    }
+
+    @Test("The account counts every item once")
+    func account() async throws {
+        try await LedgerFixture.with { db in
+            let before = try await db.open([(1, nil)])
+            try await db.commit([LedgerFixture.loaded(1, status: 200, body: LoaderTests.three)], to: before)
+            let ledger = try await db.open([(1, nil), (2, nil), (3, nil), (4, nil)])
+            try await db.commit(
+                [
+                    LedgerFixture.loaded(2, status: 200, body: LoaderTests.three),
+                    LedgerFixture.loaded(3, status: 202, body: ""),
+                ], to: ledger)
+            let account = try await ledger.account()
+            #expect(account.items == 4)
+            #expect(account.outcomes == [.success: 2, .pending: 1, .queued: 1])
+            #expect(account.alreadySettled == 1)
+            #expect(account.results == 3)
+        }
+    }
+}
+
+@Suite("The lock of a manifest")
+struct ExportLockTests {
+    @Test("Keeps a second export of the same manifest out, and ends with its connection")
+    func exclusive() async throws {
+        try await TestServer.withDatabase { database in
+            let first = try await PostgresConnection(database)
+            let second = try await PostgresConnection(database)
+            try await ExportLock(names: ["a", "b"]).acquire(on: first)
+            try await ExportLock(names: ["c"]).acquire(on: second)
+            let taken = await #expect(throws: ExportLock.Taken.self) {
+                try await ExportLock(names: ["a", "d"]).acquire(on: second)
+            }
+            #expect(taken?.name == "a")
+            await first.close()
+            let third = try await PostgresConnection(database)
+            // The server process of a closed connection may take a moment to end.
+            var tries = 0
+            while true {
+                do {
+                    try await ExportLock(names: ["a", "b"]).acquire(on: third)
+                    break
+                } catch is ExportLock.Taken where tries < 1000 {
+                    tries += 1
+                }
+            }
+            await second.close()
+            await third.close()
+        }
+    }
+
+    @Test("Who gets not all locks has none")
+    func allOrNone() async throws {
+        try await TestServer.withDatabase { database in
+            let first = try await PostgresConnection(database)
+            let second = try await PostgresConnection(database)
+            try await ExportLock(names: ["b"]).acquire(on: first)
+            await #expect(throws: ExportLock.Taken.self) {
+                try await ExportLock(names: ["a", "b"]).acquire(on: second)
+            }
+            try await ExportLock(names: ["a"]).acquire(on: first)
+            await first.close()
+            await second.close()
+        }
+    }
+
+    @Test("Is there between transactions on a connection of one's own")
+    func survives() async throws {
+        try await TestServer.withDatabase { database in
+            let lock = ExportLock(names: ["a"])
+            let holds = try await PostgresSession.withSession(database) {
+                try await lock.acquire(on: $0)
+            } _: { session in
+                try await lock.survivesTransactions(on: session)
+            }
+            #expect(holds)
+            let holdsNone = try await PostgresSession.withSession(database) { session in
+                try await lock.survivesTransactions(on: session)
+            }
+            #expect(!holdsNone)
+        }
+    }
+}

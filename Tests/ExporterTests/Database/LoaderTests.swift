@@ -1,0 +1,211 @@
+import Foundation
+import Postgres
+import Support
+import Testing
+
+@testable import Exporter
+
+@Suite("Loading answers")
+struct LoaderTests {
+    static let three = #"{"status": "success", "results": [{"a": 1.10}, {"a": "ü"}, 3], "errors": []}"#
+    static let one = #"{"status": "success", "results": [{"b": 12345678901234567890}], "errors": []}"#
+    static let partnerError =
+        #"{"status": "error", "results": [], "errors": [{"code": "throttled", "title": "T", "detail": "D", "delay": 30, "meta": {"x": 1}, "more": [1]}]}"#
+    static let gone =
+        #"{"errors": [{"status": 404, "code": "not_found", "title": "N", "source": {"pointer": "/p", "parameter": "q", "header": "h"}, "meta": {}}]}"#
+
+    @Test("A result's objects, its run and its item come in together, every digit kept")
+    func success() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(1, nil)])
+            let commits = try await db.commit([LedgerFixture.loaded(1, status: 200, body: Self.three)], to: ledger)
+            #expect(commits.map(\.results) == [3])
+            #expect(
+                try await db.texts("select payload from stored_actions.results order by item_index")
+                    == [#"{"a": 1.10}"#, #"{"a": "ü"}"#, "3"])
+            #expect(
+                try await db.texts(
+                    """
+                    select concat_ws(' ', outcome, status, http_status, result_count, error_count, attempts, export_id,
+                                     page_number, root_run_id = run_id, fetched_at is not null)
+                      from stored_actions.runs
+                    """) == ["success success 200 3 0 1 \(ledger.exportID) 0 t t"])
+            #expect(
+                try await db.texts("select concat_ws(' ', outcome, action) from stored_actions.export_items")
+                    == ["success fetched"])
+        }
+    }
+
+    @Test("A partner's error keeps all its fields")
+    func partnerErrors() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(1, nil)])
+            try await db.commit([LedgerFixture.loaded(1, status: 200, body: Self.partnerError)], to: ledger)
+            #expect(
+                try await db.texts(
+                    "select concat_ws(' ', code, title, detail, delay_seconds, meta, extra) from stored_actions.errors")
+                    == [#"throttled T D 30 {"x": 1} {"more": [1]}"#])
+            #expect(try await db.texts("select outcome from stored_actions.runs") == ["error"])
+        }
+    }
+
+    @Test("An error of the API is kept until the run has a result")
+    func apiErrors() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(1, nil)])
+            try await db.commit([LedgerFixture.loaded(1, status: 404, body: Self.gone)], to: ledger)
+            #expect(
+                try await db.texts(
+                    """
+                    select concat_ws(' ', http_status, status, code, title, source_pointer, source_parameter,
+                                     source_header, meta)
+                      from stored_actions.api_errors
+                    """) == ["404 404 not_found N /p q h {}"])
+            try await db.commit([LedgerFixture.loaded(1, status: 200, body: Self.one)], to: ledger)
+            #expect(try await db.texts("select code from stored_actions.api_errors") == [])
+        }
+    }
+
+    @Test("Fields that no column is for are kept in extra")
+    func extra() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(1, nil)])
+            let body = #"{"status": "success", "errors": [], "took_ms": 1.50, "a \"b\"": null}"#
+            try await db.commit([LedgerFixture.loaded(1, status: 200, body: body)], to: ledger)
+            #expect(
+                try await db.texts("select extra from stored_actions.runs") == [#"{"a \"b\"": null, "took_ms": 1.50}"#])
+        }
+    }
+
+    @Test(
+        "A stored result survives every later answer that is none",
+        arguments: [(404, gone), (403, gone), (202, ""), (500, ""), (200, #"{"status": "waiting", "errors": []}"#)])
+    func neverDowngraded(status: Int, body: String) async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(1, nil)])
+            try await db.commit([LedgerFixture.loaded(1, status: 200, body: Self.three)], to: ledger)
+            let before = try await db.texts("select r from stored_actions.runs r")
+            let again = try await db.open([(1, nil)], refetch: true)
+            let commits = try await db.commit(
+                [LedgerFixture.loaded(1, status: status, body: body)], to: again, refetch: true)
+            #expect(commits.map(\.rule) == [.keep])
+            #expect(commits.map(\.pollAt) == [nil])
+            #expect(try await db.texts("select r from stored_actions.runs r") == before)
+            #expect(try await db.texts("select count(*) from stored_actions.results") == ["3"])
+            #expect(try await db.texts("select count(*) from stored_actions.api_errors") == ["0"])
+            #expect(
+                try await db.texts(
+                    "select concat_ws(' ', outcome, action) from stored_actions.export_items where export_id = \(again.exportID)"
+                )
+                    == ["success fetched"])
+        }
+    }
+
+    @Test("A refetch replaces a run's rows as a whole")
+    func refetch() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(1, nil)])
+            try await db.commit([LedgerFixture.loaded(1, status: 200, body: Self.three)], to: ledger)
+            let again = try await db.open([(1, nil)], refetch: true)
+            try await db.commit(
+                [LedgerFixture.loaded(1, status: 200, body: Self.partnerError)], to: again, refetch: true)
+            #expect(try await db.texts("select count(*) from stored_actions.results") == ["0"])
+            #expect(try await db.texts("select code from stored_actions.errors") == ["throttled"])
+            #expect(try await db.texts("select outcome from stored_actions.runs") == ["error"])
+        }
+    }
+
+    @Test("A run that another export has stored meanwhile is not stored twice")
+    func meanwhile() async throws {
+        try await LedgerFixture.with { db in
+            let one = try await db.open([(1, nil)], name: "one")
+            let two = try await db.open([(1, nil)], name: "two")
+            try await db.commit([LedgerFixture.loaded(1, status: 200, body: Self.three)], to: one)
+            let commits = try await db.commit([LedgerFixture.loaded(1, status: 200, body: Self.three)], to: two)
+            #expect(commits.map(\.rule) == [.alreadySettled])
+            #expect(commits.map(\.results) == [0])
+            #expect(try await db.texts("select count(*) from stored_actions.results") == ["3"])
+            #expect(
+                try await db.texts("select action from stored_actions.export_items order by export_id")
+                    == ["fetched", "already_settled"])
+        }
+    }
+
+    @Test("Two loaders of the same runs in different orders neither double a row nor deadlock")
+    func sharedRuns() async throws {
+        try await LedgerFixture.with { db in
+            let runs = (1...200).map { (number: $0, executedAt: nil as Date?) }
+            let ledgers = [try await db.open(runs, name: "one"), try await db.open(runs, name: "two")]
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for (index, ledger) in ledgers.enumerated() {
+                    group.addTask {
+                        try await PostgresSession.withSession(db.database) { session in
+                            let loader = Loader(session: session, exportID: ledger.exportID, refetch: false)
+                            let numbers = index == 0 ? Array(1...200) : Array((1...200).reversed())
+                            for start in stride(from: 0, to: 200, by: 20) {
+                                let batch = numbers[start..<start + 20].map {
+                                    LedgerFixture.loaded($0, status: 200, body: Self.three)
+                                }
+                                _ = try await loader.commit(batch, requests: RequestCount())
+                            }
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await db.texts("select count(*) from stored_actions.results") == ["600"])
+        }
+    }
+
+    @Test("What PostgreSQL does not take costs its own run alone")
+    func culprits() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open((1...9).map { ($0, nil) })
+            let nul = #"{"status": "success", "results": [{"a": "\u0000"}], "errors": []}"#
+            let huge = #"{"status": "success", "results": [1e131072], "errors": []}"#
+            let batch = (1...9).map { number in
+                LedgerFixture.loaded(number, status: 200, body: number == 3 ? nul : number == 7 ? huge : Self.one)
+            }
+            try await db.commit(batch, to: ledger)
+            #expect(
+                try await db.texts("select outcome from stored_actions.runs order by run_id")
+                    == [
+                        "success", "success", "failed", "success", "success", "success", "failed", "success", "success",
+                    ])
+            #expect(try await db.texts("select count(*) from stored_actions.results") == ["7"])
+            #expect(
+                try await db.texts("select failure is not null from stored_actions.runs where outcome = 'failed'")
+                    == ["true", "true"])
+        }
+    }
+
+    @Test("A NUL in a text that is no JSON value is replaced")
+    func nulInText() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(1, nil)])
+            let body = #"{"status": "error", "errors": [{"code": "a\u0000b"}]}"#
+            try await db.commit([LedgerFixture.loaded(1, status: 200, body: body)], to: ledger)
+            #expect(try await db.texts("select code from stored_actions.errors") == ["a\u{FFFD}b"])
+        }
+    }
+
+    @Test("A run that is not finished is told with the time of its next poll")
+    func unfinished() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(1, nil), (2, nil)])
+            try await db.commit(
+                [
+                    LedgerFixture.loaded(1, status: 202, body: ""),
+                    LedgerFixture.loaded(2, status: 200, body: #"{"status": "waiting", "results": [1], "errors": []}"#),
+                ], to: ledger)
+            #expect(
+                try await db.texts(
+                    "select concat_ws(' ', outcome, status, seen_alive) from stored_actions.runs order by run_id")
+                    == ["pending t", "waiting waiting t"])
+            #expect(try await db.texts("select count(*) from stored_actions.results") == ["0"])
+            let polls = try await ledger.polls(limit: 10)
+            #expect(Set(polls.map(\.item.key)) == [LedgerFixture.key(1), LedgerFixture.key(2)])
+            #expect(polls.allSatisfy { $0.item.polls == 1 && $0.item.seenAlive })
+        }
+    }
+}

@@ -1,0 +1,129 @@
+import Migrations
+import Postgres
+import Support
+import Testing
+
+@testable import Exporter
+
+@Suite("Migrations")
+struct MigratorTests {
+    private func withSession(_ body: (PostgresSession) async throws -> Void) async throws {
+        try await TestServer.withDatabase { database in
+            try await PostgresSession.withSession(database) { try await body($0) }
+        }
+    }
+
+    private static let first = Migration(version: 1, name: "one", sql: "create table stored_actions.one (id int)")
+    private static let second = Migration(version: 2, name: "two", sql: "create table stored_actions.two (id int)")
+
+    private static func migrator(_ migrations: Migration...) -> Migrator {
+        Migrator(migrations: migrations, toolVersion: "test")
+    }
+
+    @Test("Are applied once, in order, and the second time there is nothing to do")
+    func once() async throws {
+        try await withSession { session in
+            let migrator = Self.migrator(Self.first, Self.second)
+            #expect(try await migrator.pending(on: session) == [Self.first, Self.second])
+            #expect(try await migrator.migrate(on: session) == [Self.first, Self.second])
+            #expect(try await migrator.migrate(on: session) == [])
+            try await migrator.requireUpToDate(on: session)
+        }
+    }
+
+    @Test("Go on where an older version stopped")
+    func further() async throws {
+        try await withSession { session in
+            _ = try await Self.migrator(Self.first).migrate(on: session)
+            #expect(try await Self.migrator(Self.first, Self.second).migrate(on: session) == [Self.second])
+        }
+    }
+
+    @Test("Looking changes nothing")
+    func pending() async throws {
+        try await withSession { session in
+            _ = try await Self.migrator(Self.first).pending(on: session)
+            let schemas = try await session.query(
+                "select count(*) as n from pg_namespace where nspname = 'stored_actions'")
+            #expect(try schemas[0].decode("n") == 0)
+        }
+    }
+
+    @Test("A failing one leaves nothing of itself")
+    func failing() async throws {
+        try await withSession { session in
+            let broken = Migration(
+                version: 2, name: "two", sql: "create table stored_actions.two (id int); select 1 / 0")
+            await #expect(throws: PostgresError.self) {
+                _ = try await Self.migrator(Self.first, broken).migrate(on: session)
+            }
+            let applied = try await Self.migrator(Self.first, Self.second).migrate(on: session)
+            #expect(applied == [Self.second])
+        }
+    }
+
+    @Test("An edited, a renamed, a missing one and a newer schema are refused")
+    func refused() async throws {
+        try await withSession { session in
+            _ = try await Self.migrator(Self.first, Self.second).migrate(on: session)
+            let edited = Migration(version: 1, name: "one", sql: "create table stored_actions.one (id bigint)")
+            let renamed = Migration(version: 2, name: "zwei", sql: Self.second.sql)
+            let third = Migration(version: 3, name: "three", sql: "select 1")
+            let cases: [(Migrator, SchemaProblem.Kind)] = [
+                (Self.migrator(edited, Self.second), .changed),
+                (Self.migrator(Self.first, renamed), .changed),
+                (Self.migrator(Self.first, third), .changed),
+                (Self.migrator(Self.first), .newer),
+                (Self.migrator(), .newer),
+            ]
+            for (migrator, kind) in cases {
+                let problem = await #expect(throws: SchemaProblem.self) { _ = try await migrator.migrate(on: session) }
+                #expect(problem?.kind == kind)
+            }
+        }
+    }
+
+    @Test("Two migrators at once apply each migration once")
+    func atOnce() async throws {
+        try await TestServer.withDatabase { database in
+            let applied = try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<4 {
+                    group.addTask {
+                        try await PostgresSession.withSession(database) { session in
+                            try await Self.migrator(Self.first, Self.second).migrate(on: session).count
+                        }
+                    }
+                }
+                return try await group.reduce(0, +)
+            }
+            #expect(applied == 2)
+        }
+    }
+
+    @Test("Give up when somebody holds a lock for long")
+    func lockTimeout() async throws {
+        try await withSession { session in
+            let timeout = Migration(
+                version: 1, name: "one",
+                sql: "do $$ begin assert current_setting('lock_timeout') = '10s'; end $$")
+            let applied = try await Self.migrator(timeout).migrate(on: session)
+            #expect(applied == [timeout])
+        }
+    }
+
+    @Test("Every table, view and column of the schema has a comment")
+    func comments() async throws {
+        try await withSession { session in
+            _ = try await Migrator(toolVersion: "test").migrate(on: session)
+            let bare = try await session.query(
+                """
+                select c.relname || coalesce('.' || a.attname, '') as name
+                  from pg_class c
+                  left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+                 where c.relnamespace = 'stored_actions'::regnamespace and c.relkind in ('r', 'v', 'm', 'p')
+                   and (col_description(c.oid, a.attnum) is null or obj_description(c.oid, 'pg_class') is null)
+                """)
+            #expect(try bare.map { try $0.decode("name", as: String.self) } == [])
+        }
+    }
+}
