@@ -79,12 +79,21 @@ let package = Package(
         .testTarget(name: "JSONTextTests", dependencies: ["JSONText"], swiftSettings: settings),
         .target(name: "Support", dependencies: ["Postgres"], path: "Tests/Support", swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Support"], swiftSettings: settings),
-        .testTarget(name: "ActionsAPITests", dependencies: ["ActionsAPI"], swiftSettings: settings),
+        .testTarget(
+            name: "ActionsAPITests",
+            dependencies: [
+                "ActionsAPI", "JSONText",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "ExporterTests",
             dependencies: ["ActionsAPI", "Exporter", "JSONText", "Migrations", "Postgres", "Support"],
             swiftSettings: settings
         ),
+        .testTarget(name: "StoredActionsTests", dependencies: ["stored-actions"], swiftSettings: settings),
         .testTarget(name: "SandboxTests", dependencies: ["stored-actions-sandbox"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

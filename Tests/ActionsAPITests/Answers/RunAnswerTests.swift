@@ -1,0 +1,148 @@
+import Foundation
+import JSONText
+import Testing
+
+@testable import ActionsAPI
+
+@Suite("Decoding the answers of the API")
+struct RunAnswerTests {
+    static let runID = UUID(uuidString: "9b1d0000-0000-4000-8000-000000000001")!
+
+    static func result(_ body: String) throws -> RunResult {
+        let answer = RunAnswer(APIResponse(status: 200, body: Array(body.utf8)), runID: runID)
+        switch answer {
+        case .finished(_, let result), .waiting(let result): return result
+        default: throw Unexpected(answer: "\(answer)")
+        }
+    }
+
+    struct Unexpected: Error { var answer: String }
+
+    private func text(_ value: JSONValue) -> String { String(decoding: value.bytes, as: UTF8.self) }
+
+    @Test("The example of the API's own description")
+    func example() throws {
+        let result = try Self.result(
+            #"{"type": "run", "status": "success", "results": [{"key": "value"}], "next_page": "0", "errors": []}"#)
+        #expect(result.type == "run")
+        #expect(result.status == "success")
+        #expect(result.nextPage == "0")
+        #expect(result.results.map(text) == [#"{"key": "value"}"#])
+        #expect(result.errors.isEmpty)
+        #expect(result.extra == nil)
+    }
+
+    @Test("The body may be flat or under data")
+    func enveloped() throws {
+        let result = try Self.result(
+            #"{"data": {"id": "9B1D0000-0000-4000-8000-000000000001", "status": "success", "results": [1, 2], "errors": []}}"#
+        )
+        #expect(result.results.count == 2)
+        #expect(result.id == "9B1D0000-0000-4000-8000-000000000001")
+    }
+
+    @Test("A flat result may have a field called data")
+    func flatWithData() throws {
+        let result = try Self.result(#"{"status": "success", "errors": [], "data": {"status": "error"}}"#)
+        #expect(result.status == "success")
+        #expect(result.extra.map { String(decoding: $0, as: UTF8.self) } == #"{"data":{"status": "error"}}"#)
+    }
+
+    @Test(
+        "The cursor is a string, a number kept as written, or none",
+        arguments: [
+            (#""abc""#, "abc"), ("2", "2"), ("12345678901234567890", "12345678901234567890"), ("1.50", "1.50"),
+            ("null", nil), (#""""#, nil), (#""\u0061/é""#, "a/é"),
+        ] as [(String, String?)])
+    func cursor(json: String, cursor: String?) throws {
+        #expect(try Self.result(#"{"status": "success", "errors": [], "next_page": \#(json)}"#).nextPage == cursor)
+        #expect(try Self.result(#"{"status": "success", "errors": []}"#).nextPage == nil)
+    }
+
+    @Test(
+        "Results may be absent, null or hold anything",
+        arguments: [
+            ("", []), (#", "results": null"#, []), (#", "results": []"#, []),
+            (#", "results": [1, "a", null, [2], {"b": 10.10}]"#, ["1", #""a""#, "null", "[2]", #"{"b": 10.10}"#]),
+            (#", "results": {"only": 1}"#, [#"{"only": 1}"#]),
+        ])
+    func results(field: String, items: [String]) throws {
+        #expect(try Self.result(#"{"status": "success", "errors": []\#(field)}"#).results.map(text) == items)
+    }
+
+    @Test("A partner's error, with what is unforeseen in it")
+    func partnerErrors() throws {
+        let errors = try Self.result(
+            #"""
+            {"status": "error", "errors": [
+              {"code": "throttled", "title": "T", "detail": "D", "delay": 45, "meta": {"a": [1.0]}, "hint": "H"},
+              {"code": 7, "delay": "soon", "meta": null, "title": null},
+              {"code": "never_heard_of"},
+              "plain words"
+            ]}
+            """#
+        ).errors
+        #expect(errors.map(\.code) == ["throttled", nil, "never_heard_of", nil])
+        #expect(errors.map(\.delay) == [45, nil, nil, nil])
+        #expect(errors[0].title == "T")
+        #expect(errors[0].detail == "D")
+        #expect(errors[0].meta.map(text) == #"{"a": [1.0]}"#)
+        #expect(
+            errors.map { $0.extra.map { String(decoding: $0, as: UTF8.self) } }
+                == [#"{"hint":"H"}"#, #"{"code":7,"delay":"soon"}"#, nil, #"{"value":"plain words"}"#])
+    }
+
+    @Test("An error of the API, with what is absent in it")
+    func apiErrors() throws {
+        let body = #"""
+            {"errors": [
+              {"status": 404, "code": "not_found", "title": "Resource not found.", "detail": "More.",
+               "source": {"pointer": "/path", "parameter": "p", "header": "h"}, "meta": {"a": 1}},
+              {"status": "404", "source": null, "meta": null},
+              {}
+            ]}
+            """#
+        let answer = RunAnswer(APIResponse(status: 404, body: Array(body.utf8)), runID: Self.runID)
+        guard case .gone(let errors) = answer else { throw Unexpected(answer: "\(answer)") }
+        #expect(errors.map(\.status) == [404, nil, nil])
+        #expect(errors[0].code == "not_found")
+        #expect(errors[0].title == "Resource not found.")
+        #expect(errors[0].detail == "More.")
+        #expect(errors[0].sourcePointer == "/path")
+        #expect(errors[0].sourceParameter == "p")
+        #expect(errors[0].sourceHeader == "h")
+        #expect(errors[0].meta.map(text) == #"{"a": 1}"#)
+        #expect(errors[1].meta == nil)
+    }
+
+    @Test("Of a key that stands twice the last one counts")
+    func duplicateKeys() throws {
+        #expect(try Self.result(#"{"status": "error", "errors": [], "status": "success"}"#).status == "success")
+    }
+
+    @Test("Nesting of a depth that breaks stacks is decoded like any other")
+    func deep() throws {
+        let nested = String(repeating: "[", count: 200_000) + String(repeating: "]", count: 200_000)
+        let result = try Self.result(#"{"status": "success", "results": [\#(nested)], "errors": []}"#)
+        #expect(result.results.map(\.bytes.count) == [400_000])
+    }
+
+    @Test("The token has no description")
+    func token() throws {
+        let token = try #require(AccessToken("secret-value"))
+        for text in ["\(token)", String(describing: token), String(reflecting: token)] {
+            #expect(!text.contains("secret"))
+        }
+        var dumped = ""
+        dump(token, to: &dumped)
+        #expect(!dumped.contains("secret"))
+        #expect(token.authorization.value == "Bearer secret-value")
+    }
+
+    @Test(
+        "What could not stand in a header is no token",
+        arguments: ["", "a b", "a\n", "a\r\nX: y", "é", "\u{0}", "a\u{7f}"])
+    func noToken(text: String) {
+        #expect(AccessToken(text) == nil)
+    }
+}

@@ -1,0 +1,128 @@
+import Foundation
+import Testing
+
+@testable import ActionsAPI
+
+@Suite("HTTP")
+struct HTTPTransportTests {
+    private func send(
+        to url: String, limits: TransportLimits = TransportLimits(), capacity: Int = 1 << 20
+    ) async throws -> APIResponse {
+        try await HTTPTransport.withTransport(
+            baseURL: url, connections: 2, limits: limits, room: BodyRoom(capacity: capacity), userAgent: "test/1.2.3"
+        ) { transport in
+            let token = try #require(AccessToken("secret"))
+            return try await ActionsClient(transport: transport, token: token).fetchRun(
+                storedActionID: UUID(uuidString: "4F4E0000-0000-4000-8000-00000000000A")!,
+                runID: UUID(uuidString: "9B1D0000-0000-4000-8000-00000000000B")!)
+        }
+    }
+
+    private func error(
+        _ answer: String, then ending: CannedServer.Ending, limits: TransportLimits = TransportLimits()
+    ) async throws -> TransportError? {
+        try await CannedServer.with(answer, then: ending) { server in
+            await #expect(throws: TransportError.self) { _ = try await send(to: server.url, limits: limits) }
+        }
+    }
+
+    @Test("A run is asked for by path, token and version, and its answer comes as it was sent")
+    func request() async throws {
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-RateLimit-Limit: 60\r\n\r\n{}"
+        try await CannedServer.with(answer) { server in
+            let response = try await send(to: server.url + "/prefix")
+            #expect(response.status == 200)
+            #expect(response.body == Array("{}".utf8))
+            #expect(response.header("x-ratelimit-limit") == "60")
+            let request = try #require(server.received.first)
+            #expect(
+                request.hasPrefix(
+                    "GET /prefix/actions/v1/stored-actions/4f4e0000-0000-4000-8000-00000000000a/runs/"
+                        + "9b1d0000-0000-4000-8000-00000000000b HTTP/1.1\r\n"))
+            #expect(request.contains("Authorization: Bearer secret\r\n"))
+            #expect(request.contains("User-Agent: test/1.2.3\r\n"))
+            #expect(request.contains("Accept-Encoding: gzip, deflate\r\n"))
+        }
+    }
+
+    @Test("A redirect is not followed", arguments: [301, 302, 307, 308])
+    func redirect(status: Int) async throws {
+        try await CannedServer.with(
+            "HTTP/1.1 \(status) Moved\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
+        ) { server in
+            let response = try await send(to: server.url)
+            #expect(response.status == status)
+            #expect(server.received.count == 1)
+        }
+    }
+
+    @Test("Nobody listens: the request surely never left")
+    func refused() async throws {
+        let url = try await CannedServer.with("") { $0.url }
+        let error = await #expect(throws: TransportError.self) { _ = try await send(to: url) }
+        #expect(error?.kind == .notConnected)
+        #expect(error?.reason.contains("secret") == false)
+    }
+
+    @Test("The connection ends without an answer, or in the middle of one")
+    func closed() async throws {
+        #expect(try await error("", then: .close)?.kind == .connectionLost)
+        #expect(
+            try await error("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"stat", then: .close)?.kind
+                == .connectionLost)
+    }
+
+    @Test("What is no HTTP is an error like a broken connection")
+    func garbage() async throws {
+        #expect(try await error("220 mail.example.com ESMTP\r\n", then: .close)?.kind == .connectionLost)
+    }
+
+    @Test("A head that does not come, and a body that does not go on, are given up")
+    func stalled() async throws {
+        var limits = TransportLimits()
+        limits.read = .milliseconds(100)
+        #expect(try await error("", then: .keepOpen, limits: limits)?.kind == .timedOut)
+        let half = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"stat"
+        #expect(try await error(half, then: .keepOpen, limits: limits)?.kind == .timedOut)
+    }
+
+    @Test("An answer that takes too long in all is given up though it moves")
+    func total() async throws {
+        var limits = TransportLimits()
+        limits.total = .milliseconds(100)
+        #expect(try await error("HTTP/1.1 200 OK\r\n", then: .keepOpen, limits: limits)?.kind == .timedOut)
+    }
+
+    @Test("A body over the limit is given up at the limit")
+    func tooLarge() async throws {
+        var limits = TransportLimits()
+        limits.body = 1000
+        let body = String(repeating: "x", count: 1001)
+        #expect(
+            try await error("HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n" + body, then: .keepOpen, limits: limits)?
+                .kind == .bodyTooLarge)
+        try await CannedServer.with("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + body.dropLast()) { server in
+            let response = try await send(to: server.url, limits: limits)
+            #expect(response.body.count == 1000)
+        }
+    }
+
+    @Test("A body larger than the room that all share is taken alone")
+    func largerThanRoom() async throws {
+        let body = String(repeating: "x", count: 200_000)
+        try await CannedServer.with("HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + body) { server in
+            let response = try await send(to: server.url, capacity: 1000)
+            #expect(response.body.count == 200_000)
+        }
+    }
+
+    @Test("A cancelled request ends as cancelled, never as a shorter body")
+    func cancelled() async throws {
+        try await CannedServer.with("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"stat") { server in
+            let task = Task { try await send(to: server.url) }
+            while server.received.isEmpty { await Task.yield() }
+            task.cancel()
+            await #expect(throws: CancellationError.self) { try await task.value }
+        }
+    }
+}

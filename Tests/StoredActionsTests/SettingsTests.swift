@@ -1,0 +1,128 @@
+import Foundation
+import Postgres
+import Testing
+
+@testable import stored_actions
+
+@Suite("Settings")
+struct SettingsTests {
+    private func sources(
+        _ environment: [String: String] = [:], databaseURL: String? = nil, apiURL: String? = nil,
+        files: [String: String] = [:]
+    ) -> SettingSources {
+        var sources = SettingSources(databaseURL: databaseURL, apiURL: apiURL, environment: environment)
+        sources.readFile = { path in
+            guard let text = files[path] else { throw CocoaError(.fileReadNoSuchFile) }
+            return text
+        }
+        return sources
+    }
+
+    @Test("Flags win over the environment, the environment over defaults")
+    func precedence() throws {
+        let both = ["ZAPIER_API_URL": "https://env.example", "DATABASE_URL": "postgresql://env"]
+        #expect(try sources(both, apiURL: "https://flag.example").api().value == "https://flag.example")
+        #expect(try sources(both, apiURL: "https://flag.example").api().origin == "--api-url")
+        #expect(try sources(both).api().value == "https://env.example")
+        #expect(try sources(both).api().origin == "ZAPIER_API_URL")
+        #expect(try sources().api().value == "https://api.zapier.com")
+        #expect(try sources().api().origin == "default")
+        #expect(
+            try sources(both, databaseURL: "postgresql://flag").database().value.connectionString == "postgresql://flag"
+        )
+        #expect(try sources(both).database().value.connectionString == "postgresql://env")
+        #expect(try sources().database().value.connectionString == nil)
+    }
+
+    @Test("An empty variable is not set")
+    func empty() throws {
+        #expect(try sources(["ZAPIER_API_URL": "", "DATABASE_URL": ""]).api().origin == "default")
+        #expect(throws: SettingError.self) { try sources(["ZAPIER_ACCESS_TOKEN": ""]).token() }
+    }
+
+    @Test(
+        "A password in --database-url is refused and not quoted",
+        arguments: [
+            "postgresql://me:hunter2@localhost/db", "host=localhost password=hunter2",
+            "postgresql://localhost/db?password=hunter2",
+        ])
+    func password(url: String) {
+        let error = #expect(throws: SettingError.self) { try sources(databaseURL: url).database() }
+        #expect(error?.description.contains("hunter2") == false)
+        #expect(throws: Never.self) { try sources(["DATABASE_URL": url]).database() }
+    }
+
+    @Test("A connection string that is none is refused and not quoted")
+    func badDatabase() {
+        let error = #expect(throws: SettingError.self) {
+            try sources(["DATABASE_URL": "postgresql://me:hunter2@[broken"]).database()
+        }
+        #expect(error?.description.contains("hunter2") == false)
+    }
+
+    @Test(
+        "What is no address of an API",
+        arguments: [
+            "api.zapier.com", "ftp://api.zapier.com", "https://", "https://user:hunter2@api.zapier.com",
+            "https://api.zapier.com?x=1", "https://api.zapier.com#x", "http://[", " ",
+        ])
+    func badAPI(url: String) {
+        let error = #expect(throws: SettingError.self) { try sources(["ZAPIER_API_URL": url]).api() }
+        #expect(error?.description.contains("hunter2") == false)
+    }
+
+    @Test("A slash at the end of the API's address makes no difference")
+    func slash() throws {
+        #expect(try sources(apiURL: "http://127.0.0.1:8484/").api().value == "http://127.0.0.1:8484")
+    }
+
+    @Test("The token's file wins over the variable, and may end in a newline")
+    func tokenFile() throws {
+        let both = ["ZAPIER_ACCESS_TOKEN_FILE": "/t", "ZAPIER_ACCESS_TOKEN": "env"]
+        #expect(try sources(both, files: ["/t": "file\n"]).token().origin == "ZAPIER_ACCESS_TOKEN_FILE")
+        #expect(try sources(["ZAPIER_ACCESS_TOKEN": "env"]).token().origin == "ZAPIER_ACCESS_TOKEN")
+    }
+
+    @Test(
+        "What is wrong with a token is said without showing it",
+        arguments: ["hunter2 hunter2", "hunter2\nhunter2", "hünter2", " "])
+    func badToken(text: String) {
+        let inFile = #expect(throws: SettingError.self) {
+            try sources(["ZAPIER_ACCESS_TOKEN_FILE": "/t"], files: ["/t": text]).token()
+        }
+        let inVariable = #expect(throws: SettingError.self) { try sources(["ZAPIER_ACCESS_TOKEN": text]).token() }
+        for error in [inFile, inVariable] {
+            #expect(error?.description.contains("nter2") == false)
+        }
+    }
+
+    @Test("A file that is not there is named")
+    func missingFile() {
+        let error = #expect(throws: SettingError.self) { try sources(["ZAPIER_ACCESS_TOKEN_FILE": "/none"]).token() }
+        #expect(error?.description.contains("/none") == true)
+        #expect(error?.description.contains("no such file") == true)
+    }
+
+    @Test(
+        "Durations read 90s, 15m, 2h",
+        arguments: [("90s", 90), ("15m", 900), ("2h", 7200), ("0", 0), ("0s", 0)])
+    func durations(text: String, seconds: Int) {
+        #expect(DurationArgument(argument: text)?.duration == .seconds(seconds))
+    }
+
+    @Test(
+        "Anything else is no duration", arguments: ["", "90", "s", "-5s", "1.5h", "5 m", "5M", "1d", "99999999h", "٣s"])
+    func noDuration(text: String) {
+        #expect(DurationArgument(argument: text) == nil)
+    }
+
+    @Test("Lists of outcomes")
+    func outcomes() {
+        #expect(OutcomeList(argument: "none")?.outcomes == [])
+        #expect(OutcomeList(argument: "not_found,error")?.outcomes == [.notFound, .error])
+        #expect(OutcomeList(argument: "forbidden,truncated")?.truncated == true)
+        for text in ["", "foo", "error,", "none,error", "Error", "error, expired"] {
+            #expect(OutcomeList(argument: text) == nil)
+        }
+    }
+}
