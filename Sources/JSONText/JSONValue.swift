@@ -1,7 +1,7 @@
 /// One value inside a JSON text that was validated as a whole; its bytes are never rendered anew.
 package struct JSONValue: Sendable {
-    private let text: [UInt8]
-    private let range: Range<Int>
+    let text: [UInt8]
+    let range: Range<Int>
 
     /// Validates `bytes` strictly: RFC 8259 and UTF-8, one value, white space around it, a byte order mark skipped.
     ///
@@ -15,7 +15,7 @@ package struct JSONValue: Sendable {
         }
     }
 
-    private init(text: [UInt8], range: Range<Int>) {
+    init(text: [UInt8], range: Range<Int>) {
         self.text = text
         self.range = range
     }
@@ -31,10 +31,8 @@ package struct JSONValue: Sendable {
     }
 
     /// An array's elements; empty for any other kind.
-    package func elements() -> [JSONValue] {
-        guard kind == .array else { return [] }
-        let ranges = text.withUnsafeBytes { JSONWalker($0).elements(ofArrayAt: range.lowerBound) }
-        return ranges.map { JSONValue(text: text, range: $0) }
+    package func elements() -> JSONElements {
+        kind == .array ? JSONElements(text: text, array: range.lowerBound) : JSONElements()
     }
 
     /// The member of that key, the last one where the key stands more than once. Keys are compared by their UTF-8, so

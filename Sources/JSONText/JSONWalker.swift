@@ -20,15 +20,18 @@ struct JSONWalker {
         return members
     }
 
-    func elements(ofArrayAt start: Int) -> [Range<Int>] {
-        var elements: [Range<Int>] = []
-        var position = afterWhiteSpace(start + 1)
-        while text[position] != UInt8(ascii: "]") {
-            let element = position..<endOfValue(at: position)
-            elements.append(element)
-            position = afterComma(element.upperBound)
-        }
-        return elements
+    /// Nil if the array is empty.
+    func firstElement(ofArrayAt start: Int) -> Range<Int>? {
+        element(at: afterWhiteSpace(start + 1))
+    }
+
+    /// The element behind the one that ends there; nil if that was the last one.
+    func element(after end: Int) -> Range<Int>? {
+        element(at: afterComma(end))
+    }
+
+    private func element(at position: Int) -> Range<Int>? {
+        text[position] == UInt8(ascii: "]") ? nil : position..<endOfValue(at: position)
     }
 
     func depth(ofValueIn range: Range<Int>) -> Int {

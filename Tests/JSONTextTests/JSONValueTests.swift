@@ -44,9 +44,9 @@ struct JSONValueTests {
     func structureInStrings() throws {
         let array = try value(#"[{"a":"}]\",["},"[{\\",["]\\\""],"é,]"]"#)
         #expect(array.elements().count == 4)
-        #expect(array.elements()[0]["a"]?.string == #"}]",["#)
-        #expect(array.elements()[1].string == #"[{\"#)
-        #expect(array.elements()[2].elements()[0].string == #"]\""#)
+        #expect(Array(array.elements())[0]["a"]?.string == #"}]",["#)
+        #expect(Array(array.elements())[1].string == #"[{\"#)
+        #expect(Array(array.elements())[2].elements().first?.string == #"]\""#)
         #expect(array.depth == 2)
     }
 
@@ -86,6 +86,9 @@ struct JSONValueTests {
         #expect(array.string == nil && array.int == nil && array.bool == nil && !array.isNull)
         #expect(array.members().isEmpty && array["a"] == nil)
         #expect(try value("{\"a\":1}").elements().isEmpty)
+        #expect(try value(" [ ] ").elements().isEmpty)
+        #expect(JSONElements(only: try value(" 17 ")).map(\.int) == [17])
+        #expect(JSONElements().isEmpty)
         #expect(try value("true").bool == true)
         #expect(try value("false").bool == false)
         #expect(try value("null").isNull)

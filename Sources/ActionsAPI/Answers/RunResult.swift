@@ -9,7 +9,10 @@ package struct RunResult: Sendable {
     /// The cursor of the next page; nil at the end (null, absent or empty in the answer). A number is kept as written.
     package var nextPage: String?
     /// The elements of `results`, whatever their kind.
-    package var results: [JSONValue]
+    package var results: JSONElements
+    package var resultCount: Int
+    /// Bytes of the results, as they were sent.
+    package var resultBytes: Int
     package var errors: [PartnerError]
     /// An object of the fields that this description of the API does not know; nil when there is none.
     package var extra: [UInt8]?
@@ -48,7 +51,9 @@ extension RunResult {
         status = fields["status"].flatMap { $0.isNull ? nil : $0.string ?? $0.text }
         type = fields["type"]?.string
         nextPage = fields["next_page"].flatMap(Self.cursor)
-        results = fields["results"].map(Self.items) ?? []
+        results = fields["results"].map(Self.items) ?? JSONElements()
+        // Counted once: a look at every element costs a pass over the body.
+        (resultCount, resultBytes) = results.reduce((0, 0)) { ($0.0 + 1, $0.1 + $1.bytes.count) }
         errors = fields["errors"].map(Self.items)?.map(PartnerError.init) ?? []
         extra = fields.rest(but: ["id", "status", "type", "next_page", "results", "errors"])
     }
@@ -61,12 +66,12 @@ extension RunResult {
         return enveloped?.tellOfRun == true ? enveloped : nil
     }
 
-    private static func items(_ value: JSONValue) -> [JSONValue] {
+    private static func items(_ value: JSONValue) -> JSONElements {
         switch value.kind {
         case .array: value.elements()
-        case .null: []
+        case .null: JSONElements()
         // Not what the API promises, but data all the same.
-        case .object, .string, .number, .bool: [value]
+        case .object, .string, .number, .bool: JSONElements(only: value)
         }
     }
 

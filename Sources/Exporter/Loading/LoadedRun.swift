@@ -21,10 +21,10 @@ struct LoadedRun: Sendable {
     /// Bytes that the batch grows by: the body's values, and something for the row itself.
     var bytes: Int {
         guard let result else { return 200 }
-        return result.results.reduce(200) { $0 + $1.bytes.count } + result.errors.count * 200
+        return 200 + result.resultBytes + result.errors.count * 200
     }
 
-    var rows: Int { 1 + (result?.results.count ?? 0) + (result?.errors.count ?? 0) + apiErrors.count }
+    var rows: Int { 1 + (result?.resultCount ?? 0) + (result?.errors.count ?? 0) + apiErrors.count }
 }
 
 extension LoadedRun {

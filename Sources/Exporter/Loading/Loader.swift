@@ -92,7 +92,7 @@ extension Commit {
         item = run.item
         outcome = writes ? run.verdict.outcome : stored
         self.rule = rule
-        results = rule == .replace ? run.result?.results.count ?? 0 : 0
+        results = rule == .replace ? run.result?.resultCount ?? 0 : 0
         errors = rule == .replace ? run.result?.errors.count ?? 0 : 0
         pollAt = writes ? run.pollAt : nil
     }

@@ -1,5 +1,6 @@
 import ActionsAPI
 import Foundation
+import JSONText
 import Postgres
 
 /// The statements of one batch, in the order in which `Loader` runs them.
@@ -49,14 +50,14 @@ extension PostgresTransaction {
     }
 
     borrowing func copyResults(_ runs: [LoadedRun], exportID: Int) throws {
-        let runs = runs.filter { $0.result?.results.isEmpty == false }
+        let runs = runs.filter { ($0.result?.resultCount ?? 0) > 0 }
         guard !runs.isEmpty else { return }
         _ = try copy(
             into: "stored_actions.results",
             columns: ["run_id", "item_index", "stored_action_id", "payload", "export_id"]
         ) { writer in
             for run in runs {
-                for (index, value) in (run.result?.results ?? []).enumerated() {
+                for (index, value) in (run.result?.results ?? JSONElements()).enumerated() {
                     try writer.beginRow()
                     try writer.uuid(run.item.key.runID)
                     try writer.int4(Int32(clamping: index))
@@ -150,7 +151,7 @@ extension PostgresTransaction {
                 .texts(runs.map { storable($0.result?.status ?? $0.status) }),
                 .ints(runs.map(\.httpStatus)),
                 .texts(runs.map { storable($0.result?.type) }),
-                .ints(runs.map { $0.result?.results.count ?? 0 }),
+                .ints(runs.map { $0.result?.resultCount ?? 0 }),
                 .ints(runs.map { $0.result?.errors.count ?? 0 }),
                 .texts(runs.map { storable($0.result?.nextPage) }),
                 .jsons(runs.map { $0.result?.extra.map { String(decoding: $0, as: UTF8.self) } }),
