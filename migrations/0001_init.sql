@@ -185,6 +185,7 @@ create table stored_actions.exports (
   api_url      text        not null,
   tool_version text        not null,
   host         text        not null,
+  refetch      boolean     not null default false,
   batches      bigint      not null default 0
 );
 comment on table  stored_actions.exports              is 'Calls of stored-actions export, one row each';
@@ -201,6 +202,7 @@ comment on column stored_actions.exports.rate_limited is 'Answers 429 among them
 comment on column stored_actions.exports.api_url      is 'The API it asked';
 comment on column stored_actions.exports.tool_version is 'Version of stored-actions';
 comment on column stored_actions.exports.host         is 'Name of the machine it ran on';
+comment on column stored_actions.exports.refetch      is 'Whether it asked for settled runs again too';
 comment on column stored_actions.exports.batches      is 'Batches committed: tells, when the answer to a COMMIT was lost, whether the batch is in';
 
 create table stored_actions.export_manifests (
@@ -226,6 +228,7 @@ create table stored_actions.export_items (
   outcome          text        not null default 'queued',
   action           text        not null default 'not_reached'
     check (action in ('fetched', 'already_settled', 'not_reached')),
+  result_count     int         not null default 0,
   follow_pages     boolean     not null default false,
   expires_at       timestamptz not null,
   poll_at          timestamptz,
@@ -240,6 +243,7 @@ comment on column stored_actions.export_items.stored_action_id is 'The stored ac
 comment on column stored_actions.export_items.run_id           is 'ID of the run';
 comment on column stored_actions.export_items.outcome          is 'Outcome of the run when this export was done with it; queued if it never was asked';
 comment on column stored_actions.export_items.action           is 'fetched: this export asked for it. already_settled: an earlier or parallel one had it. not_reached: nobody asked';
+comment on column stored_actions.export_items.result_count     is 'Rows that this export stored in results for the run';
 comment on column stored_actions.export_items.follow_pages     is 'Whether the manifest asks for the pages after the run''s own';
 comment on column stored_actions.export_items.expires_at       is 'When the API forgets the result: the order in which this export asks';
 comment on column stored_actions.export_items.poll_at          is 'When this export asks again for a run that is not finished; null for others';

@@ -12,13 +12,15 @@ package struct ActionsClient: Sendable {
 
     /// `GET /actions/v1/stored-actions/{stored_action_id}/runs/{run_id}`: a run's result.
     ///
+    /// - Returns: what the answer means, and the answer.
     /// - Throws: `TransportError`; `CancellationError`.
-    package func fetchRun(storedActionID: UUID, runID: UUID) async throws -> APIResponse {
-        try await transport.send(
+    package func fetchRun(storedActionID: UUID, runID: UUID) async throws -> (RunAnswer, APIResponse) {
+        let response = try await transport.send(
             APIRequest(
                 method: .get,
                 path: "/actions/v1/stored-actions/\(storedActionID.lowercase)/runs/\(runID.lowercase)",
                 headers: [token.authorization]))
+        return (RunAnswer(response, runID: runID).withErrors { $0.redacted(by: token) }, response)
     }
 
     /// `GET /actions/v1/stored-actions`: the stored actions that the token may see; what tries the token.
@@ -39,6 +41,11 @@ package struct AccessToken: Sendable, CustomStringConvertible, CustomDebugString
         guard !text.isEmpty, text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else { return nil }
         value = text
     }
+
+    /// The text without the token: an API, or a proxy before it, may quote what it was sent.
+    func redacted(_ text: String) -> String { text.replacing(value, with: "[token]") }
+
+    func stands(in bytes: some Collection<UInt8>) -> Bool { bytes.contains(Array(value.utf8)) }
 
     var authorization: (name: String, value: String) { ("Authorization", "Bearer \(value)") }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Exporter
 
 @main
 struct StoredActions: AsyncParsableCommand {
@@ -26,12 +27,20 @@ struct StoredActions: AsyncParsableCommand {
                 try command.run()
             }
         } catch {
-            // Not for --help and --version, which end by an error of status 0.
-            if exitCode(for: error) == .validationFailure, CommandLine.arguments.contains("--json") {
-                Console.shared.result(Failure(status: ExitCode.validationFailure.rawValue, message(for: error)).json)
+            // --help and --version end by an error of status 0.
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            if CommandLine.arguments.contains("--json") {
+                Console.shared.result(Failure(ExitStatus.usage, redacted(message(for: error))).json)
             }
-            exit(withError: error)
+            Console.shared.line(redacted(fullMessage(for: error)))
+            exit(withError: ExitCode.validationFailure)
         }
+    }
+
+    /// A message of the argument parser's, without what may be a connection string: it quotes what it does not expect.
+    private static func redacted(_ message: String) -> String {
+        CommandLine.arguments.dropFirst().filter { $0.contains("@") || $0.contains("password") }
+            .reduce(message) { $0.replacing($1, with: "[not shown]") }
     }
 }
 

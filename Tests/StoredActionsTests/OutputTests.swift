@@ -86,7 +86,7 @@ struct OutputTests {
                   requests  1,292 (1,290 × 200, 2 × no answer)
                   time      12.3 s, 0.0 s of it waiting for the rate window
 
-                The same command continues, and asks for nothing twice:
+                The same command continues:
                   stored-actions export --manifest 'my jobs/today.json'
                 Of earlier manifests 1 run is unsettled. To fetch them:
                   stored-actions export --unfinished

@@ -71,6 +71,18 @@ struct SettingsTests {
         #expect(error?.description.contains("hunter2") == false)
     }
 
+    @Test("A bad value of a flag is bad usage, one of the environment a bad setting")
+    func whoseFault() {
+        let flag = #expect(throws: SettingError.self) { try sources(apiURL: "nonsense").api() }
+        #expect(flag.map { Failure($0).status } == 64)
+        let variable = #expect(throws: SettingError.self) { try sources(["ZAPIER_API_URL": "nonsense"]).api() }
+        #expect(variable.map { Failure($0).status } == 78)
+        let password = #expect(throws: SettingError.self) { try sources(databaseURL: "password=x").database() }
+        #expect(password.map { Failure($0).status } == 78)
+        let string = #expect(throws: SettingError.self) { try sources(databaseURL: "nonsense").database() }
+        #expect(string.map { Failure($0).status } == 64)
+    }
+
     @Test("A slash at the end of the API's address makes no difference")
     func slash() throws {
         #expect(try sources(apiURL: "http://127.0.0.1:8484/").api().value == "http://127.0.0.1:8484")

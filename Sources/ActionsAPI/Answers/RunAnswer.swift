@@ -45,10 +45,8 @@ package enum RunAnswer: Sendable {
         case 429: self = .throttled
         default:
             let errors = APIError.list(response.body) ?? []
-            let told = errors.first.flatMap { $0.code ?? $0.title }.map { " (\($0))" } ?? ""
             self = .faulty(
-                .status(response.status), reason: "the API answered \(response.status)\(told)", errors: errors,
-                alive: false)
+                .status(response.status), reason: "the API answered \(response.status)", errors: errors, alive: false)
         }
     }
 
@@ -86,5 +84,31 @@ package enum RunAnswer: Sendable {
                 alive: false)
         }
         return answer(errors)
+    }
+
+    /// The same answer with each error of the API changed so.
+    func withErrors(_ change: (APIError) -> APIError) -> RunAnswer {
+        switch self {
+        case .gone(let errors): .gone(errors.map(change))
+        case .forbidden(let errors): .forbidden(errors.map(change))
+        case .rejected(let errors): .rejected(errors.map(change))
+        case .credentialsRefused(let errors): .credentialsRefused(errors.map(change))
+        case .faulty(let failure, let reason, let errors, let alive):
+            .faulty(failure, reason: reason, errors: errors.map(change), alive: alive)
+        case .finished, .waiting, .pending, .throttled: self
+        }
+    }
+}
+
+extension APIError {
+    /// The error without the token, wherever somebody quoted it.
+    func redacted(by token: AccessToken) -> APIError {
+        var error = self
+        let texts: [WritableKeyPath<APIError, String?>] = [
+            \.code, \.title, \.detail, \.sourcePointer, \.sourceParameter, \.sourceHeader,
+        ]
+        for text in texts { error[keyPath: text] = error[keyPath: text].map(token.redacted) }
+        if let meta = error.meta, token.stands(in: meta.bytes) { error.meta = nil }
+        return error
     }
 }

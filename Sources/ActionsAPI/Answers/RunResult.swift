@@ -45,7 +45,7 @@ extension RunResult {
     /// - Returns: nil if the value is not a run's result at all: one of `errors`, `results` and `status` must be there,
     ///   or a proxy's `{"message": "maintenance"}` would count as a run that returned nothing.
     init?(_ body: JSONValue) {
-        guard let fields = Self.fields(of: body) else { return nil }
+        guard let (fields, outer) = Self.fields(of: body) else { return nil }
         id = fields["id"].flatMap { $0.isNull ? nil : $0.string ?? $0.text }
         // A status of another kind than string is one never heard of; its text serves to say so.
         status = fields["status"].flatMap { $0.isNull ? nil : $0.string ?? $0.text }
@@ -54,16 +54,17 @@ extension RunResult {
         results = fields["results"].map(Self.items) ?? JSONElements()
         // Counted once: a look at every element costs a pass over the body.
         (resultCount, resultBytes) = results.reduce((0, 0)) { ($0.0 + 1, $0.1 + $1.bytes.count) }
-        errors = fields["errors"].map(Self.items)?.map(PartnerError.init) ?? []
+        errors = (fields["errors"] ?? outer?["errors"]).map(Self.items)?.map(PartnerError.init) ?? []
         extra = fields.rest(but: ["id", "status", "type", "next_page", "results", "errors"])
     }
 
-    /// The run's own object: the body (flat), or what stands under `data` (as the sibling APIs answer).
-    private static func fields(of body: JSONValue) -> Fields? {
+    /// The run's own object: the body (flat), or what stands under `data` (as the sibling APIs answer), perhaps with
+    /// `errors` beside it.
+    private static func fields(of body: JSONValue) -> (run: Fields, outer: Fields?)? {
         let flat = Fields(body)
-        if flat.tellOfRun { return flat }
-        let enveloped = flat["data"].map(Fields.init)
-        return enveloped?.tellOfRun == true ? enveloped : nil
+        let isPlain = flat["results"] != nil || flat["status"] != nil
+        if !isPlain, let data = flat["data"].map(Fields.init), data.tellOfRun { return (data, flat) }
+        return flat.tellOfRun ? (flat, nil) : nil
     }
 
     private static func items(_ value: JSONValue) -> JSONElements {

@@ -70,7 +70,12 @@ package struct HTTPTransport: Transport {
         do {
             body = try await collect(response, lease: lease, watch: watch)
         } catch {
-            throw Self.transportError(error, beforeHead: false, limits: limits)
+            var failure = Self.transportError(error, beforeHead: false, limits: limits)
+            if var transport = failure as? TransportError {
+                transport.answerBegan = true
+                failure = transport
+            }
+            throw failure
         }
         return APIResponse(
             status: Int(response.status.code), headers: response.headers.map { ($0.name, $0.value) }, body: body,

@@ -21,6 +21,7 @@ final class StallWatch<C: Clock>: Sendable where C.Duration == Duration {
         var lastByte: C.Instant
         var end: C.Instant
         var heldSince: C.Instant?
+        var hasMoved = false
     }
 
     private let clock: C
@@ -34,7 +35,10 @@ final class StallWatch<C: Clock>: Sendable where C.Duration == Duration {
     }
 
     func moved() {
-        state.withLock { $0.lastByte = clock.now }
+        state.withLock { state in
+            state.lastByte = clock.now
+            state.hasMoved = true
+        }
     }
 
     /// Runs `body` with the watch standing still.
@@ -61,7 +65,9 @@ final class StallWatch<C: Clock>: Sendable where C.Duration == Duration {
                     ? (stall, "no byte came for \(read.components.seconds) s")
                     : (state.end, "the answer took too long in all")
             }
-            if due <= clock.now { return TransportError(.timedOut, reason) }
+            if due <= clock.now {
+                return TransportError(.timedOut, reason, answerBegan: state.withLock { $0.hasMoved })
+            }
             try await clock.sleep(until: due, tolerance: .milliseconds(100))
         }
     }

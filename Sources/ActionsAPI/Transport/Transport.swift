@@ -60,10 +60,13 @@ package struct TransportError: Error, Sendable, Equatable, CustomStringConvertib
     package var kind: Kind
     /// For people: what happened, without address, token or body.
     package var reason: String
+    /// The head of an answer had come: somebody is there.
+    package var answerBegan: Bool
 
-    package init(_ kind: Kind, _ reason: String) {
+    package init(_ kind: Kind, _ reason: String, answerBegan: Bool = false) {
         self.kind = kind
         self.reason = reason
+        self.answerBegan = answerBegan
     }
 
     package var description: String { reason }

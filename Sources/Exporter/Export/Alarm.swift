@@ -16,6 +16,9 @@ struct Alarm {
         }
     }
 
+    /// The call came, perhaps a moment early: the same time may be asked for once more.
+    mutating func rang() { time = nil }
+
     mutating func cancel() {
         task?.cancel()
         task = nil

@@ -31,6 +31,17 @@ package enum ExitStatus {
 }
 
 extension Ending {
+    /// Which of several reasons is told: the lowest.
+    var rank: Int {
+        switch self {
+        case .credentialsRefused: 0
+        case .apiUnreachable: 1
+        case .interrupted: 2
+        case .timeLimit: 3
+        case .finished: 4
+        }
+    }
+
     /// The exit status of an export that ended so and left this account. Where several hold, 77 comes before 69, that
     /// before a signal, 75 and 3.
     func exitStatus(_ account: Ledger.Account, options: ExportOptions) -> Int32 {

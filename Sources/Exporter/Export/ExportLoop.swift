@@ -13,8 +13,8 @@ struct ExportLoop {
         case woke
     }
 
-    /// How long requests in flight may go on after the export was told to end.
-    private static let grace: TimeInterval = 3
+    /// Seconds that requests in flight may go on after the export was told to end.
+    private static let grace: TimeInterval = 1.5
 
     private let fetch: Fetch
     private let ledger: Ledger
@@ -39,10 +39,11 @@ struct ExportLoop {
     private var ending: Ending?
     private var failure: (any Error)?
     private var cancelsAt: Date?
+    private var alarm = Alarm()
     private(set) var tally = Tally()
 
     init(
-        fetch: Fetch, ledger: Ledger, loader: Loader, options: ExportOptions, clock: SteadyClock,
+        fetch: Fetch, ledger: Ledger, loader: Loader, options: ExportOptions, deadline: Date?, clock: SteadyClock,
         random: @escaping @Sendable () -> Double = { .random(in: 0..<1) }, board: ProgressBoard, logger: Logger
     ) {
         self.random = random
@@ -52,7 +53,8 @@ struct ExportLoop {
         self.clock = clock
         self.board = board
         self.logger = logger
-        deadline = options.timeLimit.map { clock.now + $0.seconds }
+        self.deadline = deadline
+        rules.longestRetry = max(options.maxWait, .seconds(60))
         scheduler = Scheduler(
             options: Scheduler.Options(
                 concurrency: options.concurrency, budgetShare: options.budgetShare, maxWait: options.maxWait))
@@ -70,7 +72,6 @@ struct ExportLoop {
         await withDiscardingTaskGroup { fetches in
             await withDiscardingTaskGroup { stores in
                 var events = events.makeAsyncIterator()
-                var alarm = Alarm()
                 while true {
                     let wake = act(&fetches, &stores, mailbox)
                     report()
@@ -131,13 +132,14 @@ struct ExportLoop {
     private mutating func store(
         _ stores: inout DiscardingTaskGroup, _ mailbox: AsyncStream<Event>.Continuation, at now: Date
     ) -> Bool {
-        guard !committing, failure == nil,
+        guard !committing, failure == nil, scheduler.mayCommit,
             let opens = gate.opens(at: now, expectsMore: scheduler.requestsInFlight > 0), opens <= now
         else { return false }
         let (loader, batch, count) = (loader, gathered, tally.count)
         gathered = []
         gate.opened()
         committing = true
+        scheduler.commitBegins()
         stores.addTask {
             mailbox.yield(.committed(await result { try await loader.commit(batch, requests: count) }))
         }
@@ -165,11 +167,12 @@ struct ExportLoop {
         }
     }
 
+    /// The first reason stops the export; a graver one that comes up while it ends takes its place.
     private mutating func end(_ reason: Ending) {
-        guard ending == nil else { return }
+        if let ending, ending.rank <= reason.rank { return }
         ending = reason
         scheduler.stop()
-        cancelsAt = clock.now + Self.grace
+        cancelsAt = cancelsAt ?? clock.now + Self.grace
     }
 
     private mutating func fail(_ error: any Error) {
@@ -185,6 +188,7 @@ struct ExportLoop {
         case .answered(let item, let result, let at): answered(item, result, at: at)
         case .committed(.success(let commits)):
             committing = false
+            scheduler.commitEnds()
             for commit in commits {
                 tally.committed(commit)
                 scheduler.committed(commit.item, pollAt: commit.pollAt)
@@ -198,7 +202,7 @@ struct ExportLoop {
         case .interrupted(let signal):
             logger.notice("signal \(signal): storing what is in flight, then ending; a second signal ends at once")
             end(.interrupted(signal: signal))
-        case .woke: break
+        case .woke: alarm.rang()
         }
     }
 
@@ -220,9 +224,13 @@ struct ExportLoop {
                 scheduler.withBudget { $0.lost(at: now) }
             }
             let step = rules.step(item, error: error, random: chance)
-            if tally.answers == 0, case .settle = step {
-                scheduler.untrack(item)
-                return end(.apiUnreachable(error.reason))
+            if tally.answers == 0, !error.answerBegan {
+                switch step {
+                case .retry(let delay): scheduler.pause(until: now + delay.seconds)
+                case .settle, .poll, .askAgain, .refuse:
+                    scheduler.untrack(item)
+                    return end(.apiUnreachable(error.reason))
+                }
             }
             take(step, LoadedRun(item: item, verdict: .unanswered, answeredAt: now))
         case .answered(let answer, let status, let headers, let lease):
@@ -230,27 +238,29 @@ struct ExportLoop {
             item.requests += 1
             scheduler.withBudget { $0.answered(headers, status: status, at: now) }
             let step = rules.step(item, answer: answer, retryAfter: headers.retryAfter, at: now, random: chance)
+            if case .gone = answer { tally.gone += 1 }
             take(step, LoadedRun(item: item, answer: answer, httpStatus: status, answeredAt: now, lease: lease))
         }
     }
 
     private mutating func take(_ step: RunStep, _ run: LoadedRun) {
-        let word = watch.saw(step)
+        let word = watch.saw(step, status: run.httpStatus)
         if word == .refuse {
             // None of them is forbidden in truth: they stay queued.
             for run in held + [run] { scheduler.untrack(run.item) }
             held = []
             return end(.credentialsRefused(run.apiErrors.first?.detail ?? run.apiErrors.first?.title ?? ""))
         }
-        if word == .trust { releaseHeld() }
+        if word == .accept { releaseHeld() }
         var run = run
         switch step {
         case .settle(let verdict):
             run.verdict = verdict
-            word == .hold && verdict.outcome == .forbidden ? held.append(run) : gather(run)
+            word == .hold && step.isForbidden ? held.append(run) : gather(run)
         case .poll(let verdict, let delay):
             run.verdict = verdict
             run.item.polls += 1
+            run.item.failures = 0
             run.item.seenAlive = true
             run.pollAt = run.answeredAt + delay.seconds
             gather(run)
@@ -268,6 +278,8 @@ struct ExportLoop {
     }
 
     private mutating func gather(_ run: LoadedRun) {
+        // With the database lost, nothing would ever commit it: the next export asks again.
+        guard failure == nil else { return scheduler.untrack(run.item) }
         gathered.append(run)
         gate.gathered(run, at: clock.now)
         scheduler.gathered()

@@ -22,14 +22,17 @@ package struct Exporter: Sendable {
     private let options: ExportOptions
     private let ifLocked: IfLocked
     private let migrates: Bool
+    private let deadline: Date?
     private let clock: SteadyClock
     private let board: ProgressBoard
     private let logger: Logger
 
-    /// - Parameter migrates: false for `--no-migrate`: a schema that is behind is then an error.
+    /// - Parameters:
+    ///   - migrates: false for `--no-migrate`: a schema that is behind is then an error.
+    ///   - deadline: when `--time-limit` is over, counted from the start of the call.
     package init(
         database: PostgresConfiguration, client: ActionsClient, origin: ExportOrigin, options: ExportOptions,
-        ifLocked: IfLocked, migrates: Bool, clock: SteadyClock, board: ProgressBoard, logger: Logger
+        ifLocked: IfLocked, migrates: Bool, deadline: Date?, clock: SteadyClock, board: ProgressBoard, logger: Logger
     ) {
         self.database = database
         self.client = client
@@ -37,6 +40,7 @@ package struct Exporter: Sendable {
         self.options = options
         self.ifLocked = ifLocked
         self.migrates = migrates
+        self.deadline = deadline
         self.clock = clock
         self.board = board
         self.logger = logger
@@ -89,9 +93,18 @@ package struct Exporter: Sendable {
         var loop = ExportLoop(
             fetch: Fetch(client: client, clock: clock), ledger: ledger,
             loader: Loader(session: session, exportID: ledger.exportID, refetch: options.refetch), options: options,
-            clock: clock, board: board, logger: logger)
-        let ending = try await loop.run(signals: signals)
-        return try await close(ledger, work: work, ending: ending, tally: loop.tally)
+            deadline: deadline, clock: clock, board: board, logger: logger)
+        do {
+            let ending = try await loop.run(signals: signals)
+            return try await close(ledger, work: work, ending: ending, tally: loop.tally)
+        } catch let error as PostgresError where error.kind.isConnectionLoss || error.kind == .cancelled {
+            // Nothing can be written any more: the next export of the manifest closes this one's row.
+            throw error
+        } catch {
+            let status = error is AccountingError ? ExitStatus.unexpected : ExitStatus.unreachable
+            try? await ledger.finish("failed", exitStatus: Int(status), account: nil, requests: loop.tally.count)
+            throw error
+        }
     }
 
     // MARK: Before
@@ -125,7 +138,6 @@ package struct Exporter: Sendable {
                     told = true
                     logger.notice("waiting: another export of \"\(taken.name)\" is running")
                 }
-                if let limit = options.timeLimit, clock.now >= begin + limit.seconds { throw taken }
                 try await clock.sleep(until: clock.now + (patient ? 0.1 : 1))
             }
         }
@@ -134,10 +146,17 @@ package struct Exporter: Sendable {
     // MARK: After
 
     private func close(_ ledger: Ledger, work: Work, ending: Ending, tally: Tally) async throws -> Summary {
+        if case .interrupted(let signal) = ending {
+            // The account of a large export takes seconds, and there may be none left.
+            try await ledger.finish(
+                "interrupted", exitStatus: Int(ExitStatus.interrupted(by: signal)), account: nil, requests: tally.count)
+        }
         let account = try await ledger.account()
+        try check(account, work: work, tally: tally)
         let exitStatus = ending.exitStatus(account, options: options)
         var summary = Summary(
             manifests: work.names, outcome: Ending.exportOutcome(exitStatus: exitStatus), exitStatus: exitStatus)
+        try await ledger.finish(summary.outcome, exitStatus: Int(exitStatus), account: account, requests: tally.count)
         summary.exportID = ledger.exportID
         summary.add(tally)
         summary.add(account)
@@ -145,10 +164,8 @@ package struct Exporter: Sendable {
         let elsewhere = try await ledger.unfinishedElsewhere(at: clock.now)
         summary.unfinishedElsewhere = elsewhere.runs
         summary.soonestExpiryElsewhere = elsewhere.soonestExpiry
-        summary.duration =
-            board.current.startedAt.map { (clock.now.timeIntervalSince($0) * 1000).rounded() / 1000 } ?? 0
-        try await ledger.finish(summary.outcome, exitStatus: Int(exitStatus), account: account, requests: tally.count)
-        try check(account, work: work, tally: tally)
+        let duration = board.current.startedAt.map { clock.now.timeIntervalSince($0) } ?? 0
+        summary.duration = (duration * 1000).rounded() / 1000
         return summary
     }
 
@@ -160,7 +177,7 @@ package struct Exporter: Sendable {
         }
         if account.results != tally.results {
             throw AccountingError(
-                description: "\(tally.results) results were stored, the runs' rows tell of \(account.results)")
+                description: "\(tally.results) results were stored, the ledger tells of \(account.results)")
         }
     }
 }

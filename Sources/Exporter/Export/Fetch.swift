@@ -14,11 +14,9 @@ struct Fetch: Sendable {
 
     func callAsFunction(_ key: RunKey) async -> Result {
         do {
-            let response = try await client.fetchRun(storedActionID: key.storedActionID, runID: key.runID)
+            let (answer, response) = try await client.fetchRun(storedActionID: key.storedActionID, runID: key.runID)
             let headers = RateLimitHeaders(receivedAt: clock.now, field: response.header)
-            return .answered(
-                RunAnswer(response, runID: key.runID), status: response.status, headers: headers,
-                lease: response.lease)
+            return .answered(answer, status: response.status, headers: headers, lease: response.lease)
         } catch let error as TransportError {
             return .failed(error)
         } catch {

@@ -13,7 +13,7 @@ package struct SteadyClock: Sendable {
 
     package var now: Date { start + origin.duration(to: .now).seconds }
 
-    func sleep(until instant: Date) async throws {
+    package func sleep(until instant: Date) async throws {
         try await Task.sleep(for: .seconds(max(0, instant.timeIntervalSince(now))))
     }
 }

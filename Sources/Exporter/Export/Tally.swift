@@ -5,6 +5,8 @@ struct Tally: Sendable, Equatable {
     var requests = 0
     /// By HTTP status; nil for requests without an answer.
     var byStatus: [Int?: Int] = [:]
+    /// Answers of the API that it has no result of the run.
+    var gone = 0
     /// Rows that this export stored.
     var results = 0
     var errors = 0

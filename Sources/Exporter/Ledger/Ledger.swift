@@ -62,7 +62,7 @@ struct Ledger: Sendable {
         var alreadySettled = 0
         /// Runs whose manifest asks for the pages after the one that is stored.
         var unfollowedCursors = 0
-        /// Rows that the items' runs claim to have in `results`, of those that this export wrote.
+        /// Rows that this export stored in `results`, as the items tell.
         var results = 0
     }
 
@@ -72,8 +72,7 @@ struct Ledger: Sendable {
             select i.outcome, count(*) as items,
                    count(*) filter (where i.action = 'already_settled') as already_settled,
                    count(*) filter (where i.follow_pages and r.next_page is not null) as unfollowed,
-                   coalesce(sum(r.result_count) filter (where i.action = 'fetched' and r.export_id = $1), 0)::bigint
-                     as results
+                   sum(i.result_count)::bigint as results
               from stored_actions.export_items i
               join stored_actions.runs r using (stored_action_id, run_id)
              where i.export_id = $1
@@ -109,8 +108,14 @@ struct Ledger: Sendable {
         return (try row.decode("runs"), try row.decode("soonest_expiry"))
     }
 
-    func finish(_ outcome: String, exitStatus: Int, account: Account, requests: RequestCount) async throws {
-        let outcomes = Outcome.allCases.map { "\"\($0.rawValue)\": \(account.outcomes[$0] ?? 0)" }
+    /// Closes the export's row.
+    ///
+    /// - Parameter account: nil if there was no time to draw one up.
+    func finish(_ outcome: String, exitStatus: Int, account: Account?, requests: RequestCount) async throws {
+        let outcomes = account.map { account in
+            let counts = Outcome.allCases.map { "\"\($0.rawValue)\": \(account.outcomes[$0] ?? 0)" }
+            return "{" + counts.joined(separator: ", ") + "}"
+        }
         _ = try await session.query(
             """
             update stored_actions.exports
@@ -120,7 +125,7 @@ struct Ledger: Sendable {
             """,
             [
                 .int(exportID), .text(outcome), .int(exitStatus),
-                .json("{" + outcomes.joined(separator: ", ") + "}"), .int(requests.total), .int(requests.rateLimited),
+                .json(outcomes), .int(requests.total), .int(requests.rateLimited),
             ])
     }
 }

@@ -27,11 +27,12 @@ extension Ledger {
     ) async throws -> Ledger {
         let id = try await session.transaction { transaction in
             try transaction.closeKilledExports(of: manifests.list.map(\.name))
-            let exportID = try transaction.insertExport(origin)
+            let since = refetch ? try transaction.startOfUnfinishedRefetch(of: manifests.list.map(\.name)) : nil
+            let exportID = try transaction.insertExport(origin, refetch: refetch)
             try transaction.insertManifests(manifests, exportID: exportID)
             try transaction.copyManifestRuns(manifests)
-            try transaction.insertRuns(at: now)
-            try transaction.insertItems(exportID: exportID, refetch: refetch, at: now)
+            try transaction.insertRuns(exportID: exportID, at: now)
+            try transaction.insertItems(exportID: exportID, refetch: refetch, since: since, at: now)
             try transaction.countItems(exportID: exportID)
             return exportID
         } wasCommitted: { transaction in
@@ -46,13 +47,14 @@ extension Ledger {
     ) async throws -> Ledger {
         let id = try await session.transaction { transaction in
             try transaction.closeKilledExports(of: [])
-            let exportID = try transaction.insertExport(origin)
+            let exportID = try transaction.insertExport(origin, refetch: false)
             _ = try transaction.query(
                 """
                 insert into stored_actions.export_items (export_id, stored_action_id, run_id, expires_at)
                 select $1, stored_action_id, run_id, expires_at
                   from stored_actions.runs
-                 where page_number = 0 and not stored_actions.is_settled(outcome, evidence, expires_at, $2)
+                 where page_number = 0 and outcome not in ('success', 'error')
+                   and not stored_actions.is_settled(outcome, evidence, expires_at, $2)
                 """, [.int(exportID), .timestamp(now)])
             try transaction.countItems(exportID: exportID)
             return exportID
@@ -78,12 +80,35 @@ extension PostgresTransaction {
             """, names.isEmpty ? [] : [.texts(names)])
     }
 
-    fileprivate borrowing func insertExport(_ origin: ExportOrigin) throws -> Int {
+    /// When the refetch began that the manifests' newest exports have not brought to its end: what was fetched since
+    /// then needs no further asking, or a refetch under a time limit would begin anew for ever.
+    fileprivate borrowing func startOfUnfinishedRefetch(of names: [String]) throws -> Date? {
         let rows = try query(
             """
-            insert into stored_actions.exports (call_id, api_url, tool_version, host)
-            values ($1, $2, $3, $4) returning export_id
-            """, [.uuid(origin.callID), .text(origin.apiURL), .text(origin.toolVersion), .text(origin.host)])
+            with of_manifests as (
+              select e.export_id, e.started_at,
+                     e.refetch and exists (select from stored_actions.export_items i
+                                            where i.export_id = e.export_id and i.action = 'not_reached') as unfinished
+                from stored_actions.exports e
+               where e.export_id in (select export_id from stored_actions.export_manifests where name = any($1))
+            )
+            select min(started_at) as began
+              from of_manifests
+             where export_id > coalesce((select max(export_id) from of_manifests where not unfinished), 0)
+            """, [.texts(names)])
+        return try rows.first?.decode("began")
+    }
+
+    fileprivate borrowing func insertExport(_ origin: ExportOrigin, refetch: Bool) throws -> Int {
+        let rows = try query(
+            """
+            insert into stored_actions.exports (call_id, api_url, tool_version, host, refetch)
+            values ($1, $2, $3, $4, $5) returning export_id
+            """,
+            [
+                .uuid(origin.callID), .text(origin.apiURL), .text(origin.toolVersion), .text(origin.host),
+                .bool(refetch),
+            ])
         guard let row = rows.first else { throw NoRow() }
         return try row.decode("export_id")
     }
@@ -136,29 +161,46 @@ extension PostgresTransaction {
     }
 
     /// New runs come in as `queued`; of known ones the manifest may tell better when they were started.
-    fileprivate borrowing func insertRuns(at now: Date) throws {
+    fileprivate borrowing func insertRuns(exportID: Int, at now: Date) throws {
         let retention = "make_interval(secs => \(retention.components.seconds))"
         _ = try query(
             """
             insert into stored_actions.actions (stored_action_id)
             select distinct stored_action_id from pg_temp.manifest_runs
+             order by stored_action_id
                 on conflict do nothing
             """)
         // In key order, as everywhere: two exports that share runs must not wait for each other in a circle.
         _ = try query(
             """
-            insert into stored_actions.runs as r
-                   (stored_action_id, run_id, root_run_id, executed_at, expires_at, first_seen_at)
-            select stored_action_id, run_id, run_id, executed_at, coalesce(executed_at, $1) + \(retention), $1
+            insert into stored_actions.runs
+                   (stored_action_id, run_id, root_run_id, executed_at, expires_at, first_seen_at, export_id)
+            select stored_action_id, run_id, run_id, executed_at, coalesce(executed_at, $1) + \(retention), $1, $2
               from pg_temp.manifest_runs
              order by stored_action_id, run_id
-                on conflict (stored_action_id, run_id) do update
-               set executed_at = excluded.executed_at, expires_at = excluded.executed_at + \(retention)
-             where excluded.executed_at is distinct from r.executed_at and excluded.executed_at is not null
-            """, [.timestamp(now)])
+                on conflict do nothing
+            """, [.timestamp(now), .int(exportID)])
+        // Only what changes is locked: the runs of a known manifest may be in another export's batch.
+        _ = try query(
+            """
+            with dated as (
+              select r.stored_action_id, r.run_id, m.executed_at
+                from pg_temp.manifest_runs m
+                join stored_actions.runs r using (stored_action_id, run_id)
+               where m.executed_at is distinct from r.executed_at and m.executed_at is not null
+               order by r.stored_action_id, r.run_id
+                 for update of r
+            )
+            update stored_actions.runs r
+               set executed_at = d.executed_at, expires_at = d.executed_at + \(retention), export_id = $1,
+                   loaded_at = now()
+              from dated d
+             where r.stored_action_id = d.stored_action_id and r.run_id = d.run_id
+            """, [.int(exportID)])
     }
 
-    fileprivate borrowing func insertItems(exportID: Int, refetch: Bool, at now: Date) throws {
+    /// - Parameter since: with `refetch`, what was fetched then or later is not asked for again.
+    fileprivate borrowing func insertItems(exportID: Int, refetch: Bool, since: Date?, at now: Date) throws {
         _ = try query(
             """
             insert into stored_actions.export_items
@@ -169,8 +211,9 @@ extension PostgresTransaction {
               from pg_temp.manifest_runs m
               join stored_actions.runs r using (stored_action_id, run_id)
              cross join lateral (
-                   select not $2 and stored_actions.is_settled(r.outcome, r.evidence, r.expires_at, $3) as settled) s
-            """, [.int(exportID), .bool(refetch), .timestamp(now)])
+                   select (not $2 or coalesce(r.fetched_at >= $4, false))
+                          and stored_actions.is_settled(r.outcome, r.evidence, r.expires_at, $3) as settled) s
+            """, [.int(exportID), .bool(refetch), .timestamp(now), .timestamp(since)])
     }
 
     fileprivate borrowing func countItems(exportID: Int) throws {

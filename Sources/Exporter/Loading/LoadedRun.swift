@@ -40,7 +40,7 @@ extension LoadedRun {
             apiErrors = errors
         case .pending, .throttled: break
         }
-        // Only the values of a result are slices of the body.
-        if result == nil { self.lease = nil }
+        // Only a result's values and an error's meta are slices of the body.
+        if result == nil, apiErrors.allSatisfy({ $0.meta == nil }) { self.lease = nil }
     }
 }

@@ -90,6 +90,8 @@ extension Commit {
     fileprivate init(_ run: LoadedRun, rule: MergeRule, stored: Outcome) {
         let writes = rule == .replace || rule == .update
         item = run.item
+        // They are in the run's row now.
+        item.requests = 0
         outcome = writes ? run.verdict.outcome : stored
         self.rule = rule
         results = rule == .replace ? run.result?.resultCount ?? 0 : 0
@@ -100,18 +102,17 @@ extension Commit {
 
 extension LoadedRun {
     /// Nothing in it came from outside but the IDs.
-    fileprivate var isBare: Bool { result == nil && apiErrors.isEmpty && status == nil }
+    fileprivate var isBare: Bool { result == nil && apiErrors.allSatisfy { $0.meta == nil } && status == nil }
 
     /// The run without the data that PostgreSQL refused.
     fileprivate func refused(_ error: PostgresError) -> LoadedRun {
         var run = self
-        run.result = nil
-        run.apiErrors = []
+        for index in run.apiErrors.indices { run.apiErrors[index].meta = nil }
         run.status = nil
+        guard run.result != nil else { return run }
+        run.result = nil
         run.verdict = Verdict(
-            outcome: .failed,
-            failure: "PostgreSQL does not take its result: \(error)",
-            seenAlive: true)
+            outcome: .failed, failure: "PostgreSQL does not take its result: \(error)", seenAlive: true)
         return run
     }
 }

@@ -169,9 +169,10 @@ extension PostgresTransaction {
         _ = try query(
             """
             update stored_actions.export_items i
-               set outcome = n.outcome, action = n.action, poll_at = n.poll_at, polls = n.polls
-              from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::int[])
-                   as n(stored_action_id, run_id, outcome, action, poll_at, polls)
+               set outcome = n.outcome, action = n.action, poll_at = n.poll_at, polls = n.polls,
+                   result_count = n.result_count
+              from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::int[], $8::int[])
+                   as n(stored_action_id, run_id, outcome, action, poll_at, polls, result_count)
              where i.export_id = $1 and i.stored_action_id = n.stored_action_id and i.run_id = n.run_id
             """,
             [
@@ -179,6 +180,7 @@ extension PostgresTransaction {
                 .texts(commits.map(\.outcome.rawValue)),
                 .texts(commits.map { $0.rule == .alreadySettled ? "already_settled" : "fetched" }),
                 .timestamps(commits.map(\.pollAt)), .ints(commits.map(\.item.polls)),
+                .ints(commits.map(\.results)),
             ])
     }
 

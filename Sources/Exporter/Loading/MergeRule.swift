@@ -4,7 +4,7 @@ enum MergeRule: Equatable {
     case replace
     /// The run has a result since, by another export: this answer has nothing to add.
     case alreadySettled
-    /// The run was asked for again and gave no result: what is stored stays.
+    /// The run was asked for again and gave nothing better: what is stored stays.
     case keep
     /// No result is stored, and none came: the run's row tells the newest state.
     case update
@@ -14,6 +14,8 @@ enum MergeRule: Equatable {
             switch (stored.isStored, answer.isStored) {
             case (false, true): .replace
             case (false, false): .update
+            // An action that once succeeded has a result to lose.
+            case (true, true) where stored == .success && answer == .error: refetch ? .keep : .alreadySettled
             case (true, true): refetch ? .replace : .alreadySettled
             case (true, false): refetch ? .keep : .alreadySettled
             }

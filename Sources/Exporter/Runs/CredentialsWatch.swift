@@ -4,37 +4,51 @@
 /// `patience` answers were all 403, or one refuses the credentials outright, the fault is not the runs'.
 struct CredentialsWatch: Sendable {
     enum Word: Equatable {
-        /// Not known yet: keep the forbidden run in hand.
+        /// Not known yet: a forbidden run is to be kept in hand.
         case hold
-        /// The credentials are good: what is held is forbidden in truth.
-        case trust
-        /// The credentials are at fault.
+        /// The answer counts, and so do those that were held.
+        case accept
+        /// The credentials are at fault: the answer says nothing of the run.
         case refuse
     }
 
-    private enum State: Equatable {
-        case doubting(forbidden: Int)
-        case trusting, refused
-    }
+    private enum State: Equatable { case doubting(forbidden: Int), trusting, refused }
 
     static let patience = 20
     private var state = State.doubting(forbidden: 0)
 
-    mutating func saw(_ step: RunStep) -> Word {
-        switch (state, step) {
-        case (.refused, _), (_, .refuse):
-            state = .refused
-            return .refuse
-        case (.trusting, _): return .trust
-        case (.doubting(let forbidden), .settle(let verdict)) where verdict.outcome == .forbidden:
-            state = forbidden + 1 < Self.patience ? .doubting(forbidden: forbidden + 1) : .refused
-            return state == .refused ? .refuse : .hold
-        // A server in trouble, or a proxy before it, has not looked at the credentials.
-        case (.doubting, .retry), (.doubting, .askAgain): return .hold
-        case (.doubting, .settle(let verdict)) where verdict.outcome == .failed: return .hold
-        case (.doubting, .settle), (.doubting, .poll):
+    /// - Parameter status: HTTP status of the answer; nil if none came.
+    mutating func saw(_ step: RunStep, status: Int?) -> Word {
+        if step == .refuse { state = .refused }
+        switch state {
+        case .refused: return step == .refuse || step.isForbidden ? .refuse : .accept
+        case .trusting: return .accept
+        case .doubting(let forbidden):
+            // A page of a proxy in the API's place counts as well: nobody gets through to the runs.
+            if status == 403 {
+                state = forbidden + 1 < Self.patience ? .doubting(forbidden: forbidden + 1) : .refused
+                return state == .refused ? .refuse : .hold
+            }
+            // A server in trouble, or nobody at all, has not looked at the credentials.
+            guard step.tellsOfRun else { return .hold }
             state = .trusting
-            return .trust
+            return .accept
+        }
+    }
+}
+
+extension RunStep {
+    var isForbidden: Bool {
+        if case .settle(let verdict) = self { return verdict.outcome == .forbidden }
+        return false
+    }
+
+    /// The API looked at the run, and so at the credentials.
+    fileprivate var tellsOfRun: Bool {
+        switch self {
+        case .settle(let verdict): verdict.outcome != .failed
+        case .poll: true
+        case .retry, .askAgain, .refuse: false
         }
     }
 }

@@ -34,6 +34,8 @@ enum RunStep: Sendable, Equatable {
 struct RunRules: Sendable {
     var retries = RetryPolicy()
     var polls = PollSchedule()
+    /// A server that wants a longer wait than this before a retry is left to the next export.
+    var longestRetry: Duration = .seconds(600)
 
     /// - Parameters:
     ///   - item: the run as it was when it was asked for.
@@ -86,8 +88,8 @@ struct RunRules: Sendable {
         switch retries.decision(
             after: failure, attempt: item.failures + 1, retryAfter: retryAfter, random: random)
         {
-        case .retry(let delay): .retry(after: delay)
-        case .giveUp: .settle(Verdict(outcome: .failed, failure: reason, seenAlive: alive))
+        case .retry(let delay) where delay <= longestRetry: .retry(after: delay)
+        case .retry, .giveUp: .settle(Verdict(outcome: .failed, failure: reason, seenAlive: alive))
         }
     }
 }

@@ -50,7 +50,10 @@ struct Scheduler: Sendable {
     private var inFlight: [RunKey: Bool] = [:]
     private var uncommitted = 0
     private var nothingElseSince: Date?
+    private var isCommitting = false
     private var stopped = false
+    /// Nothing goes out before then.
+    private var pausedUntil: Date?
     /// Something is ready, and waits for the window's reset alone.
     private(set) var isHeldByBudget = false
 
@@ -60,10 +63,22 @@ struct Scheduler: Sendable {
     }
 
     var requestsInFlight: Int { inFlight.count }
-    var isIdle: Bool { inFlight.isEmpty && uncommitted == 0 }
+    /// Nothing is under way of which an event would tell.
+    var isIdle: Bool { inFlight.isEmpty && uncommitted == 0 && refilling.isEmpty }
+
+    /// A stretch is being read that may hold items whose commit it cannot know: a commit has to wait for it, and such a
+    /// stretch for a commit. Otherwise its items might be told of after their commit, and be asked for again.
+    var mayCommit: Bool { refilling.isDisjoint(with: [.late, .polls]) }
 
     /// From now on nothing new is asked for.
     mutating func stop() { stopped = true }
+
+    /// Nobody answers: no request, of this item or another, goes out before then.
+    mutating func pause(until time: Date) { pausedUntil = time }
+
+    mutating func commitBegins() { isCommitting = true }
+
+    mutating func commitEnds() { isCommitting = false }
 
     /// The database is lost: what has not been committed is nobody's any more, and nothing waits for it.
     mutating func abandon() {
@@ -133,14 +148,18 @@ struct Scheduler: Sendable {
 
     mutating func next(at now: Date) -> Step {
         isHeldByBudget = false
-        if stopped { return isIdle && refilling.isEmpty ? .done : .wait(until: nil) }
+        if stopped { return isIdle ? .done : .wait(until: nil) }
         if let queue = queueToRefill(at: now) {
             refilling.insert(queue)
             return .refill(queue, after: cursor[queue])
         }
         makeReady(at: now)
         var wake: Date?
-        if inFlight.count < options.concurrency, uncommitted < options.uncommitted, let queue = candidate(at: now) {
+        if let pausedUntil, now < pausedUntil {
+            wake = pausedUntil
+        } else if inFlight.count < options.concurrency, uncommitted < options.uncommitted,
+            let queue = candidate(at: now)
+        {
             switch budget.request(at: now) {
             case .go: return .fetch(take(queue))
             case .wait(let until):
@@ -204,6 +223,7 @@ struct Scheduler: Sendable {
             have <= options.concurrency && !exhausted.contains(queue) && !refilling.contains(queue)
         }
         if wants(.first, first.count) { return .first }
+        guard !isCommitting else { return nil }
         if exhausted.contains(.first), first.isEmpty, wants(.late, late.count) { return .late }
         if polls.isEmpty, !pollsAwaitCommit, mayPoll(at: now), wants(.polls, polls.count) { return .polls }
         return nil
@@ -231,7 +251,7 @@ struct Scheduler: Sendable {
     }
 
     private mutating func isFinished(at now: Date) -> Bool {
-        guard isIdle, refilling.isEmpty, !hasOtherWork else { return false }
+        guard isIdle, !hasOtherWork else { return false }
         guard let end = pollingEnds(at: now), options.maxWait > .zero else { return true }
         if polls.isEmpty && exhausted.contains(.polls) { return true }
         // A poll that would come after the end is not waited for.

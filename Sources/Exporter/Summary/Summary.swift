@@ -81,7 +81,7 @@ extension Summary {
         rateLimited = tally.rateLimited
         waitedForBudget = (tally.waitedForBudget.seconds * 1000).rounded() / 1000
         kept = tally.kept
-        onlyNotFound = tally.requests > 0 && tally.byStatus[404] == tally.requests
+        onlyNotFound = tally.requests > 0 && tally.gone == tally.requests
     }
 
     mutating func add(_ account: Ledger.Account) {

@@ -42,7 +42,7 @@ struct Check: Verb {
         }
     }
 
-    func perform(_ console: Console) async throws -> Report {
+    func perform(_ console: Console, _ desk: SignalDesk) async throws -> Report {
         let sources = SettingSources(database: database, api: api)
         var findings: [Finding] = []
         await findings.append(contentsOf: databaseFindings(sources))
@@ -126,8 +126,12 @@ struct Check: Verb {
                 return Finding(
                     what: "token", from: token.origin, ok: false, detail: "the API refused it (\(status))",
                     exitStatus: ExitStatus.credentialsRefused)
-            case 200..<300, 429:
+            case 200..<300:
                 return Finding(what: "token", from: token.origin, ok: true, detail: "the API accepts it (\(status))")
+            case 429:
+                return Finding(
+                    what: "token", from: token.origin, ok: true,
+                    detail: "not tried: the rate window is spent (429); try again later")
             default:
                 return Finding(
                     what: "token", from: token.origin, ok: false, detail: "the API answered \(status), not a list",

@@ -84,24 +84,9 @@ struct Export: Verb {
         }
     }
 
-    func perform(_ console: Console) async throws -> Report {
-        let desk = SignalDesk()
-        let watcher = Task { await desk.watch(console: console) }
-        defer { watcher.cancel() }
-        do {
-            return try await export(console, desk)
-        } catch {
-            if let signal = desk.received {
-                let status = ExitStatus.interrupted(by: signal)
-                throw FailedExport.failure(
-                    Failure(status, "interrupted: what was stored stays; the same command continues"),
-                    outcome: "interrupted")
-            }
-            throw FailedExport.failure(Failure(error), outcome: "failed")
-        }
-    }
-
-    private func export(_ console: Console, _ desk: SignalDesk) async throws -> Report {
+    func perform(_ console: Console, _ desk: SignalDesk) async throws -> Report {
+        let clock = SteadyClock()
+        let deadline = timeLimit.map { clock.now + $0.duration.seconds }
         let display = ProgressDisplay(console: console)
         display.begin(unfinished ? "looking for unfinished runs" : "reading \(manifests.shown)")
         let sources = SettingSources(database: database, api: api)
@@ -119,17 +104,36 @@ struct Export: Verb {
                     database: database.value, client: ActionsClient(transport: transport, token: token.value),
                     origin: ExportOrigin(
                         apiURL: apiURL.value, toolVersion: toolVersion, host: ProcessInfo.processInfo.hostName),
-                    options: options, ifLocked: ifLocked, migrates: !noMigrate, clock: SteadyClock(), board: board,
-                    logger: console.logger)
+                    options: options, ifLocked: ifLocked, migrates: !noMigrate, deadline: deadline, clock: clock,
+                    board: board, logger: console.logger)
                 return try await exporter.run(work, signals: desk.signals)
             }
         }
         desk.enter(.working(isUnderWay: { board.current.startedAt != nil }, cancel: { export.cancel() }))
-        let summary = try await display.showing(board) { try await export.value }
-        return Report(
-            text: SummaryText(summary: summary, command: ContinuingCommand(export: self)).text, json: summary,
-            exitStatus: summary.exitStatus)
+        let timer = Task {
+            guard let deadline else { return }
+            try await clock.sleep(until: deadline + Self.graceAfterDeadline)
+            export.cancel()
+        }
+        defer { timer.cancel() }
+        do {
+            let summary = try await display.showing(board) { try await export.value }
+            return Report(
+                text: SummaryText(summary: summary, command: ContinuingCommand(export: self)).text, json: summary,
+                exitStatus: summary.exitStatus)
+        } catch  where Failure.isCancellation(error) && desk.received == nil && deadline != nil {
+            throw Failure(
+                ExitStatus.incomplete,
+                "the time limit was reached while the database kept the export waiting; the same command continues")
+        }
     }
+
+    func json(of failure: Failure) -> any Encodable & Sendable {
+        FailedExport(failure, manifests: unfinished ? [] : manifests.manifest)
+    }
+
+    /// Seconds in which an export past its time limit may store what is in flight and close its books.
+    private static let graceAfterDeadline: TimeInterval = 5
 
     /// Bytes that bodies in flight hold together; one large body at a time may go beyond.
     private static let bodyRoom = 64 << 20

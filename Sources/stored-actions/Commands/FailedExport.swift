@@ -5,9 +5,16 @@ struct FailedExport: Encodable, Sendable {
     private var summary: Summary
     private var cause: any Encodable & Sendable
 
-    static func failure(_ failure: Failure, outcome: String) -> Failure {
-        let summary = Summary(manifests: [], outcome: outcome, exitStatus: failure.status)
-        return Failure(failure.status, failure.text, json: FailedExport(summary: summary, cause: failure.json))
+    /// - Parameter manifests: as the command names them; their own names may not be known.
+    init(_ failure: Failure, manifests: [String]) {
+        let outcome =
+            switch failure.status {
+            case ExitStatus.incomplete: "incomplete"
+            case 129...: "interrupted"
+            default: "failed"
+            }
+        summary = Summary(manifests: manifests, outcome: outcome, exitStatus: failure.status)
+        cause = failure.json
     }
 
     func encode(to encoder: any Encoder) throws {

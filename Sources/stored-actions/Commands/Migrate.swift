@@ -30,7 +30,7 @@ struct Migrate: Verb {
         }
     }
 
-    func perform(_ console: Console) async throws -> Report {
+    func perform(_ console: Console, _ desk: SignalDesk) async throws -> Report {
         let configuration = try SettingSources(database: database).database().value
         return try await PostgresSession.withSession(configuration) { session in
             let migrator = Migrator(toolVersion: toolVersion)

@@ -28,7 +28,7 @@ struct Status: Verb {
         }
     }
 
-    func perform(_ console: Console) async throws -> Report {
+    func perform(_ console: Console, _ desk: SignalDesk) async throws -> Report {
         let configuration = try SettingSources(database: database).database().value
         let now = Date()
         let result = try await PostgresSession.withSession(configuration) { session in
@@ -80,7 +80,8 @@ struct Status: Verb {
                         ]
                     }, indent: "  "))
         }
-        lines.append("to fetch them: stored-actions export --unfinished")
+        let settings = database.databaseURL.map { " --database-url " + shellQuoted($0) } ?? ""
+        lines.append("to fetch them: stored-actions export --unfinished" + settings)
         return lines.joined(separator: "\n")
     }
 }

@@ -2,10 +2,14 @@ import ArgumentParser
 import Foundation
 
 /// A subcommand: does its work and returns what it has to say; how that is shown is the same for all.
-protocol Verb: AsyncParsableCommand {
+protocol Verb: AsyncParsableCommand, Sendable {
     var output: OutputOptions { get }
 
-    func perform(_ console: Console) async throws -> Report
+    /// - Parameter desk: tells of signals; in its first phase they end the process at once.
+    func perform(_ console: Console, _ desk: SignalDesk) async throws -> Report
+
+    /// What stands in for the result on stdout when there is none, with `--json`.
+    func json(of failure: Failure) -> any Encodable & Sendable
 }
 
 /// What a subcommand has to say on stdout, for people and as one JSON object, and its exit status.
@@ -33,8 +37,15 @@ extension Verb {
     func run() async throws {
         let console = Console.shared
         console.configure(output)
+        let desk = SignalDesk()
+        desk.leave { signal in
+            console.endLive()
+            say(Failure(interruptedBy: signal), on: console)
+        }
+        let watcher = Task { await desk.watch() }
+        defer { watcher.cancel() }
         do {
-            let report = try await perform(console)
+            let report = try await perform(console, desk)
             console.endLive()
             if output.json { console.result(report.json) } else { console.result(text: report.text) }
             if report.exitStatus != 0 { throw ExitCode(report.exitStatus) }
@@ -42,10 +53,16 @@ extension Verb {
             throw code
         } catch {
             console.endLive()
-            let failure = Failure(error)
-            console.error(failure.text)
-            if output.json { console.result(failure.json) }
+            let failure = desk.received.flatMap { Failure(error, ifCancelledBy: $0) } ?? Failure(error)
+            say(failure, on: console)
             throw ExitCode(failure.status)
         }
+    }
+
+    func json(of failure: Failure) -> any Encodable & Sendable { failure.json }
+
+    private func say(_ failure: Failure, on console: Console) {
+        console.error(failure.text)
+        if output.json { console.result(json(of: failure)) }
     }
 }

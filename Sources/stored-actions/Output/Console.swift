@@ -98,6 +98,10 @@ final class Console: Sendable {
         while !bytes.isEmpty {
             let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if written < 0 && errno == EINTR { continue }
+            if written < 0 && errno == EAGAIN {
+                var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                if poll(&ready, 1, 10_000) > 0 { continue }
+            }
             guard written > 0 else { return }
             bytes = bytes.dropFirst(written)
         }

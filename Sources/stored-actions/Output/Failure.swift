@@ -26,12 +26,27 @@ struct Failure: Error {
         self.json = json ?? Object(exitStatus: status, error: text)
     }
 
-    init(status: Int32, _ text: String) { self.init(status, text) }
+    /// For a process that a signal ends.
+    init(interruptedBy signal: Int32) {
+        self.init(
+            ExitStatus.interrupted(by: signal), "interrupted: what was stored stays; the same command continues")
+    }
+
+    /// - Returns: nil if the error is no consequence of the signal.
+    init?(_ error: any Error, ifCancelledBy signal: Int32) {
+        guard Self.isCancellation(error) else { return nil }
+        self.init(interruptedBy: signal)
+    }
+
+    static func isCancellation(_ error: any Error) -> Bool {
+        error is CancellationError || (error as? PostgresError)?.kind == .cancelled
+    }
 
     init(_ error: any Error) {
         switch error {
         case let error as Failure: self = error
-        case let error as SettingError: self.init(ExitStatus.invalidSetting, error.description)
+        case let error as SettingError:
+            self.init(error.isOption ? ExitStatus.usage : ExitStatus.invalidSetting, error.description)
         case let error as ManifestProblems: self.init(error)
         case let error as SpoolError:
             self.init(
@@ -39,7 +54,8 @@ struct Failure: Error {
         case let error as ExportLock.Taken:
             self.init(
                 ExitStatus.incomplete,
-                "another export of \"\(error.name)\" is running: wait for it, or use --if-locked wait or skip")
+                "another export of \"\(error.name)\" is running: wait for it, or use --if-locked wait or skip; behind a "
+                    + "pooler in transaction mode the lock may also be a leftover of the pooler's")
         case let error as SchemaProblem: self.init(ExitStatus.invalidSetting, error.description)
         case let error as PostgresError: self.init(error)
         case let error as TransportError:

@@ -70,7 +70,7 @@ struct SummaryText {
         case ExitStatus.unreachable:
             lines += ["When the API is back, the same command continues:", "  \(command.text)"]
         case ExitStatus.incomplete, 129...:
-            lines += ["The same command continues, and asks for nothing twice:", "  \(command.text)"]
+            lines += ["The same command continues:", "  \(command.text)"]
         default: break
         }
         if summary.unfinishedElsewhere > 0 {

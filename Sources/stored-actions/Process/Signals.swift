@@ -17,12 +17,14 @@ final class SignalDesk: Sendable {
         case working(isUnderWay: @Sendable () -> Bool, cancel: @Sendable () -> Void)
     }
 
-    /// What is left of the five seconds when the work has had its time is for ending it.
-    private static let patience: Duration = .milliseconds(4500)
+    /// When work that does not end by itself is cancelled, and when the process ends whatever it is at. A call that
+    /// blocks in the kernel, such as the look-up of a host name, hears of no cancellation.
+    private static let (cancelAfter, endAfter): (Duration, Duration) = (.milliseconds(2800), .milliseconds(4700))
 
     private struct State {
         var phase = Phase.preparing
         var received: Int32?
+        var lastWords: @Sendable (Int32) -> Void = { _ in }
     }
 
     let signals: AsyncStream<Int32>
@@ -38,26 +40,40 @@ final class SignalDesk: Sendable {
 
     func enter(_ phase: Phase) { state.withLock { $0.phase = phase } }
 
+    /// - Parameter words: said when a signal ends the process in the middle of whatever it is at.
+    func leave(lastWords words: @escaping @Sendable (Int32) -> Void) { state.withLock { $0.lastWords = words } }
+
     /// Runs until the task is cancelled.
-    func watch(console: Console) async {
-        for await signal in await UnixSignalsSequence(trapping: .sighup, .sigint, .sigterm) {
+    func watch() async {
+        // Whoever has a signal ignored, as nohup does with SIGHUP, wants it ignored.
+        let trapped = [UnixSignal.sighup, .sigint, .sigterm].filter { !Self.isIgnored($0.rawValue) }
+        for await signal in await UnixSignalsSequence(trapping: trapped) {
             let (isFirst, phase) = state.withLock { state in
                 defer { state.received = state.received ?? signal.rawValue }
                 return (state.received == nil, state.phase)
             }
             guard isFirst, case .working(let isUnderWay, let cancel) = phase else {
-                console.endLive()
-                _exit(128 + signal.rawValue)
+                end(by: signal.rawValue)
             }
             feed.yield(signal.rawValue)
-            guard isUnderWay() else {
+            Task.detached {
+                if isUnderWay() { try await Task.sleep(for: Self.cancelAfter) }
                 cancel()
-                continue
-            }
-            Task {
-                try await Task.sleep(for: Self.patience)
-                cancel()
+                try await Task.sleep(for: Self.endAfter - Self.cancelAfter)
+                self.end(by: signal.rawValue)
             }
         }
+    }
+
+    private func end(by signal: Int32) -> Never {
+        state.withLock { $0.lastWords }(signal)
+        _exit(128 + signal)
+    }
+
+    private static func isIgnored(_ signal: Int32) -> Bool {
+        var action = sigaction()
+        guard sigaction(signal, nil, &action) == 0 else { return false }
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+            == unsafeBitCast(SIG_IGN, to: Int.self)
     }
 }

@@ -5,8 +5,13 @@ import Postgres
 /// A setting of the environment, or a flag that stands for one, is missing or invalid.
 struct SettingError: Error, CustomStringConvertible {
     var description: String
+    /// It is the value of a flag that cannot be used, not the environment: bad usage.
+    var isOption: Bool
 
-    init(_ description: String) { self.description = description }
+    init(_ description: String, isOption: Bool = false) {
+        self.description = description
+        self.isOption = isOption
+    }
 }
 
 /// A value, and where it came from: a flag, a variable, or the default.
@@ -54,7 +59,7 @@ struct SettingSources {
             try configuration.validate()
             return configuration
         } catch {
-            throw SettingError("\(origin) is not valid: \(error.message)")
+            throw SettingError("\(origin) is not valid: \(error.message)", isOption: origin.hasPrefix("--"))
         }
     }
 
@@ -67,14 +72,17 @@ struct SettingSources {
             apiURL.map { Setting(value: $0, origin: "--api-url") }
             ?? variable("ZAPIER_API_URL").map { Setting(value: $0, origin: "ZAPIER_API_URL") }
             ?? Setting(value: Self.defaultAPI, origin: "default")
+        let isOption = apiURL != nil
         // What is wrong is not quoted: it may hold a password.
         guard let url = URLComponents(string: setting.value), let scheme = url.scheme, let host = url.host,
             ["http", "https"].contains(scheme.lowercased()), !host.isEmpty
         else {
-            throw SettingError("\(setting.origin) is no http or https address; the default is \(Self.defaultAPI)")
+            throw SettingError(
+                "\(setting.origin) is no http or https address; the default is \(Self.defaultAPI)", isOption: isOption)
         }
         guard url.user == nil, url.password == nil, url.query == nil, url.fragment == nil else {
-            throw SettingError("\(setting.origin) must hold nothing but scheme, host, port and path")
+            throw SettingError(
+                "\(setting.origin) must hold nothing but scheme, host, port and path", isOption: isOption)
         }
         let value = setting.value.last == "/" ? String(setting.value.dropLast()) : setting.value
         return Setting(value: value, origin: setting.origin)

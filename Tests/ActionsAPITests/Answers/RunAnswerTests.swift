@@ -41,6 +41,14 @@ struct RunAnswerTests {
         #expect(result.id == "9B1D0000-0000-4000-8000-000000000001")
     }
 
+    @Test("Errors may stand beside data")
+    func errorsBesideData() throws {
+        let body = #"{"data": {"status": "success", "results": [1]}, "errors": [{"code": "user"}]}"#
+        let result = try Self.result(body)
+        #expect(result.results.map(\.int) == [1])
+        #expect(result.errors.map(\.code) == ["user"])
+    }
+
     @Test("A flat result may have a field called data")
     func flatWithData() throws {
         let result = try Self.result(#"{"status": "success", "errors": [], "data": {"status": "error"}}"#)

@@ -14,7 +14,8 @@ struct HTTPTransportTests {
             let token = try #require(AccessToken("secret"))
             return try await ActionsClient(transport: transport, token: token).fetchRun(
                 storedActionID: UUID(uuidString: "4F4E0000-0000-4000-8000-00000000000A")!,
-                runID: UUID(uuidString: "9B1D0000-0000-4000-8000-00000000000B")!)
+                runID: UUID(uuidString: "9B1D0000-0000-4000-8000-00000000000B")!
+            ).1
         }
     }
 
@@ -70,6 +71,34 @@ struct HTTPTransportTests {
         #expect(
             try await error("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"stat", then: .close)?.kind
                 == .connectionLost)
+    }
+
+    @Test("An error tells whether anybody had begun to answer")
+    func answerBegan() async throws {
+        #expect(try await error("", then: .close)?.answerBegan == false)
+        let half = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"stat"
+        #expect(try await error(half, then: .close)?.answerBegan == true)
+    }
+
+    @Test("A token that the API quotes in an error goes no further")
+    func quotedToken() async throws {
+        let body = #"{"errors": [{"code": "x", "detail": "token secret is bad", "meta": {"t": "secret"}}]}"#
+        try await CannedServer.with("HTTP/1.1 401 No\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)") { server in
+            let answer = try await HTTPTransport.withTransport(
+                baseURL: server.url, connections: 1, room: BodyRoom(capacity: 1000), userAgent: "test"
+            ) { transport in
+                let token = try #require(AccessToken("secret"))
+                return try await ActionsClient(transport: transport, token: token).fetchRun(
+                    storedActionID: UUID(), runID: UUID()
+                ).0
+            }
+            guard case .credentialsRefused(let errors) = answer else {
+                Issue.record("401 is to be a refusal")
+                return
+            }
+            #expect(errors.first?.detail == "token [token] is bad")
+            #expect(errors.first?.meta == nil)
+        }
     }
 
     @Test("What is no HTTP is an error like a broken connection")

@@ -55,6 +55,25 @@ struct LedgerTests {
         }
     }
 
+    @Test("A refetch that was cut short goes on where it ended, a new one begins anew")
+    func refetchContinues() async throws {
+        try await LedgerFixture.with { db in
+            let runs = (1...3).map { (number: $0, executedAt: nil as Date?) }
+            let first = try await db.open(runs)
+            try await db.commit((1...3).map { LedgerFixture.loaded($0, status: 200, body: LoaderTests.one) }, to: first)
+            var refetch = try await db.open(runs, refetch: true)
+            #expect(try await refetch.account().alreadySettled == 0)
+            try await db.commit(
+                [LedgerFixture.loaded(1, status: 200, body: LoaderTests.one)], to: refetch, refetch: true)
+            refetch = try await db.open(runs, refetch: true)
+            #expect(try await refetch.account().alreadySettled == 1)
+            try await db.commit(
+                (2...3).map { LedgerFixture.loaded($0, status: 200, body: LoaderTests.one) }, to: refetch, refetch: true
+            )
+            #expect(try await db.open(runs, refetch: true).account().alreadySettled == 0)
+        }
+    }
+
     @Test("A later manifest may tell when a run was executed")
     func datedLater() async throws {
         try await LedgerFixture.with { db in

@@ -105,13 +105,17 @@ struct LoaderTests {
     func refetch() async throws {
         try await LedgerFixture.with { db in
             let ledger = try await db.open([(1, nil)])
-            try await db.commit([LedgerFixture.loaded(1, status: 200, body: Self.three)], to: ledger)
+            try await db.commit([LedgerFixture.loaded(1, status: 200, body: Self.partnerError)], to: ledger)
             let again = try await db.open([(1, nil)], refetch: true)
-            try await db.commit(
-                [LedgerFixture.loaded(1, status: 200, body: Self.partnerError)], to: again, refetch: true)
-            #expect(try await db.texts("select count(*) from stored_actions.results") == ["0"])
-            #expect(try await db.texts("select code from stored_actions.errors") == ["throttled"])
-            #expect(try await db.texts("select outcome from stored_actions.runs") == ["error"])
+            try await db.commit([LedgerFixture.loaded(1, status: 200, body: Self.three)], to: again, refetch: true)
+            #expect(try await db.texts("select count(*) from stored_actions.errors") == ["0"])
+            let once = try await db.open([(1, nil)], refetch: true)
+            try await db.commit([LedgerFixture.loaded(1, status: 200, body: Self.one)], to: once, refetch: true)
+            #expect(
+                try await db.texts("select payload from stored_actions.results") == [#"{"b": 12345678901234567890}"#])
+            #expect(
+                try await db.texts("select concat_ws(' ', outcome, result_count, error_count) from stored_actions.runs")
+                    == ["success 1 0"])
         }
     }
 
@@ -176,6 +180,33 @@ struct LoaderTests {
             #expect(
                 try await db.texts("select failure is not null from stored_actions.runs where outcome = 'failed'")
                     == ["true", "true"])
+        }
+    }
+
+    @Test("A 404 whose meta PostgreSQL does not take is a 404 all the same")
+    func culpritMeta() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(1, nil)])
+            let body = #"{"errors": [{"code": "not_found", "meta": {"a": "\u0000"}}]}"#
+            try await db.commit([LedgerFixture.loaded(1, status: 404, body: body)], to: ledger)
+            #expect(try await db.texts("select outcome from stored_actions.runs") == ["not_found"])
+            #expect(
+                try await db.texts("select concat(code, meta is null) from stored_actions.api_errors") == ["not_foundt"]
+            )
+        }
+    }
+
+    @Test("attempts counts every request once")
+    func attempts() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(1, nil)])
+            var run = LedgerFixture.loaded(1, status: 202, body: "")
+            for _ in 1...3 {
+                let commits = try await db.commit([run], to: ledger)
+                run.item = commits[0].item
+                run.item.requests += 1
+            }
+            #expect(try await db.texts("select attempts from stored_actions.runs") == ["3"])
         }
     }
 

@@ -13,10 +13,13 @@ struct MergeRuleTests {
         }
     }
 
-    @Test("A result is replaced by --refetch alone", arguments: [Outcome.success, .error])
+    @Test(
+        "A result is replaced by --refetch alone, and a success by an error never",
+        arguments: [Outcome.success, .error])
     func refetch(stored: Outcome) {
         for answer in [Outcome.success, .error] {
-            #expect(MergeRule(stored: stored, answer: answer, refetch: true) == .replace)
+            let loses = stored == .success && answer == .error
+            #expect(MergeRule(stored: stored, answer: answer, refetch: true) == (loses ? .keep : .replace))
             #expect(MergeRule(stored: stored, answer: answer, refetch: false) == .alreadySettled)
         }
     }

@@ -10,37 +10,52 @@ struct CredentialsWatchTests {
     @Test("When the first 20 answers are all 403, the credentials are at fault")
     func allForbidden() {
         var watch = CredentialsWatch()
-        for _ in 1..<20 { #expect(watch.saw(forbidden) == .hold) }
-        #expect(watch.saw(forbidden) == .refuse)
-        #expect(watch.saw(success) == .refuse)
+        for _ in 1..<20 { #expect(watch.saw(forbidden, status: 403) == .hold) }
+        #expect(watch.saw(forbidden, status: 403) == .refuse)
+        #expect(watch.saw(forbidden, status: 403) == .refuse)
     }
 
     @Test("One other answer among them, and they are forbidden in truth")
     func oneGood() {
         var watch = CredentialsWatch()
-        for _ in 1..<20 { #expect(watch.saw(forbidden) == .hold) }
-        #expect(watch.saw(success) == .trust)
-        for _ in 0..<50 { #expect(watch.saw(forbidden) == .trust) }
+        for _ in 1..<20 { #expect(watch.saw(forbidden, status: 403) == .hold) }
+        #expect(watch.saw(success, status: 200) == .accept)
+        for _ in 0..<50 { #expect(watch.saw(forbidden, status: 403) == .accept) }
     }
 
     @Test("A refusal of the token counts at any time")
     func refusal() {
         var watch = CredentialsWatch()
-        #expect(watch.saw(success) == .trust)
-        #expect(watch.saw(.refuse) == .refuse)
-        #expect(watch.saw(success) == .refuse)
+        #expect(watch.saw(success, status: 200) == .accept)
+        #expect(watch.saw(.refuse, status: 401) == .refuse)
+        #expect(watch.saw(forbidden, status: 403) == .refuse)
+    }
+
+    @Test("What was answered well before the refusal was heard of is kept")
+    func inFlight() {
+        var watch = CredentialsWatch()
+        #expect(watch.saw(.refuse, status: 401) == .refuse)
+        #expect(watch.saw(success, status: 200) == .accept)
+    }
+
+    @Test("A proxy that answers 403 to everybody counts like the API")
+    func proxy() {
+        var watch = CredentialsWatch()
+        for _ in 1..<20 { #expect(watch.saw(.retry(after: .seconds(1)), status: 403) == .hold) }
+        #expect(watch.saw(.retry(after: .seconds(1)), status: 403) == .refuse)
     }
 
     @Test("What says nothing of the credentials changes nothing")
     func noWord() {
         var watch = CredentialsWatch()
         for _ in 1..<20 {
-            #expect(watch.saw(forbidden) == .hold)
-            #expect(watch.saw(.retry(after: .seconds(1))) == .hold)
-            #expect(watch.saw(.askAgain) == .hold)
-            #expect(watch.saw(.settle(Verdict(outcome: .failed, failure: "500", seenAlive: false))) == .hold)
+            #expect(watch.saw(forbidden, status: 403) == .hold)
+            #expect(watch.saw(.retry(after: .seconds(1)), status: 500) == .hold)
+            #expect(watch.saw(.askAgain, status: 429) == .hold)
+            #expect(
+                watch.saw(.settle(Verdict(outcome: .failed, failure: "500", seenAlive: false)), status: 500) == .hold)
         }
-        #expect(watch.saw(forbidden) == .refuse)
+        #expect(watch.saw(forbidden, status: 403) == .refuse)
     }
 
     @Test("202, 404 and the like show that the token is read")
@@ -52,8 +67,8 @@ struct CredentialsWatchTests {
         ]
         for step in steps {
             var watch = CredentialsWatch()
-            #expect(watch.saw(forbidden) == .hold)
-            #expect(watch.saw(step) == .trust)
+            #expect(watch.saw(forbidden, status: 403) == .hold)
+            #expect(watch.saw(step, status: 404) == .accept)
         }
     }
 }

@@ -181,4 +181,16 @@ struct RunRulesTests {
         }
         #expect(gap >= .seconds(90))
     }
+
+    @Test("A wait that is longer than the export has patience for is left to the next one")
+    func longRetryAfter() {
+        let answer = RunAnswer(APIResponse(status: 503), runID: Self.runID)
+        let step = RunRules().step(
+            Self.item(), answer: answer, retryAfter: .seconds(3600), at: Self.now, random: 0)
+        guard case .settle(let verdict) = step else {
+            Issue.record("503 is to be settled")
+            return
+        }
+        #expect(verdict.outcome == .failed)
+    }
 }

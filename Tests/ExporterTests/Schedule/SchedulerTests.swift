@@ -190,6 +190,30 @@ struct SchedulerTests {
         #expect(scheduler.next(at: now) == .done)
     }
 
+    @Test("A stretch that may hold uncommitted items and a commit wait for each other")
+    func commitsAndStretches() {
+        let item = Self.item(1)
+        var scheduler = Self.scheduler([item])
+        #expect(scheduler.next(at: now) == .fetch(item))
+        scheduler.commitBegins()
+        #expect(scheduler.next(at: now) == .wait(until: nil))
+        scheduler.commitEnds()
+        #expect(scheduler.mayCommit)
+        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
+        #expect(!scheduler.mayCommit)
+        scheduler.refilled(.late, with: [])
+        #expect(scheduler.mayCommit)
+    }
+
+    @Test("While it is paused nothing goes out")
+    func pause() {
+        let item = Self.item(1)
+        var scheduler = Self.scheduler([item])
+        scheduler.pause(until: now + 3)
+        #expect(scheduler.next(at: now) == .wait(until: now + 3))
+        #expect(scheduler.next(at: now + 3) == .fetch(item))
+    }
+
     @Test("An export of nothing is over at once")
     func nothing() {
         var scheduler = Self.scheduler([])
