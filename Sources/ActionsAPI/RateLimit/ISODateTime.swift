@@ -2,9 +2,27 @@ import Foundation
 
 /// ISO 8601 date-times as RFC 3339 has them: `2026-11-20T09:30:00Z`, with any fraction and any offset.
 package enum ISODateTime {
-    /// The instant that `text` names, or nil. A space or a lower-case `t` may stand for the `T`; the offset may lack
-    /// its colon or its minutes; a date-time without an offset is taken as UTC, for that is what servers mean by it.
-    package static func parse(_ text: String) -> Date? {
+    package enum Form: Sendable {
+        /// To the letter, as people are asked to write it.
+        case rfc3339
+        /// As servers write it: a space may stand for the `T`, the offset may lack its colon or its minutes, and a
+        /// date-time without an offset is UTC.
+        case lenient
+    }
+
+    /// The instant that `text` names, in the years 1970 to 9999, or nil.
+    package static func parse(_ text: String, as form: Form) -> Date? {
+        if form == .rfc3339 {
+            let zone = text.utf8.suffix(6)
+            let hasZone =
+                zone.last.map { "Zz".utf8.contains($0) } == true
+                || (zone.count == 6 && "+-".utf8.contains(zone[zone.startIndex])
+                    && zone[zone.index(zone.startIndex, offsetBy: 3)] == UInt8(ascii: ":"))
+            // Of all texts that name a second 60 few are leap seconds, and most are mistakes.
+            guard hasZone, !text.contains(" "), !text.contains(","),
+                text.utf8.dropFirst(17).prefix(2).elementsEqual("60".utf8) == false
+            else { return nil }
+        }
         var rest = Substring(text).utf8
         guard let year = number(&rest, digits: 4), take(&rest, "-"),
             let month = number(&rest, digits: 2), take(&rest, "-"),

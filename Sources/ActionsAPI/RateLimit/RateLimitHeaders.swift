@@ -100,7 +100,9 @@ extension RateLimitHeaders {
                 seconds = epoch - serverNow.timeIntervalSince1970
                 grain = Self.grain(of: epoch)
             case nil:
-                guard let date = ISODateTime.parse(text) ?? HTTPDate.parse(text, near: receivedAt) else { return nil }
+                guard let date = ISODateTime.parse(text, as: .lenient) ?? HTTPDate.parse(text, near: receivedAt) else {
+                    return nil
+                }
                 (instant, seconds) = (date, date.timeIntervalSince(serverNow))
                 grain = Self.grain(of: date.timeIntervalSince1970)
             }

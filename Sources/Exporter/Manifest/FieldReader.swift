@@ -1,3 +1,4 @@
+import ActionsAPI
 import Foundation
 import JSONText
 
@@ -62,7 +63,7 @@ struct FieldReader {
 
     mutating func timestamp(_ key: String) -> Date? {
         guard let value = values[key] else { return nil }
-        if let date = value.string.flatMap(parseTimestamp) { return date }
+        if let date = value.string.flatMap({ ISODateTime.parse($0, as: .rfc3339) }) { return date }
         let shown = value.string.map(quoted) ?? value.kindText
         add(
             key,

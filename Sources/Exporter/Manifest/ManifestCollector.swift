@@ -1,3 +1,4 @@
+import ActionsAPI
 import Foundation
 
 /// What the reading of several sources has brought to light so far.
@@ -66,7 +67,7 @@ struct ManifestCollector {
             conflict.keys.count > 1
             ? "different \(conflict.keys.joined(separator: ", "))" : "another \(conflict.keys.joined())"
         addProblem(
-            "the run \(conflict.later.key.runID.lowercased) is named before, \(before), with \(keys): "
+            "the run \(conflict.later.key.runID.lowercase) is named before, \(before), with \(keys): "
                 + "make the two agree, or remove one",
             at: place(of: later), source: later.source, offset: later.offset)
     }

@@ -33,8 +33,3 @@ package struct RunKey: Hashable, Sendable {
 func parseUUID(_ text: String) -> UUID? {
     text.utf8.count == 36 ? UUID(uuidString: text) : nil
 }
-
-extension UUID {
-    /// In lower case, as the API and PostgreSQL write it.
-    var lowercased: String { uuidString.lowercased() }
-}

@@ -71,8 +71,8 @@ struct Failure: Error {
         case .unreachable, .connectionLost, .commitUnknown, .shutdown, .resources, .conflict:
             self.init(
                 ExitStatus.unreachable,
-                "the database cannot be reached or cannot work: \(error). What was stored stays; the same command "
-                    + "continues")
+                "the database cannot be reached or cannot work (what was stored stays; the same command continues): "
+                    + "\(error)")
         case .lockNotAvailable:
             self.init(ExitStatus.incomplete, "\(error): somebody holds a lock on the tables; try again")
         case .authentication: self.init(ExitStatus.invalidSetting, "the database refused the login: \(error)")

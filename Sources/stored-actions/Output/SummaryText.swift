@@ -50,7 +50,7 @@ struct SummaryText {
         if summary.kept > 0 {
             rows.append(["kept", "\(count(summary.kept, "run")) gave no result this time: what was stored stays"])
         }
-        return aligned(rows, indent: "  ")
+        return aligned(rows, indent: "  ", numbersRight: false)
     }
 
     private static func todo(_ summary: Summary, command: ContinuingCommand) -> [String] {

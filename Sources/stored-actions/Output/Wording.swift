@@ -36,8 +36,10 @@ func shellQuoted(_ argument: String) -> String {
     return plain && !argument.isEmpty ? argument : "'" + argument.replacing("'", with: #"'\''"#) + "'"
 }
 
-/// Rows in columns that are as wide as they need to be; numbers stand to the right.
-func aligned(_ rows: [[String]], indent: String = "") -> String {
+/// Rows in columns that are as wide as they need to be.
+///
+/// - Parameter numbersRight: whether numbers stand to the right of their column.
+func aligned(_ rows: [[String]], indent: String = "", numbersRight: Bool = true) -> String {
     let columns = rows.map(\.count).max() ?? 0
     let widths = (0..<columns).map { column in
         rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
@@ -45,7 +47,7 @@ func aligned(_ rows: [[String]], indent: String = "") -> String {
     let lines = rows.map { row in
         let cells = row.enumerated().map { column, cell in
             let space = String(repeating: " ", count: widths[column] - cell.count)
-            return cell.first?.isNumber == true && cell.allSatisfy { $0.isNumber || $0 == "," }
+            return numbersRight && cell.first?.isNumber == true && cell.allSatisfy { $0.isNumber || $0 == "," }
                 ? space + cell : cell + space
         }
         let line = indent + cells.joined(separator: "  ")

@@ -1,3 +1,4 @@
+import ActionsAPI
 import Foundation
 import Testing
 
@@ -34,8 +35,8 @@ struct JSONManifestTests {
         let found = try ManifestFixture.runs(in: text, named: "today.json")
             .sorted { $0.key.runID.uuidString < $1.key.runID.uuidString }
         try #require(found.count == 4)
-        #expect(found.map { $0.key.runID.lowercased } == (1...4).map(ManifestFixture.run))
-        #expect(found[0].key.storedActionID.lowercased == Self.action)
+        #expect(found.map { $0.key.runID.lowercase } == (1...4).map(ManifestFixture.run))
+        #expect(found[0].key.storedActionID.lowercase == Self.action)
         #expect(
             found[0].pages
                 == PageSettings(

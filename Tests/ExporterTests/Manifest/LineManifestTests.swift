@@ -1,3 +1,4 @@
+import ActionsAPI
 import Foundation
 import Testing
 
@@ -26,7 +27,7 @@ struct LineManifestTests {
             {\(ManifestFixture.ids(2)), "first_page": "9", "executed_at": "2026-11-20T09:30:00Z"}
             """
         let runs = try ManifestFixture.runs(in: text, named: name)
-        #expect(runs.map { $0.key.runID.lowercased } == [1, 2].map(ManifestFixture.run))
+        #expect(runs.map { $0.key.runID.lowercase } == [1, 2].map(ManifestFixture.run))
         #expect(runs.map(\.label) == ["a", nil])
         #expect(runs.map(\.pages.firstPage) == ["0", "9"])
         #expect(runs.map(\.executedAt) == [nil, Date(timeIntervalSince1970: 1_795_167_000)])

@@ -1,3 +1,4 @@
+import ActionsAPI
 import Foundation
 import Testing
 
@@ -27,7 +28,7 @@ struct ManifestMergeTests {
         #expect(manifests.runCount == 3)
         #expect(manifests.list.map(\.items) == [2, 2])
         #expect(
-            try manifests.runs().map { "\($0.key.runID.lowercased.suffix(1)) \($0.manifests)" } == [
+            try manifests.runs().map { "\($0.key.runID.lowercase.suffix(1)) \($0.manifests)" } == [
                 "1 [0]", "2 [0, 1]", "3 [1]",
             ])
         #expect(try manifests.runs() == manifests.runs())

@@ -1,3 +1,4 @@
+import ActionsAPI
 import Foundation
 import Testing
 
@@ -22,7 +23,7 @@ struct ManifestTimestampTests {
             ("9999-12-31T23:59:59Z", 253_402_300_799),
         ])
     func accepted(text: String, seconds: Double) {
-        #expect(parseTimestamp(text)?.timeIntervalSince1970 == seconds)
+        #expect(ISODateTime.parse(text, as: .rfc3339)?.timeIntervalSince1970 == seconds)
     }
 
     @Test(
@@ -39,6 +40,6 @@ struct ManifestTimestampTests {
             "２026-11-20T09:30:00Z", "yesterday", "1795167000",
         ])
     func refused(text: String) {
-        #expect(parseTimestamp(text) == nil)
+        #expect(ISODateTime.parse(text, as: .rfc3339) == nil)
     }
 }
