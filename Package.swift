@@ -93,6 +93,14 @@ let package = Package(
             dependencies: ["ActionsAPI", "Exporter", "JSONText", "Migrations", "Postgres", "Support"],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: [
+                "Postgres", "Support", "stored-actions", "stored-actions-sandbox",
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(name: "StoredActionsTests", dependencies: ["stored-actions"], swiftSettings: settings),
         .testTarget(name: "SandboxTests", dependencies: ["stored-actions-sandbox"], swiftSettings: settings),
     ],

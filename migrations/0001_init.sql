@@ -217,7 +217,7 @@ create index export_manifests_by_name on stored_actions.export_manifests (name, 
 comment on table  stored_actions.export_manifests           is 'Manifests of an export, one row each';
 comment on column stored_actions.export_manifests.export_id is 'The export';
 comment on column stored_actions.export_manifests.name      is 'Name of the manifest';
-comment on column stored_actions.export_manifests.source    is 'The file it was read from; - for standard input';
+comment on column stored_actions.export_manifests.source    is 'The file it was read from, as it was named; or standard input';
 comment on column stored_actions.export_manifests.sha256    is 'SHA-256 of its bytes, in hexadecimal';
 comment on column stored_actions.export_manifests.items     is 'Runs that it names';
 

@@ -45,7 +45,7 @@ struct OutputTests {
     func progressLine() {
         let now = Date(timeIntervalSince1970: 1_800_000_000)
         var progress = ExportProgress()
-        #expect(ProgressLine(progress, at: now).text == "connecting …")
+        #expect(ProgressLine(progress, at: now).text == "preparing the export …")
         progress.startedAt = now - 10
         progress.items = 1200
         progress.alreadySettled = 100

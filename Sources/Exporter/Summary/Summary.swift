@@ -1,5 +1,18 @@
 import Foundation
 
+/// An optional that JSON shows as null, not as an absent key.
+@propertyWrapper
+package struct EncodedAsNull<Value: Encodable & Sendable>: Encodable, Sendable {
+    package var wrappedValue: Value?
+
+    package init(wrappedValue: Value?) { self.wrappedValue = wrappedValue }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        if let wrappedValue { try container.encode(wrappedValue) } else { try container.encodeNil() }
+    }
+}
+
 /// What an export tells when it ends; `--json` prints it as it is.
 package struct Summary: Sendable, Encodable {
     package struct Requests: Sendable, Encodable {
@@ -8,7 +21,7 @@ package struct Summary: Sendable, Encodable {
         package var byStatus: [String: Int] = [:]
     }
 
-    package var exportID: Int?
+    @EncodedAsNull package var exportID: Int?
     package var manifests: [String]
     /// As in the table `exports`; `skipped` when another export was running and `--if-locked skip` was given.
     package var outcome: String

@@ -42,7 +42,8 @@ extension Verb {
             console.endLive()
             say(Failure(interruptedBy: signal), on: console)
         }
-        let watcher = Task { await desk.watch() }
+        let trapped = await SignalDesk.trap()
+        let watcher = Task { await desk.watch(trapped) }
         defer { watcher.cancel() }
         do {
             let report = try await perform(console, desk)

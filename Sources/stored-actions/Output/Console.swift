@@ -59,7 +59,16 @@ final class Console: Sendable {
 
     // MARK: stderr
 
-    func error(_ text: String) { line("stored-actions: \(text)") }
+    /// In the form of the log lines: whoever parses those must not trip over this one.
+    func error(_ text: String) {
+        switch state.withLock({ $0.format }) {
+        case .text: line("stored-actions: \(text)")
+        case .json:
+            var logger = logger
+            logger.logLevel = .error
+            logger.error("\(text)")
+        }
+    }
 
     /// Prints a whole line above the live one.
     func line(_ text: String) {

@@ -41,7 +41,7 @@ struct ProgressLine {
 
     init(_ progress: ExportProgress, at now: Date) {
         guard progress.startedAt != nil else {
-            text = "connecting …"
+            text = "preparing the export …"
             return
         }
         var parts = ["\(grouped(progress.done)) of \(grouped(progress.items)) runs"]

@@ -43,11 +43,16 @@ final class SignalDesk: Sendable {
     /// - Parameter words: said when a signal ends the process in the middle of whatever it is at.
     func leave(lastWords words: @escaping @Sendable (Int32) -> Void) { state.withLock { $0.lastWords = words } }
 
-    /// Runs until the task is cancelled.
-    func watch() async {
+    /// From when this returns, none of the signals ends the process by itself.
+    static func trap() async -> UnixSignalsSequence {
         // Whoever has a signal ignored, as nohup does with SIGHUP, wants it ignored.
-        let trapped = [UnixSignal.sighup, .sigint, .sigterm].filter { !Self.isIgnored($0.rawValue) }
-        for await signal in await UnixSignalsSequence(trapping: trapped) {
+        await UnixSignalsSequence(
+            trapping: [UnixSignal.sighup, .sigint, .sigterm].filter { !isIgnored($0.rawValue) })
+    }
+
+    /// Runs until the task is cancelled.
+    func watch(_ trapped: UnixSignalsSequence) async {
+        for await signal in trapped {
             let (isFirst, phase) = state.withLock { state in
                 defer { state.received = state.received ?? signal.rawValue }
                 return (state.received == nil, state.phase)

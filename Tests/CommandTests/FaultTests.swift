@@ -1,0 +1,125 @@
+import Foundation
+import Postgres
+import Testing
+
+/// An API that misbehaves: what was fetched stays, what was not is tried again, and no run is stored by halves.
+@Suite("Faults of the API")
+struct FaultTests {
+    @Test func `Faults by chance leave what a faultless API leaves`() async throws {
+        let manifest = Manifest(
+            name: "faulty",
+            runs: (0..<120).map { number in
+                Manifest.Run(number % 6 == 0 ? .error : .success, 0, number: number, executed: .daysAgo(1))
+            })
+        let calm = try await Stage.with { stage in
+            _ = try await stage.export(manifest)
+            return try await KillTests.stored(in: stage.database)
+        }
+        try await Stage.with("--fault-rate", "0.3", "--latency-jitter", "30") { stage in
+            var status: Int32 = 75
+            for _ in 1...4 where status == 75 {
+                let export = try await stage.export(manifest)
+                status = export.status
+                #expect(status == 0 || status == 75)
+            }
+            #expect(status == 0)
+            #expect(try await KillTests.stored(in: stage.database) == calm)
+        }
+    }
+
+    @Test func `An API that goes down in the middle leaves 75 and what was fetched, and the next call continues`()
+        async throws
+    {
+        try await Stage.with("--latency", "100") { stage in
+            let manifest = Manifest.of(80, .success, 3)
+            let export = try await stage.export(manifest, "--concurrency", "4") { _ in
+                try await wait("some answers") { try await stage.sandbox.stats.requests > 20 }
+                try await stage.sandbox.change(#"{"down": true, "latency": 0}"#)
+            }
+            let summary = try export.summary
+            #expect(export.status == 75, "\(export.finished.stderr)")
+            let fetched = summary.outcomes["success", default: 0]
+            #expect((1..<80).contains(fetched))
+            #expect(fetched + summary.outcomes["failed", default: 0] + summary.outcomes["queued", default: 0] == 80)
+            #expect(try await stage.database.count("results") == fetched * 2)
+            try await stage.sandbox.change(#"{"down": false}"#)
+            let next = try await stage.export(manifest)
+            #expect(next.status == 0)
+            #expect(try next.summary.alreadySettled == fetched)
+            #expect(try await stage.database.count("results") == 160)
+            #expect(try await stage.database.count("api_errors") == 0)
+        }
+    }
+
+    @Test func `An API that is gone in the middle ends the export, and the next call continues`() async throws {
+        try await Stage.with { stage in
+            let manifest = Manifest.of(40, .success, 3)
+            let path = try stage.write(manifest.json, to: "today.json")
+            let (urls, tellURL) = AsyncStream.makeStream(of: String.self)
+            async let ended = stage.run(
+                "export", "--manifest", path, "--concurrency", "4", "--json",
+                changes: ["ZAPIER_API_URL": await urls.first { _ in true }])
+            // Its process is gone when this returns.
+            try await Sandbox.with(["--limit", "0", "--latency", "100"]) { brief in
+                tellURL.yield(brief.url)
+                try await wait("some answers") { try await brief.finals.count > 8 }
+            }
+            let finished = try await ended
+            // Not there any more, or incomplete: either tells a cron line to try again.
+            #expect([69, 75].contains(finished.status), "\(finished.stderr)")
+            let fetched = try await stage.database.count("runs where outcome = 'success'")
+            #expect((8..<40).contains(fetched))
+            #expect(try await stage.database.count("results") == 2 * fetched)
+            let next = try await stage.export(manifest)
+            #expect(next.status == 0)
+            #expect(try next.summary.alreadySettled == fetched)
+        }
+    }
+
+    @Test func `A redirect is not followed`() async throws {
+        try await Stage.with { stage in
+            let run = Manifest.Run(.redirect, 3, number: 5)
+            let export = try await stage.export(Manifest(runs: [run, Manifest.Run(.success, 1, number: 6)]))
+            #expect(export.status == 75)
+            let target = Manifest.Run(.success, 3, number: 5)
+            #expect(try await stage.sandbox.requestsByRun[target.id] == nil)
+            #expect(try await stage.database.count("results") == 0)
+        }
+    }
+
+    @Test func `An unknown status and another run's id are not retried within the export`() async throws {
+        try await Stage.with { stage in
+            let runs = [Manifest.Run(.unknownStatus, number: 1), Manifest.Run(.success, 2, number: 3)]
+            let export = try await stage.export(Manifest(runs: runs))
+            #expect(export.status == 75)
+            #expect(try export.summary.met == ["failed": 1, "success": 1])
+            #expect(try await stage.sandbox.requestsByRun[runs[0].id] == 1)
+            #expect(try await stage.database.count("results where run_id = '\(runs[0].id)'") == 0)
+        }
+    }
+
+    @Test func `A slow body, one in drips and one that stalls are waited for`() async throws {
+        try await Stage.with { stage in
+            let manifest = Manifest(runs: [
+                Manifest.Run(.slow, 200, number: 1), Manifest.Run(.stall, 200, number: 2),
+                Manifest.Run(.drip, 2, number: 3), Manifest.Run(.gzip, 5, number: 4),
+            ])
+            let export = try await stage.export(manifest)
+            #expect(export.status == 0)
+            #expect(try await stage.sandbox.stats.requests == 4)
+        }
+    }
+
+    @Test func `A body nested far too deep ends no export but its own run`() async throws {
+        try await Stage.with { stage in
+            let manifest = Manifest(runs: [
+                Manifest.Run(.deep, 1000, number: 1, executed: .daysAgo(3)), Manifest.Run(.success, 3, number: 2),
+            ])
+            let export = try await stage.export(manifest)
+            #expect([0, 75].contains(export.status), "\(export.finished.stderr)")
+            #expect(
+                try await stage.database.value("select outcome from runs where run_id = '\(manifest.runs[1].id)'")
+                    == "success")
+        }
+    }
+}

@@ -1,0 +1,125 @@
+import Foundation
+import Postgres
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// SIGHUP, SIGINT and SIGTERM end an export in good order.
+@Suite("Signals")
+struct SignalTests {
+    @Test(arguments: [SIGHUP, SIGINT, SIGTERM])
+    func
+        `A signal ends the export with 128 plus its number; what was fetched is stored, and the same command continues`(
+            _ signal: Int32
+        ) async throws
+    {
+        try await Stage.with("--latency", "150") { stage in
+            let manifest = Manifest.of(80)
+            let interrupted = try await stage.export(manifest, "--concurrency", "4") { running in
+                try await wait("some answers") { try await stage.sandbox.stats.requests > 12 }
+                running.send(signal)
+            }
+            #expect(interrupted.status == 128 + signal)
+            let summary = try interrupted.summary
+            #expect(summary.exitStatus == 128 + signal)
+            #expect(summary.outcome == "interrupted")
+            let stored = summary.outcomes["success", default: 0]
+            #expect(stored > 0 && stored < 80)
+            #expect(summary.met == ["success": stored, "queued": 80 - stored])
+            // Every answer that came is stored.
+            #expect(try await stage.sandbox.finals.count == stored)
+            #expect(try await stage.database.count("runs where outcome = 'success'") == stored)
+            #expect(
+                try await stage.database.rows("select outcome, exit_status, finished_at is not null from exports")
+                    == ["interrupted|\(128 + signal)|true"])
+            try await stage.sandbox.change(#"{"latency": 0}"#)
+            let rest = try await stage.export(manifest)
+            #expect(rest.status == 0)
+            #expect(try rest.summary.requests.total == 80 - stored)
+        }
+    }
+
+    @Test func `An interrupted export is done within 5 seconds, though answers take longer`() async throws {
+        try await Stage.with { stage in
+            let clock = ContinuousClock()
+            let signalled = Moment()
+            let export = try await stage.export(Manifest.endless(10)) { running in
+                try await wait("requests in flight") { try await stage.sandbox.stats.requests == 11 }
+                await signalled.note(clock.now)
+                running.send(SIGTERM)
+            }
+            let begin = try #require(await signalled.instant)
+            #expect(clock.now - begin < .seconds(7))
+            #expect(export.status == 143)
+            #expect(try export.summary.met == ["success": 1, "queued": 10])
+            // They left, and nobody answered.
+            #expect(try export.summary.requests.byStatus == ["200": 1, "none": 10])
+        }
+    }
+
+    @Test func `A second signal ends the export at once`() async throws {
+        try await Stage.with { stage in
+            let clock = ContinuousClock()
+            let signalled = Moment()
+            let export = try await stage.export(Manifest.endless(10)) { running in
+                try await wait("requests in flight") { try await stage.sandbox.stats.requests == 11 }
+                running.send(SIGTERM)
+                // Two signals that come together may be told as one.
+                try await Task.sleep(for: .milliseconds(300))
+                await signalled.note(clock.now)
+                running.send(SIGINT)
+            }
+            let begin = try #require(await signalled.instant)
+            #expect(clock.now - begin < .seconds(2))
+            #expect(export.status == 130 || export.status == 143)
+            #expect(try await stage.export(Manifest(name: "other", runs: [])).status == 0)
+        }
+    }
+
+    @Test func `A signal while another export's lock is waited for ends the wait`() async throws {
+        try await Stage.with { stage in
+            let manifest = Manifest.endless(2)
+            let path = try stage.write(manifest.json, to: "today.json")
+            let first = try await stage.export(manifest) { running in
+                try await wait("the first is under way") { try await stage.sandbox.stats.requests == 3 }
+                let second = try await stage.run(
+                    "export", "--manifest", path, "--json", "--if-locked", "wait", limit: .seconds(30)
+                ) { waiting in
+                    try await Task.sleep(for: .seconds(1))
+                    waiting.send(SIGTERM)
+                }
+                #expect(second.status == 143, "\(second.stderr)")
+                #expect(try second.object()["exit_status"] as? Int == 143)
+                running.send(SIGTERM)
+            }
+            #expect(first.status == 143)
+        }
+    }
+
+    @Test func `A signal before the manifest is read leaves a JSON object, too`() async throws {
+        try await Stage.with { stage in
+            let script = """
+                mkfifo in err
+                exec 3<>in 4<>err
+                "$0" export --manifest - --json <in 2>err >out &
+                head -n 1 <err >first
+                kill -TERM $!
+                wait $!
+                """
+            let shell = try await Program(path: "/bin/sh").run(
+                ["-c", script, stage.tool.path], environment: stage.environment, workingFolder: stage.folder,
+                limit: .seconds(30))
+            #expect(shell.status == 143)
+            let out = try Data(contentsOf: stage.folder.appending(path: "out"))
+            let object = try? JSONSerialization.jsonObject(with: out) as? [String: Any]
+            #expect(object?["exit_status"] as? Int == 143, "\(String(decoding: out, as: UTF8.self))")
+        }
+    }
+
+    private actor Moment {
+        private(set) var instant: ContinuousClock.Instant?
+        func note(_ instant: ContinuousClock.Instant) { self.instant = instant }
+    }
+}
