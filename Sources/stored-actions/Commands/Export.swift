@@ -33,7 +33,7 @@ struct Export: Verb {
         help: ArgumentHelp(
             "How long to go on polling unfinished runs once nothing else is left to do; 0 polls none again.",
             valueName: "duration"))
-    var maxWait = DurationArgument(argument: "10m")!
+    var maxWait = DurationArgument(minutes: 10)
 
     @Option(
         help: ArgumentHelp("End the export in good order after this long: 90s, 15m, 2h.", valueName: "duration"))
@@ -45,7 +45,7 @@ struct Export: Verb {
     @Option(
         help: ArgumentHelp(
             "What makes a complete export exit with 3: outcomes, truncated, or none.", valueName: "list"))
-    var failOn = OutcomeList(argument: "forbidden,not_found,rejected,truncated")!
+    var failOn = OutcomeList([.forbidden, .notFound, .rejected], truncated: true)
 
     @Option(
         help: ArgumentHelp("Of waiting,pending: outcomes that leave an export complete.", valueName: "list"))

@@ -33,6 +33,11 @@ struct DurationArgument: ExpressibleByArgument, Equatable, Sendable {
     var duration: Duration
     private var text: String
 
+    init(minutes: Int) {
+        duration = .seconds(minutes * 60)
+        text = "\(minutes)m"
+    }
+
     init?(argument: String) {
         let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600]
         text = argument
@@ -57,6 +62,12 @@ struct OutcomeList: ExpressibleByArgument, Equatable, Sendable {
     var outcomes: Set<Outcome> = []
     var truncated = false
     private var text: String
+
+    init(_ outcomes: [Outcome], truncated: Bool) {
+        self.outcomes = Set(outcomes)
+        self.truncated = truncated
+        text = (outcomes.map(\.rawValue) + (truncated ? [Self.truncated] : [])).joined(separator: ",")
+    }
 
     init?(argument: String) {
         text = argument
