@@ -64,4 +64,63 @@ struct DatabaseFaultTests {
             }
         }
     }
+
+    @Test func `A database that runs full in the middle ends the export with 69, and the next call continues`()
+        async throws
+    {
+        try await Stage.with("--latency", "20") { stage in
+            let manifest = Manifest.of(300, .success, 3)
+            #expect(try await stage.run("migrate").status == 0)
+            try await stage.database.execute(
+                """
+                create sequence rows_taken;
+                create function refuse() returns trigger language plpgsql as $$
+                begin
+                  if nextval('stored_actions.rows_taken') > 100 then
+                    raise exception 'no space left on device' using errcode = '53100';
+                  end if;
+                  return new;
+                end $$;
+                create trigger runs_full before insert on results for each row execute function refuse();
+                """)
+            let export = try await stage.export(manifest)
+            #expect(export.status == 69, "\(export.finished.stderr)")
+            #expect(export.finished.stderr.contains("no space left"))
+            #expect(
+                try await stage.database.rows("select outcome, exit_status from exports") == ["failed|69"])
+            #expect(try await stage.database.count("results") <= 100)
+
+            try await stage.database.execute("drop trigger runs_full on results")
+            let next = try await stage.export(manifest)
+            #expect(next.status == 0)
+            #expect(try await stage.database.count("results") == 600)
+        }
+    }
+
+    @Test func `A lock that somebody holds on a table does not hold the export past its time limit`() async throws {
+        try await Stage.with { stage in
+            let manifest = Manifest.of(50, .success, 3)
+            #expect(try await stage.run("migrate").status == 0)
+            let name = stage.database.name
+            let locker = Task {
+                let connection = try await PostgresConnection(PostgresConfiguration(connectionString: "dbname=\(name)"))
+                try await connection.transaction { transaction in
+                    try transaction.execute(script: "lock table stored_actions.results in access exclusive mode")
+                    _ = try transaction.query("select pg_sleep(60)")
+                }
+            }
+            try await wait("the lock") {
+                try await stage.database.count("pg_locks where relation = 'results'::regclass and granted") > 0
+            }
+            let begin = ContinuousClock.now
+            let export = try await stage.export(manifest, "--time-limit", "1s")
+            #expect(export.status == 75, "\(export.finished.stderr)")
+            #expect(begin.duration(to: .now) < .seconds(20))
+            locker.cancel()
+            _ = await locker.result
+            let next = try await stage.export(manifest)
+            #expect(next.status == 0, "\(next.finished.stderr)")
+            #expect(try await stage.database.count("results") == 100)
+        }
+    }
 }
