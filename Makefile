@@ -2,18 +2,21 @@ PREFIX ?= /usr/local
 
 .PHONY: demo test build install format lint clean
 
-demo: ## Set up what is missing, build, and export against a local API into a private PostgreSQL
+# Sets up what is missing, builds, and exports against a local API into a private PostgreSQL.
+demo:
 	@scripts/demo
 
-test: ## Set up what is missing, build, and pass all tests
+# Sets up what is missing, checks the format, builds, and passes all tests.
+test:
 	@scripts/test
 
 build:
-	@scripts/install-prerequisites
+	@scripts/install-prerequisites build
 	swift build
 
-install: ## Install a release build below PREFIX
-	@scripts/install-prerequisites
+# Installs a release build below PREFIX.
+install:
+	@scripts/install-prerequisites build
 	swift build -c release --product stored-actions
 	install -d "$(DESTDIR)$(PREFIX)/bin"
 	install -m 755 "$$(swift build -c release --show-bin-path)/stored-actions" "$(DESTDIR)$(PREFIX)/bin/"

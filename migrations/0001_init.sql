@@ -1,7 +1,6 @@
-create schema if not exists stored_actions;
 comment on schema stored_actions is 'Results of stored-action runs, as the Actions API answered them';
 
--- What an analyst reads: runs, results, errors, api_errors, expired_runs.
+-- What an analyst reads: actions, runs, results, errors, api_errors, expired_runs.
 
 create table stored_actions.actions (
   stored_action_id uuid primary key,
@@ -13,9 +12,9 @@ create table stored_actions.actions (
 comment on table  stored_actions.actions                  is 'Stored actions met in manifests, one row each';
 comment on column stored_actions.actions.stored_action_id is 'ID of the stored action';
 comment on column stored_actions.actions.label            is 'The name that a manifest gives it; the newest manifest wins';
-comment on column stored_actions.actions.action_type      is 'read, read_bulk, write, search, ...: what the API says of it, or null while nobody asked';
-comment on column stored_actions.actions.action_key       is 'The API''s key of the action, or null while nobody asked';
-comment on column stored_actions.actions.selected_api     is 'The app that the action belongs to, or null while nobody asked';
+comment on column stored_actions.actions.action_type      is 'read, read_bulk, write, search, ...: what the API says of it; null until it is looked up, which exports do not do yet';
+comment on column stored_actions.actions.action_key       is 'The API''s key of the action; null until it is looked up';
+comment on column stored_actions.actions.selected_api     is 'The app that the action belongs to; null until it is looked up';
 
 create table stored_actions.runs (
   stored_action_id uuid        not null,
@@ -51,7 +50,7 @@ comment on column stored_actions.runs.stored_action_id is 'The stored action tha
 comment on column stored_actions.runs.run_id           is 'ID of the run';
 comment on column stored_actions.runs.outcome          is 'success or error: stored for good. expired, not_found, forbidden, rejected: the API has or gives no result. waiting, pending: not finished. failed: could not be had, tried again by the next export. queued: not asked yet';
 comment on column stored_actions.runs.status           is 'status as the API spelt it; null where the answer had none';
-comment on column stored_actions.runs.http_status      is 'HTTP status of the last answer; null while there was none';
+comment on column stored_actions.runs.http_status      is 'HTTP status of the last attempt; null if it got no answer';
 comment on column stored_actions.runs.type             is 'type as the API spelt it, usually run';
 comment on column stored_actions.runs.result_count     is 'Rows of this run in results';
 comment on column stored_actions.runs.error_count      is 'Rows of this run in errors';
@@ -67,7 +66,7 @@ comment on column stored_actions.runs.checked_at       is 'When the API last ans
 comment on column stored_actions.runs.seen_alive       is 'True once any answer showed that the run exists';
 comment on column stored_actions.runs.evidence         is 'Why a run counts as expired: past_retention, seen_alive or age_unknown; null for other outcomes';
 comment on column stored_actions.runs.failure          is 'For people: what went wrong when the outcome is failed; null for other outcomes';
-comment on column stored_actions.runs.attempts         is 'Requests made for this run by all exports together';
+comment on column stored_actions.runs.attempts         is 'Requests made for this run, by all exports together';
 comment on column stored_actions.runs.extra            is 'Fields of the answer that this schema has no column for';
 comment on column stored_actions.runs.export_id        is 'The export that wrote this row last';
 comment on column stored_actions.runs.loaded_at        is 'Start of the transaction that wrote this row last';
@@ -88,8 +87,8 @@ comment on column stored_actions.results.run_id           is 'The run that retur
 comment on column stored_actions.results.item_index       is 'Place in the run''s results, from 0';
 comment on column stored_actions.results.stored_action_id is 'The stored action that was run';
 comment on column stored_actions.results.payload          is 'The object: the same JSON value with every digit of every number';
-comment on column stored_actions.results.payload_raw      is 'The object as it was sent, only where jsonb cannot hold it exactly; null otherwise';
-comment on column stored_actions.results.payload_notes    is 'What payload changes against payload_raw, and where; null where nothing';
+comment on column stored_actions.results.payload_raw      is 'The object as it was sent, only where jsonb cannot hold it exactly; always null so far: such a run is failed';
+comment on column stored_actions.results.payload_notes    is 'What payload changes against payload_raw, and where; always null so far';
 comment on column stored_actions.results.export_id        is 'The export that wrote this row';
 comment on column stored_actions.results.loaded_at        is 'Start of the transaction that wrote this row';
 

@@ -29,10 +29,11 @@ struct StoredActions: AsyncParsableCommand {
         } catch {
             // --help and --version end by an error of status 0.
             guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            let console = Console()
             if CommandLine.arguments.contains("--json") {
-                Console.shared.result(Failure(ExitStatus.usage, redacted(message(for: error))).json)
+                console.result(Failure(ExitStatus.usage, redacted(message(for: error))).json)
             }
-            Console.shared.line(redacted(fullMessage(for: error)))
+            console.line(redacted(fullMessage(for: error)))
             exit(withError: ExitCode.validationFailure)
         }
     }

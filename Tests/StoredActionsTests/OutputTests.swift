@@ -102,6 +102,7 @@ struct OutputTests {
             ["--log-level", "loud"], ["--log-format", "xml"], ["--name", "n"], ["--unfinished"],
         ])
     func refused(arguments: [String]) {
-        #expect(throws: (any Error).self) { try Export.parse(["--manifest", "m.json"] + arguments) }
+        let error = #expect(throws: (any Error).self) { try Export.parse(["--manifest", "m.json"] + arguments) }
+        #expect(error.map { Export.message(for: $0).contains(arguments[0]) } == true)
     }
 }

@@ -16,9 +16,9 @@ import JSONText
 /// | 429 | `throttled` |
 /// | anything else: other statuses, a body that is not the promised JSON, an unknown `status`, another run's `id` | `faulty` |
 package enum RunAnswer: Sendable {
-    package enum Ending: Sendable, Equatable { case success, error }
+    package enum Completion: Sendable, Equatable { case success, error }
 
-    case finished(Ending, RunResult)
+    case finished(Completion, RunResult)
     case waiting(RunResult)
     case pending
     case gone([APIError])

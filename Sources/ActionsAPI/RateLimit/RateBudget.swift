@@ -188,7 +188,7 @@ extension RateBudget {
     private mutating func cameTooEarly(_ opening: Opening, _ headers: RateLimitHeaders, at now: Date) {
         failedOpenings += 1
         raiseMargin(after: opening)
-        let pause = max(doubling(from: 0.25, cap: 60, times: failedOpenings - 1), headers.resetsIn?.inSeconds ?? 0)
+        let pause = max(doubling(from: 0.25, cap: 60, times: failedOpenings - 1), headers.resetsIn?.seconds ?? 0)
         earliestOpening = now.addingTimeInterval(pause)
         phase = .open
     }

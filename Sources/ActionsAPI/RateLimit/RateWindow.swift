@@ -37,7 +37,7 @@ struct RateWindow: Sendable, Equatable {
         resetsAt = headers.resetsIn.map(now.after)
         name = headers.resetInstant ?? resetsAt
         grain = headers.resetGrain
-        span = headers.resetsIn?.inSeconds ?? 0
+        span = headers.resetsIn?.seconds ?? 0
         olderInFlight = inFlight
     }
 

@@ -44,8 +44,8 @@ package struct RetryPolicy: Sendable {
     ///   - cap: the longest delay after any failure.
     package init(attempts: Int = 5, base: Duration = .milliseconds(500), cap: Duration = .seconds(30)) {
         self.attempts = attempts
-        self.base = max(0, base.inSeconds)
-        self.cap = max(0, cap.inSeconds)
+        self.base = max(0, base.seconds)
+        self.cap = max(0, cap.seconds)
     }
 
     /// - Parameters:

@@ -1,19 +1,5 @@
 import Synchronization
 
-/// How long one request may take.
-package struct TransportLimits: Sendable {
-    /// Until there is a connection, TLS included.
-    package var connect: Duration = .seconds(10)
-    /// Without a single byte from the server, the wait for the head included.
-    package var read: Duration = .seconds(30)
-    /// From the start to the last byte of the body.
-    package var total: Duration = .seconds(600)
-    /// Bytes of a body, after decompression.
-    package var body = 256 << 20
-
-    package init() {}
-}
-
 /// Notices a request that no longer moves. The HTTP client's own read timeout would also fire while we ourselves hold
 /// the body back because memory is short; this one stands still then.
 final class StallWatch<C: Clock>: Sendable where C.Duration == Duration {

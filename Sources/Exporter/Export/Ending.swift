@@ -14,22 +14,6 @@ package enum Ending: Sendable, Equatable {
     case apiUnreachable(String)
 }
 
-/// Exit statuses, as `sysexits.h` has them where it does.
-package enum ExitStatus {
-    package static let complete: Int32 = 0
-    package static let unexpected: Int32 = 1
-    package static let completeWithFindings: Int32 = 3
-    package static let usage: Int32 = 64
-    package static let invalidManifest: Int32 = 65
-    package static let unreachable: Int32 = 69
-    package static let incomplete: Int32 = 75
-    package static let credentialsRefused: Int32 = 77
-    package static let invalidSetting: Int32 = 78
-
-    /// As a shell tells a process that a signal ended.
-    package static func interrupted(by signal: Int32) -> Int32 { 128 + signal }
-}
-
 extension Ending {
     /// Which of several reasons is told: the lowest.
     var rank: Int {
@@ -57,15 +41,5 @@ extension Ending {
         if incomplete || account.unfollowedCursors > 0 { return ExitStatus.incomplete }
         let found = options.failOn.contains { account.outcomes[$0, default: 0] > 0 }
         return found ? ExitStatus.completeWithFindings : ExitStatus.complete
-    }
-
-    /// The outcome of the export, as its row tells it.
-    static func exportOutcome(exitStatus: Int32) -> String {
-        switch exitStatus {
-        case ExitStatus.complete, ExitStatus.completeWithFindings: "complete"
-        case ExitStatus.incomplete: "incomplete"
-        case 129...: "interrupted"
-        default: "failed"
-        }
     }
 }

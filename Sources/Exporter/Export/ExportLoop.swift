@@ -2,7 +2,8 @@ import ActionsAPI
 import Foundation
 import Logging
 
-/// Runs an export: asks the pure parts what to do, does it, and tells them what came of it. The one place that awaits.
+/// Runs an export: asks the pure parts what to do, does it, and tells them what came of it. The one place that waits
+/// for events.
 struct ExportLoop {
     private enum Event: Sendable {
         case answered(RunItem, Fetch.Result, at: Date)
@@ -23,7 +24,7 @@ struct ExportLoop {
     private let board: ProgressBoard
     private let logger: Logger
     private let deadline: Date?
-    private var rules = RunRules()
+    private let rules: RunRules
 
     private var scheduler: Scheduler
     private var gate = BatchGate()
@@ -54,7 +55,7 @@ struct ExportLoop {
         self.board = board
         self.logger = logger
         self.deadline = deadline
-        rules.longestRetry = max(options.maxWait, .seconds(60))
+        rules = RunRules(maxWait: options.maxWait)
         scheduler = Scheduler(
             options: Scheduler.Options(
                 concurrency: options.concurrency, budgetShare: options.budgetShare, maxWait: options.maxWait))
@@ -227,7 +228,7 @@ struct ExportLoop {
             if tally.answers == 0, !error.answerBegan {
                 switch step {
                 case .retry(let delay): scheduler.pause(until: now + delay.seconds)
-                case .settle, .poll, .askAgain, .refuse:
+                case .conclude, .poll, .askAgain, .refuse:
                     scheduler.untrack(item)
                     return end(.apiUnreachable(error.reason))
                 }
@@ -254,9 +255,9 @@ struct ExportLoop {
         if word == .accept { releaseHeld() }
         var run = run
         switch step {
-        case .settle(let verdict):
+        case .conclude(let verdict):
             run.verdict = verdict
-            word == .hold && step.isForbidden ? held.append(run) : gather(run)
+            word == .hold ? held.append(run) : gather(run)
         case .poll(let verdict, let delay):
             run.verdict = verdict
             run.item.polls += 1
@@ -288,14 +289,11 @@ struct ExportLoop {
     private func report() {
         let budget = scheduler.budget
         board.update { progress in
-            progress.done = progress.alreadySettled + tally.settled
-            progress.requests = tally.requests
+            progress.done = progress.alreadySettled + tally.done
             progress.rateLimited = tally.rateLimited
-            progress.inFlight = scheduler.requestsInFlight
             progress.budgetLimit = budget.limit
             progress.budgetRemaining = budget.remaining
             progress.budgetResetsAt = budget.resetsAt
-            progress.waitsForBudget = scheduler.isHeldByBudget
         }
     }
 }

@@ -1,13 +1,11 @@
 /// What the command line says of an export.
 package struct ExportOptions: Sendable, Equatable {
-    /// Requests in flight at most.
+    /// Requests in flight at most, 1 to 1000.
     package var concurrency = 32
     /// Part of a rate window that may be spent, above 0 and up to 1.
     package var budgetShare = 0.8
     /// How long to go on polling once nothing else is left; zero polls nothing again.
     package var maxWait: Duration = .seconds(600)
-    /// Ends the whole export in good order after this long.
-    package var timeLimit: Duration?
     /// Fetch settled runs again too.
     package var refetch = false
     /// Outcomes that make a complete export exit with 3.

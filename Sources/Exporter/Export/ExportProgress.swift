@@ -6,16 +6,13 @@ package struct ExportProgress: Sendable, Equatable {
     package var items = 0
     /// Of the items, those that earlier exports had settled.
     package var alreadySettled = 0
+    /// Of the items, those that need no further asking by this export.
     package var done = 0
-    package var requests = 0
     package var rateLimited = 0
-    package var inFlight = 0
     /// Of the window of reads: nil while not known.
     package var budgetLimit: Int?
     package var budgetRemaining: Int?
     package var budgetResetsAt: Date?
-    /// Nothing goes out because the window is spent.
-    package var waitsForBudget = false
     package var startedAt: Date?
 
     package init() {}

@@ -101,8 +101,9 @@ package struct Exporter: Sendable {
             // Nothing can be written any more: the next export of the manifest closes this one's row.
             throw error
         } catch {
-            let status = error is AccountingError ? ExitStatus.unexpected : ExitStatus.unreachable
-            try? await ledger.finish("failed", exitStatus: Int(status), account: nil, requests: loop.tally.count)
+            let status = ExitStatus.of(error)
+            try? await ledger.finish(
+                ExitStatus.exportOutcome(status), exitStatus: Int(status), account: nil, requests: loop.tally.count)
             throw error
         }
     }
@@ -155,7 +156,7 @@ package struct Exporter: Sendable {
         try check(account, work: work, tally: tally)
         let exitStatus = ending.exitStatus(account, options: options)
         var summary = Summary(
-            manifests: work.names, outcome: Ending.exportOutcome(exitStatus: exitStatus), exitStatus: exitStatus)
+            manifests: work.names, outcome: ExitStatus.exportOutcome(exitStatus), exitStatus: exitStatus)
         try await ledger.finish(summary.outcome, exitStatus: Int(exitStatus), account: account, requests: tally.count)
         summary.exportID = ledger.exportID
         summary.add(tally)

@@ -10,8 +10,8 @@ struct Tally: Sendable, Equatable {
     /// Rows that this export stored.
     var results = 0
     var errors = 0
-    /// Runs that this export asked for and stored an outcome of that needs no further asking.
-    var settled = 0
+    /// Runs that this export is done with: their outcome is final, or their tries are used up.
+    var done = 0
     /// Runs that were asked for again and gave no result: what was stored stayed.
     var kept = 0
     var waitedForBudget: Duration = .zero
@@ -28,7 +28,7 @@ struct Tally: Sendable, Equatable {
     mutating func committed(_ commit: Commit) {
         results += commit.results
         errors += commit.errors
-        if commit.outcome.isFinal || commit.outcome == .failed { settled += 1 }
+        if commit.outcome.isFinal || commit.outcome == .failed { done += 1 }
         if commit.rule == .keep { kept += 1 }
     }
 }

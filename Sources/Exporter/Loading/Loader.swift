@@ -68,12 +68,15 @@ actor Loader {
                 (run, MergeRule(stored: stored, answer: run.verdict.outcome, refetch: refetch), stored)
             }
             let writes = merged.filter { $0.1 == .replace || $0.1 == .update }.map(\.0)
-            try transaction.deleteRows(of: merged.filter { $0.1 == .replace && $0.2.isStored }.map(\.0))
-            try transaction.deleteAPIErrors(of: writes)
+            let refetched = merged.filter { $0.1 == .replace && $0.2.isStored }.map(\.0)
+            try transaction.delete(from: .results, .errors, of: refetched)
+            // They tell of the last attempt only.
+            try transaction.delete(from: .apiErrors, of: writes)
             try transaction.copyResults(writes, exportID: exportID)
             try transaction.copyErrors(writes, exportID: exportID)
             try transaction.copyAPIErrors(writes, exportID: exportID)
             try transaction.updateRuns(writes, exportID: exportID)
+            try transaction.countRequests(batch)
             let commits = merged.map { run, rule, stored in Commit(run, rule: rule, stored: stored) }
             try transaction.updateItems(commits, exportID: exportID)
             try transaction.countBatch(number, exportID: exportID, requests: requests)
@@ -90,7 +93,7 @@ extension Commit {
     fileprivate init(_ run: LoadedRun, rule: MergeRule, stored: Outcome) {
         let writes = rule == .replace || rule == .update
         item = run.item
-        // They are in the run's row now.
+        // They are counted in the run's row now.
         item.requests = 0
         outcome = writes ? run.verdict.outcome : stored
         self.rule = rule

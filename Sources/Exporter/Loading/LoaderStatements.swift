@@ -11,8 +11,7 @@ extension PostgresTransaction {
             """
             select r.stored_action_id, r.run_id, r.outcome
               from stored_actions.runs r
-              join unnest($1::uuid[], $2::uuid[]) as k(stored_action_id, run_id)
-                on r.stored_action_id = k.stored_action_id and r.run_id = k.run_id
+              join unnest($1::uuid[], $2::uuid[]) as k(stored_action_id, run_id) using (stored_action_id, run_id)
              order by r.stored_action_id, r.run_id
                for update of r
             """, batch.keyParameters)
@@ -25,28 +24,22 @@ extension PostgresTransaction {
         return batch.map { stored[$0.item.key] ?? .queued }
     }
 
-    /// Before a refetched run's rows are written anew.
-    borrowing func deleteRows(of runs: [LoadedRun]) throws {
+    /// Tables whose rows belong to a run.
+    enum RunTable: String {
+        case results, errors
+        case apiErrors = "api_errors"
+    }
+
+    borrowing func delete(from tables: RunTable..., of runs: [LoadedRun]) throws {
         guard !runs.isEmpty else { return }
-        for table in ["results", "errors"] {
+        for table in tables {
             _ = try query(
                 """
-                delete from stored_actions.\(table) t
+                delete from stored_actions.\(table.rawValue) t
                  using unnest($1::uuid[], $2::uuid[]) as k(stored_action_id, run_id)
                  where t.stored_action_id = k.stored_action_id and t.run_id = k.run_id
                 """, runs.keyParameters)
         }
-    }
-
-    /// They tell of the last attempt only.
-    borrowing func deleteAPIErrors(of runs: [LoadedRun]) throws {
-        guard !runs.isEmpty else { return }
-        _ = try query(
-            """
-            delete from stored_actions.api_errors t
-             using unnest($1::uuid[], $2::uuid[]) as k(stored_action_id, run_id)
-             where t.stored_action_id = k.stored_action_id and t.run_id = k.run_id
-            """, runs.keyParameters)
     }
 
     borrowing func copyResults(_ runs: [LoadedRun], exportID: Int) throws {
@@ -138,12 +131,12 @@ extension PostgresTransaction {
                    result_count = n.result_count, error_count = n.error_count, next_page = n.next_page,
                    extra = n.extra, fetched_at = n.fetched_at, checked_at = n.checked_at,
                    seen_alive = r.seen_alive or n.seen_alive, evidence = n.evidence, failure = n.failure,
-                   attempts = r.attempts + n.requests, export_id = $16, loaded_at = now()
+                   export_id = $16, loaded_at = now()
               from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::text[], $7::int[], $8::int[],
                           $9::text[], $10::jsonb[], $11::timestamptz[], $12::timestamptz[], $13::boolean[],
-                          $14::text[], $15::text[], $17::int[])
+                          $14::text[], $15::text[])
                    as n(stored_action_id, run_id, outcome, status, http_status, type, result_count, error_count,
-                        next_page, extra, fetched_at, checked_at, seen_alive, evidence, failure, requests)
+                        next_page, extra, fetched_at, checked_at, seen_alive, evidence, failure)
              where r.stored_action_id = n.stored_action_id and r.run_id = n.run_id
             """,
             runs.keyParameters + [
@@ -161,8 +154,18 @@ extension PostgresTransaction {
                 .texts(runs.map(\.verdict.evidence?.rawValue)),
                 .texts(runs.map { storable($0.verdict.failure) }),
                 .int(exportID),
-                .ints(runs.map(\.item.requests)),
             ])
+    }
+
+    /// Also of runs whose answer changes nothing.
+    borrowing func countRequests(_ runs: [LoadedRun]) throws {
+        _ = try query(
+            """
+            update stored_actions.runs r
+               set attempts = r.attempts + n.requests
+              from unnest($1::uuid[], $2::uuid[], $3::int[]) as n(stored_action_id, run_id, requests)
+             where r.stored_action_id = n.stored_action_id and r.run_id = n.run_id
+            """, runs.keyParameters + [.ints(runs.map(\.item.requests))])
     }
 
     borrowing func updateItems(_ commits: [Commit], exportID: Int) throws {

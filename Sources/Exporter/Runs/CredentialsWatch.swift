@@ -4,8 +4,10 @@
 /// `patience` answers were all 403, or one refuses the credentials outright, the fault is not the runs'.
 struct CredentialsWatch: Sendable {
     enum Word: Equatable {
-        /// Not known yet: a forbidden run is to be kept in hand.
+        /// Forbidden in truth, or the credentials' fault: to be kept in hand until it is known.
         case hold
+        /// The answer says nothing of the credentials: it counts, and what is held stays so.
+        case pass
         /// The answer counts, and so do those that were held.
         case accept
         /// The credentials are at fault: the answer says nothing of the run.
@@ -27,10 +29,10 @@ struct CredentialsWatch: Sendable {
             // A page of a proxy in the API's place counts as well: nobody gets through to the runs.
             if status == 403 {
                 state = forbidden + 1 < Self.patience ? .doubting(forbidden: forbidden + 1) : .refused
-                return state == .refused ? .refuse : .hold
+                return state == .refused ? .refuse : step.isForbidden ? .hold : .pass
             }
             // A server in trouble, or nobody at all, has not looked at the credentials.
-            guard step.tellsOfRun else { return .hold }
+            guard step.tellsOfRun else { return .pass }
             state = .trusting
             return .accept
         }
@@ -38,15 +40,15 @@ struct CredentialsWatch: Sendable {
 }
 
 extension RunStep {
-    var isForbidden: Bool {
-        if case .settle(let verdict) = self { return verdict.outcome == .forbidden }
+    fileprivate var isForbidden: Bool {
+        if case .conclude(let verdict) = self { return verdict.outcome == .forbidden }
         return false
     }
 
     /// The API looked at the run, and so at the credentials.
     fileprivate var tellsOfRun: Bool {
         switch self {
-        case .settle(let verdict): verdict.outcome != .failed
+        case .conclude(let verdict): verdict.outcome != .failed
         case .poll: true
         case .retry, .askAgain, .refuse: false
         }

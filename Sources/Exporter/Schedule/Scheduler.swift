@@ -5,16 +5,16 @@ import HeapModule
 
 /// Which run is asked for next, and when. Decides alone; `ExportLoop` acts.
 ///
-/// What is ready goes in this order: first fetches within an hour of their expiry, other first fetches, polls, runs
-/// past their time. Retries stand beside the first fetches by their expiry. Every request passes the rate budget.
+/// What is ready goes in this order: first fetches and retries by their expiry, polls, runs past their time. Every
+/// request passes the rate budget.
 ///
 /// The work list stays in the database: here is a stretch of each queue, so that memory does not grow with the export.
 struct Scheduler: Sendable {
     struct Options: Sendable {
-        var concurrency = 32
-        var budgetShare = 0.8
+        var concurrency: Int
+        var budgetShare: Double
         /// How long to go on polling once nothing else is left; zero polls nothing again.
-        var maxWait: Duration = .seconds(600)
+        var maxWait: Duration
         /// Items read from a queue at a time.
         var stretch = 1000
         /// Answers that may wait for their commit before no new request goes out.
@@ -38,7 +38,7 @@ struct Scheduler: Sendable {
     private var late: Deque<RunItem> = []
     private var polls = Heap<Due>()
     private var retries = Heap<Due>()
-    private var ready = Heap<Expiring>()
+    private var dueRetries = Heap<Expiring>()
 
     private var cursor: [WorkQueue: WorkCursor] = [:]
     private var refilling: Set<WorkQueue> = []
@@ -47,6 +47,7 @@ struct Scheduler: Sendable {
     private var pollsAwaitCommit = false
     /// Every item that is in memory, from its stretch to its commit: a stretch may hold it again.
     private var tracked: Set<RunKey> = []
+    /// True for a poll.
     private var inFlight: [RunKey: Bool] = [:]
     private var uncommitted = 0
     private var nothingElseSince: Date?
@@ -110,7 +111,7 @@ struct Scheduler: Sendable {
         for poll in new { polls.insert(Due(at: poll.at, item: poll.item)) }
     }
 
-    /// The request came back, with an answer or without: `budget` has been told apart.
+    /// The request came back, with an answer or without; what it means for the budget is told by `withBudget`.
     mutating func returned(_ item: RunItem) {
         inFlight[item.key] = nil
     }
@@ -175,14 +176,14 @@ struct Scheduler: Sendable {
         return .wait(until: earliest(wake, pollingEnds(at: now)))
     }
 
-    private enum Candidate { case ready, first, polls, late }
+    private enum Candidate { case retry, first, polls, late }
 
-    /// The best of what is ready. Retries wait for nobody but the runs that expire before them.
+    /// The best of what is dueRetries. Retries wait for nobody but the runs that expire before them.
     private func candidate(at now: Date) -> Candidate? {
         let firstFetch: Candidate? =
-            switch (ready.min, first.first) {
-            case (let retry?, let fresh?): retry.item.expiresAt <= fresh.expiresAt ? .ready : .first
-            case (_?, nil): .ready
+            switch (dueRetries.min, first.first) {
+            case (let retry?, let fresh?): retry.item.expiresAt <= fresh.expiresAt ? .retry : .first
+            case (_?, nil): .retry
             case (nil, _?): .first
             case (nil, nil): nil
             }
@@ -194,7 +195,7 @@ struct Scheduler: Sendable {
     private mutating func take(_ candidate: Candidate) -> RunItem {
         let item: RunItem
         switch candidate {
-        case .ready: item = ready.removeMin().item
+        case .retry: item = dueRetries.removeMin().item
         case .first: item = first.removeFirst()
         case .polls: item = polls.removeMin().item
         case .late: item = late.removeFirst()
@@ -206,10 +207,10 @@ struct Scheduler: Sendable {
     /// Moves what the clock has changed: retries whose time has come, and runs whose time is past.
     private mutating func makeReady(at now: Date) {
         while let retry = retries.min, retry.at <= now {
-            ready.insert(Expiring(item: retries.removeMin().item))
+            dueRetries.insert(Expiring(item: retries.removeMin().item))
         }
-        while let expired = ready.min, expired.item.expiresAt <= now {
-            late.prepend(ready.removeMin().item)
+        while let expired = dueRetries.min, expired.item.expiresAt <= now {
+            late.prepend(dueRetries.removeMin().item)
         }
         while let head = first.first, head.expiresAt <= now {
             // `late` is read only when `first` is empty, so the database will bring it again.
@@ -233,7 +234,7 @@ struct Scheduler: Sendable {
 
     private var hasOtherWork: Bool {
         !exhausted.contains(.first) || !exhausted.contains(.late) || !first.isEmpty || !late.isEmpty
-            || !retries.isEmpty || !ready.isEmpty || inFlight.values.contains(false)
+            || !retries.isEmpty || !dueRetries.isEmpty || inFlight.values.contains(false)
     }
 
     private func mayPoll(at now: Date) -> Bool {

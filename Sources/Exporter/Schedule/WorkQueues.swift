@@ -18,7 +18,7 @@ struct Expiring: Comparable, Sendable {
 }
 
 /// The parts of an export's work that the database holds and the scheduler reads a stretch at a time.
-package enum WorkQueue: Hashable, Sendable, CaseIterable {
+enum WorkQueue: Hashable, Sendable {
     /// Runs not asked for yet whose result has not expired, the earliest expiry first.
     case first
     /// Runs not asked for yet that are past their time.
@@ -28,7 +28,7 @@ package enum WorkQueue: Hashable, Sendable, CaseIterable {
 }
 
 /// Where a stretch of `first` or `late` ended: the next one starts behind it.
-package struct WorkCursor: Sendable, Equatable {
-    package var expiresAt: Date
-    package var key: RunKey
+struct WorkCursor: Sendable, Equatable {
+    var expiresAt: Date
+    var key: RunKey
 }

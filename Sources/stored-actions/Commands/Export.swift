@@ -21,13 +21,13 @@ struct Export: Verb {
     var unfinished = false
 
     @Option(help: ArgumentHelp("Requests in flight at most, 1 to 1000.", valueName: "n"))
-    var concurrency = 32
+    var concurrency = ExportOptions().concurrency
 
     @Option(
         help: ArgumentHelp(
             "Part of a rate window to spend, above 0 and up to 1; the rest is left to other programs.",
             valueName: "share"))
-    var budgetShare = 0.8
+    var budgetShare = ExportOptions().budgetShare
 
     @Option(
         help: ArgumentHelp(
@@ -44,7 +44,8 @@ struct Export: Verb {
 
     @Option(
         help: ArgumentHelp(
-            "What makes a complete export exit with 3: outcomes, truncated, or none.", valueName: "list"))
+            "What makes a complete export exit with 3: outcomes, truncated (of no effect until pages are followed), or none.",
+            valueName: "list"))
     var failOn = OutcomeList([.forbidden, .notFound, .rejected], truncated: true)
 
     @Option(
@@ -143,7 +144,6 @@ struct Export: Verb {
         options.concurrency = concurrency
         options.budgetShare = budgetShare
         options.maxWait = maxWait.duration
-        options.timeLimit = timeLimit?.duration
         options.refetch = refetch
         options.failOn = failOn.outcomes
         options.allow = allow?.outcomes ?? []

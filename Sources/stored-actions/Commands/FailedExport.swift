@@ -7,13 +7,8 @@ struct FailedExport: Encodable, Sendable {
 
     /// - Parameter manifests: as the command names them; their own names may not be known.
     init(_ failure: Failure, manifests: [String]) {
-        let outcome =
-            switch failure.status {
-            case ExitStatus.incomplete: "incomplete"
-            case 129...: "interrupted"
-            default: "failed"
-            }
-        summary = Summary(manifests: manifests, outcome: outcome, exitStatus: failure.status)
+        summary = Summary(
+            manifests: manifests, outcome: ExitStatus.exportOutcome(failure.status), exitStatus: failure.status)
         cause = failure.json
     }
 

@@ -35,10 +35,10 @@ struct OutputOptions: ParsableArguments {
 
 extension Verb {
     func run() async throws {
-        let console = Console.shared
+        let console = Console()
         console.configure(output)
         let desk = SignalDesk()
-        desk.leave { signal in
+        desk.onExit { signal in
             console.endLive()
             say(Failure(interruptedBy: signal), on: console)
         }

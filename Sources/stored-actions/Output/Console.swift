@@ -10,12 +10,9 @@ enum LogFormat: String, CaseIterable, Sendable { case text, json }
 
 /// stdout for the result alone, stderr for everything else: log lines, and on a terminal one live line below them.
 final class Console: Sendable {
-    static let shared = Console()
-
     private struct State {
         var live = ""
         var quiet = false
-        var json = false
         var level = Logger.Level.info
         var format = LogFormat.text
     }
@@ -29,16 +26,12 @@ final class Console: Sendable {
     func configure(_ options: OutputOptions) {
         state.withLock { state in
             state.quiet = options.quiet
-            state.json = options.json
             state.level = options.quiet ? .error : options.logLevel.level
             state.format = options.logFormat
         }
     }
 
     var showsProgress: Bool { state.withLock { !$0.quiet } }
-
-    /// The form that was asked for, known from the start of a subcommand.
-    var wantsJSON: Bool { state.withLock { $0.json } }
 
     var logger: Logger {
         let (level, format) = state.withLock { ($0.level, $0.format) }

@@ -48,41 +48,34 @@ struct Failure: Error {
         case let error as SettingError:
             self.init(error.isOption ? ExitStatus.usage : ExitStatus.invalidSetting, error.description)
         case let error as ManifestProblems: self.init(error)
-        case let error as SpoolError:
-            self.init(
-                ExitStatus.invalidSetting, "\(error): the temporary directory (TMPDIR) must have room for a manifest")
-        case let error as ExportLock.Taken:
-            self.init(
-                ExitStatus.incomplete,
-                "another export of \"\(error.name)\" is running: wait for it, or use --if-locked wait or skip; behind a "
-                    + "pooler in transaction mode the lock may also be a leftover of the pooler's")
-        case let error as SchemaProblem: self.init(ExitStatus.invalidSetting, error.description)
-        case let error as PostgresError: self.init(error)
-        case let error as TransportError:
-            self.init(ExitStatus.unreachable, "the API cannot be reached: \(error)")
-        case let error as Exporter.AccountingError:
-            self.init(ExitStatus.unexpected, "the books do not balance, which is a bug: \(error)")
-        default: self.init(ExitStatus.unexpected, "unexpected failure, which is a bug: \(error)")
+        default: self.init(ExitStatus.of(error), Self.text(error))
         }
     }
 
-    private init(_ error: PostgresError) {
+    private static func text(_ error: any Error) -> String {
+        switch error {
+        case let error as SpoolError: "\(error): the temporary directory (TMPDIR) must have room for a manifest"
+        case let error as ExportLock.Taken:
+            "another export of \"\(error.name)\" is running: wait for it, or use --if-locked wait or skip; behind a "
+                + "pooler in transaction mode the lock may also be a leftover of the pooler's"
+        case let error as SchemaProblem: error.description
+        case let error as PostgresError: text(error)
+        case let error as TransportError: "the API cannot be reached: \(error)"
+        case let error as Exporter.AccountingError: "the books do not balance, which is a bug: \(error)"
+        default: "unexpected failure, which is a bug: \(error)"
+        }
+    }
+
+    private static func text(_ error: PostgresError) -> String {
         switch error.kind {
         case .unreachable, .connectionLost, .commitUnknown, .shutdown, .resources, .conflict:
-            self.init(
-                ExitStatus.unreachable,
-                "the database cannot be reached or cannot work (what was stored stays; the same command continues): "
-                    + "\(error)")
-        case .lockNotAvailable:
-            self.init(ExitStatus.incomplete, "\(error): somebody holds a lock on the tables; try again")
-        case .authentication: self.init(ExitStatus.invalidSetting, "the database refused the login: \(error)")
-        case .permission:
-            self.init(ExitStatus.invalidSetting, "the database role may not do this: \(error)")
-        case .cancelled: self.init(ExitStatus.incomplete, "interrupted: \(error)")
-        case .other where error.sqlstate == "3D000" || error.sqlstate == nil:
-            self.init(ExitStatus.invalidSetting, "the database setting is wrong: \(error)")
-        case .data, .other:
-            self.init(ExitStatus.unexpected, "unexpected answer of the database: \(error)")
+            "the database cannot be reached or cannot work (what was stored stays; the same command continues): \(error)"
+        case .lockNotAvailable: "\(error): somebody holds a lock on the tables; try again"
+        case .authentication: "the database refused the login: \(error)"
+        case .permission: "the database role may not do this: \(error)"
+        case .cancelled: "interrupted: \(error)"
+        case .other where ExitStatus.of(error) == ExitStatus.invalidSetting: "the database setting is wrong: \(error)"
+        case .data, .other: "unexpected answer of the database: \(error)"
         }
     }
 

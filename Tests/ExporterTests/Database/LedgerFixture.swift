@@ -53,8 +53,8 @@ struct LedgerFixture {
         let answer = RunAnswer(APIResponse(status: status, body: Array(body.utf8)), runID: key(number).runID)
         var run = LoadedRun(item: item, answer: answer, httpStatus: status, answeredAt: now, lease: nil)
         run.item.requests = 1
-        switch RunRules().step(item, answer: answer, retryAfter: nil, at: now, random: 0.5) {
-        case .settle(let verdict): run.verdict = verdict
+        switch RunRules(maxWait: .seconds(600)).step(item, answer: answer, retryAfter: nil, at: now, random: 0.5) {
+        case .conclude(let verdict): run.verdict = verdict
         case .poll(let verdict, let gap):
             run.verdict = verdict
             run.item.polls = 1

@@ -1,3 +1,5 @@
+import ActionsAPI
+import Postgres
 import Testing
 
 @testable import Exporter
@@ -78,6 +80,26 @@ struct EndingTests {
             (0, "complete"), (3, "complete"), (75, "incomplete"), (69, "failed"), (77, "failed"), (143, "interrupted"),
         ] as [(Int32, String)])
     func outcome(status: Int32, outcome: String) {
-        #expect(Ending.exportOutcome(exitStatus: status) == outcome)
+        #expect(ExitStatus.exportOutcome(status) == outcome)
+    }
+
+    @Test(
+        "An error of the database ends with the status of its kind",
+        arguments: [
+            (.unreachable, 69), (.connectionLost, 69), (.shutdown, 69), (.resources, 69), (.conflict, 69),
+            (.commitUnknown, 69), (.lockNotAvailable, 75), (.cancelled, 75), (.authentication, 78), (.permission, 78),
+            (.data, 1), (.other, 78),
+        ] as [(PostgresError.Kind, Int32)])
+    func database(kind: PostgresError.Kind, status: Int32) {
+        #expect(ExitStatus.of(PostgresError(kind, operation: "test", message: "")) == status)
+    }
+
+    @Test("Errors of the manifest, the schema, the lock and the API have their statuses, all others are bugs")
+    func errors() {
+        #expect(ExitStatus.of(ManifestProblems(problems: [], totalCount: 1)) == 65)
+        #expect(ExitStatus.of(SchemaProblem(kind: .newer, description: "")) == 78)
+        #expect(ExitStatus.of(ExportLock.Taken(name: "today")) == 75)
+        #expect(ExitStatus.of(TransportError(.timedOut, "")) == 69)
+        #expect(ExitStatus.of(CancellationError()) == 1)
     }
 }

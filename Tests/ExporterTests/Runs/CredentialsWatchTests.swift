@@ -4,8 +4,8 @@ import Testing
 
 @Suite("Telling forbidden runs from bad credentials")
 struct CredentialsWatchTests {
-    let forbidden = RunStep.settle(Verdict(outcome: .forbidden, seenAlive: false))
-    let success = RunStep.settle(Verdict(outcome: .success, seenAlive: true))
+    let forbidden = RunStep.conclude(Verdict(outcome: .forbidden, seenAlive: false))
+    let success = RunStep.conclude(Verdict(outcome: .success, seenAlive: true))
 
     @Test("When the first 20 answers are all 403, the credentials are at fault")
     func allForbidden() {
@@ -41,7 +41,7 @@ struct CredentialsWatchTests {
     @Test("A proxy that answers 403 to everybody counts like the API")
     func proxy() {
         var watch = CredentialsWatch()
-        for _ in 1..<20 { #expect(watch.saw(.retry(after: .seconds(1)), status: 403) == .hold) }
+        for _ in 1..<20 { #expect(watch.saw(.retry(after: .seconds(1)), status: 403) == .pass) }
         #expect(watch.saw(.retry(after: .seconds(1)), status: 403) == .refuse)
     }
 
@@ -50,10 +50,10 @@ struct CredentialsWatchTests {
         var watch = CredentialsWatch()
         for _ in 1..<20 {
             #expect(watch.saw(forbidden, status: 403) == .hold)
-            #expect(watch.saw(.retry(after: .seconds(1)), status: 500) == .hold)
-            #expect(watch.saw(.askAgain, status: 429) == .hold)
+            #expect(watch.saw(.retry(after: .seconds(1)), status: 500) == .pass)
+            #expect(watch.saw(.askAgain, status: 429) == .pass)
             #expect(
-                watch.saw(.settle(Verdict(outcome: .failed, failure: "500", seenAlive: false)), status: 500) == .hold)
+                watch.saw(.conclude(Verdict(outcome: .failed, failure: "500", seenAlive: false)), status: 500) == .pass)
         }
         #expect(watch.saw(forbidden, status: 403) == .refuse)
     }
@@ -62,8 +62,8 @@ struct CredentialsWatchTests {
     func otherAnswers() {
         let steps: [RunStep] = [
             .poll(Verdict(outcome: .pending, seenAlive: true), after: .seconds(1)),
-            .settle(Verdict(outcome: .expired, evidence: .ageUnknown, seenAlive: false)),
-            .settle(Verdict(outcome: .rejected, seenAlive: false)),
+            .conclude(Verdict(outcome: .expired, evidence: .ageUnknown, seenAlive: false)),
+            .conclude(Verdict(outcome: .rejected, seenAlive: false)),
         ]
         for step in steps {
             var watch = CredentialsWatch()

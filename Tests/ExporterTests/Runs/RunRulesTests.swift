@@ -19,7 +19,7 @@ struct RunRulesTests {
 
     static func step(_ status: Int, _ body: String, _ item: RunItem) -> RunStep {
         let answer = RunAnswer(APIResponse(status: status, body: Array(body.utf8)), runID: runID)
-        return RunRules().step(item, answer: answer, retryAfter: nil, at: now, random: 0.5)
+        return RunRules(maxWait: .seconds(600)).step(item, answer: answer, retryAfter: nil, at: now, random: 0.5)
     }
 
     static let apiError = #"{"errors": [{"status": 404, "code": "not_found"}]}"#
@@ -38,7 +38,7 @@ struct RunRulesTests {
             (#"{"data": {"errors": [{"code": "never_heard_of"}]}}"#, .error),
         ])
     func finished(body: String, outcome: Outcome) {
-        #expect(Self.step(200, body, Self.item()) == .settle(Verdict(outcome: outcome, seenAlive: true)))
+        #expect(Self.step(200, body, Self.item()) == .conclude(Verdict(outcome: outcome, seenAlive: true)))
     }
 
     @Test("202 is pending whatever its body, and status waiting is waiting: both are asked for again")
@@ -87,7 +87,7 @@ struct RunRulesTests {
     func gone(status: Int, expected: (item: RunItem, outcome: Outcome, evidence: Evidence?)) {
         #expect(
             Self.step(status, Self.apiError, expected.item)
-                == .settle(
+                == .conclude(
                     Verdict(
                         outcome: expected.outcome, evidence: expected.evidence, seenAlive: expected.item.seenAlive)))
     }
@@ -95,14 +95,14 @@ struct RunRulesTests {
     @Test("403 permission_denied is the run's, authentication_failed and 401 are the token's")
     func refused() {
         let denied = #"{"errors": [{"status": 403, "code": "permission_denied"}]}"#
-        #expect(Self.step(403, denied, Self.item()) == .settle(Verdict(outcome: .forbidden, seenAlive: false)))
+        #expect(Self.step(403, denied, Self.item()) == .conclude(Verdict(outcome: .forbidden, seenAlive: false)))
         #expect(Self.step(403, #"{"errors": [{"code": "authentication_failed"}]}"#, Self.item()) == .refuse)
         #expect(Self.step(401, "", Self.item()) == .refuse)
     }
 
     @Test("400, 409 and 422 are rejected, with a body or without", arguments: [400, 409, 422], ["", apiError])
     func rejected(status: Int, body: String) {
-        #expect(Self.step(status, body, Self.item()) == .settle(Verdict(outcome: .rejected, seenAlive: false)))
+        #expect(Self.step(status, body, Self.item()) == .conclude(Verdict(outcome: .rejected, seenAlive: false)))
     }
 
     @Test("429 is no fault of the run: it is asked again and no try is counted")
@@ -132,7 +132,7 @@ struct RunRulesTests {
             #expect(gap > .zero)
         }
         item.failures = 4
-        guard case .settle(let verdict) = Self.step(status, body, item) else {
+        guard case .conclude(let verdict) = Self.step(status, body, item) else {
             Issue.record("\(status) is to be given up after five tries")
             return
         }
@@ -145,7 +145,7 @@ struct RunRulesTests {
         "What will not pass within the export is failed at once",
         arguments: [(200, #"{"status": "paused", "errors": []}"#), (301, ""), (307, ""), (405, ""), (204, "")])
     func final(status: Int, body: String) {
-        guard case .settle(let verdict) = Self.step(status, body, Self.item()) else {
+        guard case .conclude(let verdict) = Self.step(status, body, Self.item()) else {
             Issue.record("\(status) is to be settled")
             return
         }
@@ -154,10 +154,14 @@ struct RunRulesTests {
 
     @Test("A body over the limit is failed at once, a connection that broke is tried again")
     func transport() {
-        let tooLarge = RunRules().step(Self.item(), error: TransportError(.bodyTooLarge, "too large"), random: 0)
-        #expect(tooLarge == .settle(Verdict(outcome: .failed, failure: "too large", seenAlive: false)))
+        let tooLarge = RunRules(maxWait: .seconds(600)).step(
+            Self.item(), error: TransportError(.bodyTooLarge, "too large"), random: 0)
+        #expect(tooLarge == .conclude(Verdict(outcome: .failed, failure: "too large", seenAlive: false)))
         for kind in [TransportError.Kind.notConnected, .connectionLost, .timedOut] {
-            guard case .retry = RunRules().step(Self.item(), error: TransportError(kind, ""), random: 0) else {
+            guard
+                case .retry = RunRules(maxWait: .seconds(600)).step(
+                    Self.item(), error: TransportError(kind, ""), random: 0)
+            else {
                 Issue.record("\(kind) is to be tried again")
                 return
             }
@@ -167,13 +171,13 @@ struct RunRulesTests {
     @Test("The id of a 200 is compared as a UUID, in whatever case")
     func ownID() {
         let body = #"{"id": "\#(Self.runID.uuidString)", "status": "success", "errors": []}"#
-        #expect(Self.step(200, body, Self.item()) == .settle(Verdict(outcome: .success, seenAlive: true)))
+        #expect(Self.step(200, body, Self.item()) == .conclude(Verdict(outcome: .success, seenAlive: true)))
     }
 
     @Test("Retry-After is the least wait")
     func retryAfter() {
         let answer = RunAnswer(APIResponse(status: 503), runID: Self.runID)
-        let step = RunRules().step(
+        let step = RunRules(maxWait: .seconds(600)).step(
             Self.item(), answer: answer, retryAfter: .seconds(90), at: Self.now, random: 0)
         guard case .retry(let gap) = step else {
             Issue.record("503 is to be tried again")
@@ -185,9 +189,9 @@ struct RunRulesTests {
     @Test("A wait that is longer than the export has patience for is left to the next one")
     func longRetryAfter() {
         let answer = RunAnswer(APIResponse(status: 503), runID: Self.runID)
-        let step = RunRules().step(
+        let step = RunRules(maxWait: .seconds(600)).step(
             Self.item(), answer: answer, retryAfter: .seconds(3600), at: Self.now, random: 0)
-        guard case .settle(let verdict) = step else {
+        guard case .conclude(let verdict) = step else {
             Issue.record("503 is to be settled")
             return
         }

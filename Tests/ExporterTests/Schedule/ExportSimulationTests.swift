@@ -18,7 +18,7 @@ struct ExportSimulationTests {
         _ items: [RunItem], limit: Int, window: Double, concurrency: Int = 32, latency: Double = 0.2
     ) -> Played {
         let start = SchedulerTests.now
-        var scheduler = Scheduler(options: Scheduler.Options(concurrency: concurrency, budgetShare: 1))
+        var scheduler = Scheduler(options: Scheduler.Options(concurrency: concurrency, budgetShare: 1, maxWait: .zero))
         var open = Set(items.map(\.key))
         let queue = items.sorted { $0.expiresAt < $1.expiresAt }
         var answers: [(at: Date, item: RunItem, headers: RateLimitHeaders, status: Int)] = []
@@ -106,8 +106,10 @@ struct ExportSimulationTests {
     func scarce() {
         // One window an hour: two hours are enough for 20 runs.
         let expiring = items(40) { $0 < 20 ? 1.9 : 0.5 + Double($0) }
-        let played = Self.play(expiring, limit: 10, window: 3600, latency: 0.1)
+        let expired = (40..<45).map { SchedulerTests.item($0, expiresInHours: -1) }
+        let played = Self.play(expired + expiring, limit: 10, window: 3600, latency: 0.1)
         #expect(Set(played.order.prefix(20)) == Set(expiring[0..<20].map(\.key)))
-        #expect(played.order.count == 40)
+        #expect(Set(played.order.suffix(5)) == Set(expired.map(\.key)))
+        #expect(played.order.count == 45)
     }
 }

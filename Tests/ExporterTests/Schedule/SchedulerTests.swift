@@ -234,7 +234,8 @@ struct SchedulerTests {
     @Test("A queue is read a stretch at a time, behind the last item, and an item that is in memory is not taken twice")
     func stretches() {
         let items = (1...5).map { Self.item($0) }
-        var scheduler = Scheduler(options: Scheduler.Options(concurrency: 2, budgetShare: 1, stretch: 3))
+        var scheduler = Scheduler(
+            options: Scheduler.Options(concurrency: 2, budgetShare: 1, maxWait: .seconds(600), stretch: 3))
         scheduler.withBudget { budget in
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(), status: 200, at: now)

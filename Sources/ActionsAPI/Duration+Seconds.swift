@@ -1,8 +1,8 @@
 import Foundation
 
 extension Duration {
-    /// The length in seconds.
-    var inSeconds: Double {
+    /// The length in seconds, as `Date` counts.
+    package var seconds: TimeInterval {
         let (seconds, attoseconds) = components
         return Double(seconds) + Double(attoseconds) * 1e-18
     }
@@ -11,10 +11,17 @@ extension Duration {
     init(inSeconds seconds: Double) {
         self = .microseconds(Int64((min(max(seconds, -1e12), 1e12) * 1_000_000).rounded()))
     }
+
+    /// Whole nanoseconds; pinned to the range of `Int64`, some 292 years.
+    var nanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        return overflow ? (seconds < 0 ? .min : .max) : whole + attoseconds / 1_000_000_000
+    }
 }
 
 extension Date {
     func after(_ length: Duration) -> Date {
-        addingTimeInterval(length.inSeconds)
+        addingTimeInterval(length.seconds)
     }
 }

@@ -41,7 +41,7 @@ final class SignalDesk: Sendable {
     func enter(_ phase: Phase) { state.withLock { $0.phase = phase } }
 
     /// - Parameter words: said when a signal ends the process in the middle of whatever it is at.
-    func leave(lastWords words: @escaping @Sendable (Int32) -> Void) { state.withLock { $0.lastWords = words } }
+    func onExit(_ words: @escaping @Sendable (Int32) -> Void) { state.withLock { $0.lastWords = words } }
 
     /// From when this returns, none of the signals ends the process by itself.
     static func trap() async -> UnixSignalsSequence {

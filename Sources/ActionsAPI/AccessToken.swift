@@ -1,0 +1,22 @@
+/// A bearer token. Its description and its mirror tell only that it is one, so that no log line and no error message
+/// can show it.
+package struct AccessToken: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    private let value: String
+
+    /// - Returns: nil if the text could not stand in a header: empty, or with characters other than visible ASCII.
+    package init?(_ text: String) {
+        guard !text.isEmpty, text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else { return nil }
+        value = text
+    }
+
+    /// The text without the token: an API, or a proxy before it, may quote what it was sent.
+    func redacted(_ text: String) -> String { text.replacing(value, with: "[token]") }
+
+    func stands(in bytes: some Collection<UInt8>) -> Bool { bytes.contains(Array(value.utf8)) }
+
+    var authorization: (name: String, value: String) { ("Authorization", "Bearer \(value)") }
+
+    package var description: String { "AccessToken" }
+    package var debugDescription: String { description }
+    package var customMirror: Mirror { Mirror(self, children: [:]) }
+}

@@ -1,0 +1,13 @@
+/// How long one request may take.
+package struct TransportLimits: Sendable {
+    /// Until there is a connection, TLS included.
+    package var connect: Duration = .seconds(10)
+    /// Without a single byte from the server, the wait for the head included.
+    package var read: Duration = .seconds(30)
+    /// From the start to the last byte of the body.
+    package var total: Duration = .seconds(600)
+    /// Bytes of a body, after decompression.
+    package var body = 256 << 20
+
+    package init() {}
+}

@@ -1,0 +1,6 @@
+import Foundation
+
+extension UUID {
+    /// As the API spells it.
+    package var lowercase: String { uuidString.lowercased() }
+}

@@ -1,0 +1,16 @@
+import Foundation
+
+/// The exact command that takes an export up again.
+struct ContinuingCommand {
+    let text: String
+    let unfinished: String
+
+    init(export: Export, arguments: [String] = Array(CommandLine.arguments.dropFirst())) {
+        let command = (["stored-actions"] + arguments.map(shellQuoted)).joined(separator: " ")
+        text = export.manifests.manifest.contains("-") ? "… | " + command : command
+        var settings: [String] = []
+        if let url = export.api.apiURL { settings += ["--api-url", shellQuoted(url)] }
+        if let url = export.database.databaseURL { settings += ["--database-url", shellQuoted(url)] }
+        unfinished = (["stored-actions export --unfinished"] + settings).joined(separator: " ")
+    }
+}
