@@ -8,11 +8,12 @@ struct BulkReadTests {
     @Test(
         "cursors go from page to page and end in the way of their kind",
         arguments: [
-            (BulkPage.Cursors.strings, ["\"1\"", "\"2\"", "null"]),
+            (BulkCursors.strings, ["\"1\"", "\"2\"", "null"]),
             (.numbers, ["1", "2", "absent"]),
             (.opaque, ["\"after:1\"", "\"after:2\"", "\"\""]),
+            (.bigNumbers, ["9007199254740993002", "9007199254740993003", "null"]),
         ])
-    func cursors(_ cursors: BulkPage.Cursors, _ expected: [String]) {
+    func cursors(_ cursors: BulkCursors, _ expected: [String]) {
         let told = (0..<3).map { index in
             BulkPage(chain: 7, pages: 3, rows: 2, cursors: cursors, index: index).nextPage?.text ?? "absent"
         }
@@ -31,6 +32,21 @@ struct BulkReadTests {
         #expect(first == again)
     }
 
+    @Test("a cursor names its page in its own spelling and in no other; the first page is 0 to all")
+    func spelling() {
+        for cursors in BulkCursors.allCases {
+            for index in [0, 1, 15, 999, 0xFFFF] { #expect(cursors.index(cursors.text(index)) == index) }
+            #expect(cursors.index("0") == 0)
+            for wrong in ["", "01", "-1", "65536", "after:", "after:x", "99999999999999999999", "-9223372036854775808"]
+            {
+                #expect(cursors.index(wrong) == nil)
+            }
+        }
+        #expect(BulkCursors.strings.index("after:1") == nil && BulkCursors.opaque.index("1") == nil)
+        #expect(BulkCursors.long.text(7).utf8.count == 5000)
+        #expect(BulkCursors.urls.text(7).hasPrefix("https://"))
+    }
+
     @Test("each start of a page is a run of its own, is counted, and leads on to the end")
     func following() async throws {
         try await RunningSandbox.with { sandbox in
@@ -46,8 +62,6 @@ struct BulkReadTests {
             #expect(BulkPage(run: id) == BulkPage(chain: 3, pages: 2, rows: 4, index: 1))
             let page = try await sandbox.get("\(action)/runs/\(id)")
             #expect(page.body.contains(#""position":7"#) && page.body.contains(#""next_page":null"#))
-            let submissions = try await sandbox.get("/sandbox/submissions", token: nil)
-            #expect(submissions.body == "{\"\(ActionKind.readBulk.id(1)) chain 3 page 1\":2}")
         }
     }
 

@@ -48,14 +48,15 @@ struct GateTests {
     }
 
     @Test(
-        "a look-up tells the action's type, flat or under `data`; two kinds refuse it", arguments: ActionKind.allCases)
+        "a look-up tells the action's type, flat or under `data`; some kinds refuse it", arguments: ActionKind.allCases)
     func lookups(_ kind: ActionKind) async throws {
         try await RunningSandbox.with { sandbox in
             for number in [UInt64(1), 2] {
                 let reply = try await sandbox.get("/actions/v1/stored-actions/\(kind.id(number))")
                 switch kind {
-                case .forbidden: #expect(reply.status == 403)
-                case .missing: #expect(reply.status == 404)
+                case .forbidden, .forbiddenLookup: #expect(reply.status == 403)
+                case .missing, .missingLookup: #expect(reply.status == 404)
+                case .failingLookup: #expect(reply.status == 500)
                 default:
                     let action = number == 1 ? reply.json?["data"] as? NSDictionary : reply.json
                     #expect(action?["action_type"] as? String == kind.actionType)
@@ -65,11 +66,37 @@ struct GateTests {
         }
     }
 
+    @Test("a look-up fails V times and then tells a bulk read; one refused by the gate is no attempt")
+    func failingLookup() async throws {
+        try await RunningSandbox.with { sandbox in
+            let path = "/actions/v1/stored-actions/\(ActionKind.failingLookup.id(2, parameter: 2))"
+            #expect(try await sandbox.get(path, token: "wrong").status == 401)
+            for _ in 0..<2 { #expect(try await sandbox.get(path).status == 500) }
+            let told = try await sandbox.get(path)
+            #expect(told.status == 200 && told.json?["action_type"] as? String == "read_bulk")
+        }
+    }
+
+    @Test(
+        "a refused look-up need not mean refused POSTs",
+        arguments: [
+            (ActionKind.forbiddenLookup, 201), (.missingLookup, 201), (.failingLookup, 201), (.forbidden, 403),
+            (.missing, 404),
+        ])
+    func startsWithoutLookup(_ kind: ActionKind, _ status: Int) async throws {
+        try await RunningSandbox.with { sandbox in
+            let path = "/actions/v1/stored-actions/\(kind.id(1))/run"
+            let body = #"{"data":{"inputs":{},"page":"1"}}"#
+            let reply = try await sandbox.post(path, body, "Authorization: Bearer sandbox-token")
+            #expect(reply.status == status)
+        }
+    }
+
     @Test("the list holds the stored actions")
     func list() async throws {
         try await RunningSandbox.with { sandbox in
             let reply = try await sandbox.get("/actions/v1/stored-actions?limit=5")
-            #expect((reply.json?["results"] as? [Any])?.count == ActionKind.allCases.count - 2)
+            #expect((reply.json?["results"] as? [Any])?.count == ActionKind.allCases.count - 5)
         }
     }
 

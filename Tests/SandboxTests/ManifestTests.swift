@@ -7,8 +7,12 @@ import Testing
 struct ManifestTests {
     private let now = Date(timeIntervalSince1970: 1_795_167_000)
 
-    private func plan(_ runs: Int, pages: Int = 0, seed: UInt64 = 1, dated: Bool = false) -> ManifestPlan {
-        ManifestPlan(mix: .all, runs: runs, pages: pages, storedActions: 5, seed: seed, now: dated ? now : nil)
+    private func plan(
+        _ runs: Int, pages: Int = 0, _ pagesMix: PagesMix = .ordinary, seed: UInt64 = 1, dated: Bool = false
+    ) -> ManifestPlan {
+        ManifestPlan(
+            mix: .all, runs: runs, pages: pages, pagesMix: pagesMix, storedActions: 5, seed: seed,
+            now: dated ? now : nil)
     }
 
     private func text(_ plan: ManifestPlan, _ format: ManifestFormat = .json) -> String {
@@ -75,8 +79,45 @@ struct ManifestTests {
             let id = try #require((list["run_id"] as? String).flatMap { CodedID(parsing: $0) })
             let page = try #require(BulkPage(run: id))
             #expect(inputs["chain"] as? Int == Int(page.chain) && inputs["pages"] as? Int == Int(page.pages))
-            #expect(inputs["rows"] as? Int == page.rows && inputs["cursors"] as? String == page.cursors.rawValue)
+            #expect(inputs["rows"] as? Int == page.rows && inputs["cursors"] as? String == page.cursors.name)
         }
+    }
+
+    @Test("ordinary bulk reads end in three ways, and those of a plain read name its type")
+    func ordinaryBulkReads() throws {
+        let lists = plan(0, pages: 8).entries
+        let ends = try lists.map { try #require(BulkPage(run: $0.run)).cursors.end?.text ?? "absent" }
+        #expect(Set(ends) == ["null", "absent", "\"\""])
+        for list in lists { #expect(list.actionType == (list.action.actionKind == .readBulk ? nil : "read")) }
+        #expect(Set(lists.map(\.action.actionKind)) == [.readBulk, .read])
+        let text = text(plan(0, pages: 8), .jsonl)
+        #expect(text.split(separator: #""action_type":"read""#).count == 3)
+    }
+
+    @Test("the inputs of a bulk read lead a POST to the chain of its root, whatever befalls it")
+    func inputs() throws {
+        let shares = PagesMix.all.shares
+        for list in plan(0, pages: shares.count, .all).entries {
+            let inputs = try #require(list.inputs?.text)
+            let submission = try #require(Submission(Array(#"{"data":{"inputs":\#(inputs),"page":"0"}}"#.utf8)))
+            #expect(submission.chain(of: list.action).run() == list.run)
+        }
+    }
+
+    @Test("a mix of bulk reads says what befalls them, how often and where, or their cursors")
+    func pagesMix() throws {
+        #expect(PagesMix.share("throttled-page") == .init(course: .throttledPage, times: 1))
+        #expect(PagesMix.share("pending-page:3:15") == .init(course: .pendingPage, times: 3, place: 15))
+        #expect(PagesMix.share("urls") == .init(cursors: .urls))
+        for wrong in ["", "plain", "urls:1", "circle:16", "circle:x", "circle:1:2:3", "unheard-of"] {
+            #expect(PagesMix.share(wrong) == nil)
+        }
+        var mix = PagesMix(shares: [try #require(PagesMix.share("circle:0:2"))])
+        mix.pages = 50
+        mix.rows = 100
+        let run = try #require(plan(0, pages: 1, mix).entries.first?.run)
+        let page = BulkPage(chain: 1009, pages: 50, rows: 100, course: .circle, place: 2)
+        #expect(BulkPage(run: run) == page && "\(run)".hasPrefix("20b00200-0232-"))
     }
 
     @Test("JSON Lines and CSV have one run a line")
@@ -91,6 +132,12 @@ struct ManifestTests {
     func scenarios() {
         for scenario in Scenario.allCases {
             #expect(ListScenarios.text.contains("\(scenario.digits)  \(scenario.name) "))
+        }
+        for course in BulkCourse.allCases {
+            #expect(ListScenarios.text.contains("\(course.digits)  \(course.name) "))
+        }
+        for cursors in BulkCursors.allCases {
+            #expect(ListScenarios.text.contains("\(cursors.digits)  \(cursors.name) "))
         }
     }
 

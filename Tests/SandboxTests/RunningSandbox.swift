@@ -28,11 +28,12 @@ struct RunningSandbox: Sendable {
     }
 
     static func with(
-        _ settings: Settings = Settings(), _ operation: @Sendable (RunningSandbox) async throws -> Void
+        _ settings: Settings = Settings(), sleep: (@Sendable (Duration) async throws -> Void)? = nil,
+        _ operation: @Sendable (RunningSandbox) async throws -> Void
     ) async throws {
         let time = HandTime()
         let server = SandboxServer(
-            state: SandboxState(settings), now: { time.now }, sleep: { time.pauses($0) })
+            state: SandboxState(settings), now: { time.now }, sleep: sleep ?? { time.pauses($0) })
         var logger = Logger(label: "tests")
         logger.logLevel = .critical
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)

@@ -17,7 +17,7 @@ struct ScenarioTests {
     @Test(
         "the first answer has the status of its scenario",
         arguments: [
-            (Scenario.success, 200), (.error, 200), (.waiting, 200), (.bulkStrings, 200), (.unknownStatus, 200),
+            (Scenario.success, 200), (.error, 200), (.waiting, 200), (.unknownStatus, 200),
             (.pending, 202), (.redirect, 307), (.badRequest, 400), (.forbidden, 403), (.expired, 404),
             (.requestTimeout, 408),
             (.conflict, 409), (.gone, 410), (.unprocessable, 422), (.tooEarly, 425), (.tooManyRequests, 429),

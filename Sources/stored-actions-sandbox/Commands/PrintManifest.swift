@@ -25,6 +25,15 @@ struct PrintManifest: ParsableCommand {
     @Option(help: "The manifest's name.") var name = "sandbox"
     @Option(help: "How many stored actions the runs belong to.") var storedActions = 5
     @Option(help: "How many bulk reads with pages to follow, besides the runs.") var pages = 0
+    @Option(
+        help: """
+            `ordinary`, for chains that come to their end; `all`, for one of everything; or what befalls a chain or \
+            how its cursors are spelt, joined by commas, each with how often and at which page if need be: \
+            urls,throttled-page:1,expired-page:0:2. The chains take them in turn.
+            """)
+    var pagesMix = "ordinary"
+    @Option(help: "How many pages each chain has; without it, 2 to 6.") var pagesPerChain: UInt16?
+    @Option(help: "How many rows each page has; without it, 1 to 20.") var rowsPerPage: UInt16?
     @Option(help: "json, jsonl or csv.") var format = ManifestFormat.json
 
     func validate() throws {
@@ -33,12 +42,16 @@ struct PrintManifest: ParsableCommand {
         if !(0...60_000).contains(pages) { throw ValidationError("--pages must be from 0 to 60000") }
         if format == .csv && pages > 0 { throw ValidationError("CSV has no room for --pages: use json or jsonl") }
         _ = try parsedMix()
+        let chains = try parsedPagesMix()
+        if let pagesPerChain, pagesPerChain > 255, chains.shares.contains(where: { $0.course != .plain }) {
+            throw ValidationError("--pages-per-chain must be up to 255 but for chains that nothing befalls")
+        }
     }
 
     func run() throws {
         let plan = ManifestPlan(
-            mix: try parsedMix(), runs: runs, pages: pages, storedActions: storedActions, seed: seed,
-            now: undated ? nil : Date())
+            mix: try parsedMix(), runs: runs, pages: pages, pagesMix: try parsedPagesMix(),
+            storedActions: storedActions, seed: seed, now: undated ? nil : Date())
         for piece in ManifestText(name: name, plan: plan, format: format).pieces {
             FileHandle.standardOutput.write(Data(piece.utf8))
         }
@@ -58,5 +71,20 @@ struct PrintManifest: ParsableCommand {
         }
         if shares.isEmpty { throw ValidationError("--mix names no scenario") }
         return Mix(shares: shares)
+    }
+
+    private func parsedPagesMix() throws -> PagesMix {
+        var parsed = pagesMix == "all" ? PagesMix.all : .ordinary
+        if !["all", "ordinary"].contains(pagesMix) {
+            parsed.shares = try pagesMix.split(separator: ",").map { part in
+                if let share = PagesMix.share(part) { return share }
+                throw ValidationError(
+                    "--pages-mix: \(part) is no NAME[:TIMES[:PAGE]] with a name that `scenarios` lists")
+            }
+            if parsed.shares.isEmpty { throw ValidationError("--pages-mix names nothing") }
+        }
+        parsed.pages = pagesPerChain
+        parsed.rows = rowsPerPage
+        return parsed
     }
 }

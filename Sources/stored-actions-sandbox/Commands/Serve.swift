@@ -12,8 +12,8 @@ struct Serve: AsyncParsableCommand {
         discussion: """
             Prints `listening on http://HOST:PORT` when it is ready. Counts of what was asked are at GET /sandbox/stats, \
             /sandbox/requests, /sandbox/finals and /sandbox/submissions; POST /sandbox/settings changes limit, \
-            run_limit, window, fault_rate, down, latency, latency_jitter, forbid_everything and lose_everything while \
-            it runs, POST /sandbox/reset puts everything back.
+            run_limit, window, fault_rate, down, latency, latency_jitter, post_latency_ms, forbid_everything and \
+            lose_everything while it runs, POST /sandbox/reset puts everything back.
 
             Example:
               stored-actions-sandbox serve --port 0 --limit 60 --window 3 --latency 20
@@ -42,6 +42,7 @@ struct Serve: AsyncParsableCommand {
 
     @Option(help: "Milliseconds before every answer.") var latency = 0
     @Option(help: "Milliseconds that chance adds at most.") var latencyJitter = 0
+    @Option(help: "Milliseconds more before the answer to a POST, once its run is started.") var postLatency = 0
     @Option(help: "The share of reads that go wrong by chance, 0 to 1.") var faultRate = 0.0
 
     func validate() throws {
@@ -55,7 +56,7 @@ struct Serve: AsyncParsableCommand {
             tokenLifetime: tokenLifetime, rejectWith: rejectWith, forbidsEverything: forbidEverything,
             losesEverything: loseEverything, window: window, limit: limit, runLimit: runLimit,
             resetFormat: resetFormat, retryAfterFormat: retryAfter, clockOffset: clockOffset, latency: latency,
-            latencyJitter: latencyJitter, faultRate: faultRate)
+            latencyJitter: latencyJitter, postLatency: postLatency, faultRate: faultRate)
     }
 
     func run() async throws {

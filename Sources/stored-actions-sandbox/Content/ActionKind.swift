@@ -17,12 +17,18 @@ enum ActionKind: UInt32, CaseIterable, Sendable {
     case forbidden = 0xAC00_0403
     /// Its look-up and its runs' start answer 404; its runs can be read all the same.
     case missing = 0xAC00_0404
+    /// A `read_bulk` whose look-up answers 500 V times, or for ever when V is 0.
+    case failingLookup = 0xAC00_0500
+    /// Its look-up answers 403; its runs can be started and read.
+    case forbiddenLookup = 0xAC00_1403
+    /// Its look-up answers 404; its runs can be started and read.
+    case missingLookup = 0xAC00_1404
 
     /// The API's `action_type`; nil when the look-up does not tell it.
     var actionType: String? {
         switch self {
         case .read: "read"
-        case .readBulk: "read_bulk"
+        case .readBulk, .failingLookup: "read_bulk"
         case .write: "write"
         case .run: "run"
         case .search: "search"
@@ -31,7 +37,44 @@ enum ActionKind: UInt32, CaseIterable, Sendable {
         case .filter: "filter"
         case .tool: "tool"
         case .unheardOf: "transmogrify"
-        case .untold, .forbidden, .missing: nil
+        case .untold, .forbidden, .missing, .forbiddenLookup, .missingLookup: nil
+        }
+    }
+
+    /// What answers a look-up instead of the action; nil when nothing does.
+    func lookupRefusal(of id: CodedID, attempt: Int) -> APIError? {
+        switch self {
+        case .forbidden, .forbiddenLookup: .permissionDenied
+        case .missing, .missingLookup: .notFound(pointer: "/stored-actions/\(id)")
+        case .failingLookup: id.parameter == 0 || attempt <= Int(id.parameter) ? .externalServiceError : nil
+        case .read, .readBulk, .write, .run, .search, .searchOrWrite, .searchAndWrite, .filter, .tool, .unheardOf,
+            .untold:
+            nil
+        }
+    }
+
+    /// What answers a POST instead of a run; nil when nothing does.
+    func startRefusal(of id: CodedID) -> APIError? {
+        switch self {
+        case .forbidden: .permissionDenied
+        case .missing: .notFound(pointer: "/stored-actions/\(id)")
+        case .read, .readBulk, .write, .run, .search, .searchOrWrite, .searchAndWrite, .filter, .tool, .unheardOf,
+            .untold, .failingLookup, .forbiddenLookup, .missingLookup:
+            nil
+        }
+    }
+
+    /// One line for a person who writes an id by hand.
+    var meaning: String {
+        switch self {
+        case .read, .readBulk, .write, .run, .search, .searchOrWrite, .searchAndWrite, .filter, .tool, .unheardOf:
+            actionType ?? ""
+        case .untold: "no action_type"
+        case .forbidden: "look-up and POST are 403"
+        case .missing: "look-up and POST are 404; its runs can be read"
+        case .failingLookup: "read_bulk; the look-up is 500 V times (V = 0000: always)"
+        case .forbiddenLookup: "the look-up is 403; POSTs start runs"
+        case .missingLookup: "the look-up is 404; POSTs start runs"
         }
     }
 
@@ -44,9 +87,9 @@ extension CodedID {
     var actionKind: ActionKind? { ActionKind(rawValue: code) }
 }
 
-/// What the look-up of a stored action tells; nil for one that there is not.
+/// What the look-up of a stored action tells; nil for an id of no kind.
 func storedAction(_ id: CodedID) -> JSON? {
-    guard let kind = id.actionKind, kind != .missing, kind != .forbidden else { return nil }
+    guard let kind = id.actionKind else { return nil }
     var fields: [(String, JSON)] = [
         ("type", "stored_action"),
         ("id", .string(id.description)),

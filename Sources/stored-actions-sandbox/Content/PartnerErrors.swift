@@ -11,9 +11,9 @@ enum PartnerErrors {
         (0..<count).map { step in error(codes[(Int(number % 8) + step) % codes.count]) }
     }
 
-    static func throttled(delay: Int) -> JSON {
+    static func throttled(delay: Int, code: String = "throttled") -> JSON {
         [
-            "code": "throttled", "title": "Throttled", "detail": "The partner asks for patience.",
+            "code": .string(code), "title": "Throttled", "detail": "The partner asks for patience.",
             "delay": .int(delay), "meta": nil,
         ]
     }
@@ -23,9 +23,11 @@ enum PartnerErrors {
         "meta": ["phase": 0.25], "hint": ["see": ["https://example.com/a", nil]],
     ]
 
+    static let refused = error("partner")
+
     private static func error(_ code: String) -> JSON {
         switch code {
-        case "throttled", "system_throttled": throttled(delay: 30).replacingCode(code)
+        case "throttled", "system_throttled": throttled(delay: 30, code: code)
         case "partner":
             [
                 "code": .string(code), "title": "Partner said \"no\"", "detail": "HTTP 400: näo\nsecond line",
@@ -36,13 +38,6 @@ enum PartnerErrors {
         default:
             ["code": .string(code), "title": "Failed", "detail": .string("The \(code) check failed."), "meta": [:]]
         }
-    }
-}
-
-extension JSON {
-    fileprivate func replacingCode(_ code: String) -> JSON {
-        guard case .object(let fields) = self else { return self }
-        return .object(fields.map { $0.0 == "code" ? ("code", .string(code)) : $0 })
     }
 }
 

@@ -13,6 +13,7 @@ struct RunAnswers: Sendable {
 
     func answer(to read: Read) -> Answer {
         let id = read.run
+        if let page = BulkPage(run: id) { return answer(to: read, page) }
         guard let scenario = id.scenario else { return missing(read) }
         if scenario.recovers && id.parameter > 0 && read.attempt > Int(id.parameter) { return success(id) }
         return answer(to: read, scenario, parameter: Int(id.parameter))
@@ -64,7 +65,6 @@ struct RunAnswers: Sendable {
         case .stall: return success(id).delivered(.stall(.milliseconds(parameter * 10)))
         case .drip:
             return success(id).delivered(.drip(bytes: 16, every: .milliseconds(parameter == 0 ? 10 : parameter)))
-        case .bulkStrings, .bulkNumbers, .bulkOpaque: return page(id)
         case .pending: return Answer(status: 202)
         case .redirect:
             let target = Scenario.success.id(id.number, parameter: id.parameter)
@@ -90,7 +90,7 @@ struct RunAnswers: Sendable {
         }
     }
 
-    private func missing(_ read: Read) -> Answer {
+    func missing(_ read: Read) -> Answer {
         APIError.notFound(pointer: "/runs/\(read.run)").answer.final
     }
 
@@ -104,22 +104,9 @@ struct RunAnswers: Sendable {
         return result.answer
     }
 
-    private func rows(_ id: CodedID, _ count: Int) -> [JSON] {
+    func rows(_ id: CodedID, _ count: Int) -> [JSON] {
         var rows = Rows(seed: seed, id: id)
         return rows.take(count)
-    }
-
-    /// One page of a bulk read. Whatever the ordinal of the run, the same page holds the same objects.
-    private func page(_ id: CodedID) -> Answer {
-        guard let page = BulkPage(run: id) else { return Answer(status: 500) }
-        let objects = rows(page.withoutOrdinal, page.isPastEnd ? 0 : page.rows).enumerated().map { index, row in
-            JSON.object([
-                ("chain", .int(page.chain)), ("position", .int(page.index * page.rows + index)), ("row", row),
-            ])
-        }
-        var result = RunResult(id: id).with(results: .array(objects))
-        result.nextPage = page.nextPage
-        return result.answer
     }
 
     private func halved(_ answer: Answer) -> Answer {

@@ -2,6 +2,7 @@
 ///
 /// `V`, the second group, is the parameter, in hex. Scenarios that *recover* answer with trouble V times and then with
 /// success; with V = 0000 the trouble never ends. ``meaning`` says the rest, and the `scenarios` command prints it.
+/// The codes `20b0CCKK` are the pages of bulk reads: see ``BulkCourse``.
 enum Scenario: UInt32, CaseIterable, Sendable {
     case success = 0x2000_0000
     case successEmpty = 0x2000_0001
@@ -36,10 +37,6 @@ enum Scenario: UInt32, CaseIterable, Sendable {
     case stall = 0x2000_0041
     case drip = 0x2000_0042
 
-    case bulkStrings = 0x20B0_0000
-    case bulkNumbers = 0x20B0_0001
-    case bulkOpaque = 0x20B0_0002
-
     case pending = 0x2020_0000
     case redirect = 0x3070_0000
 
@@ -64,11 +61,7 @@ enum Scenario: UInt32, CaseIterable, Sendable {
     case noAnswer = 0x0000_0002
 
     /// Lower-case words with hyphens: `success-without-status`.
-    var name: String {
-        let caseName = "\(self)".replacing("HTML", with: "Html").replacing("JSON", with: "Json")
-            .replacing("UTF8", with: "Utf8").replacing("ID", with: "Id")
-        return caseName.reduce(into: "") { $0 += $1.isUppercase ? "-" + $1.lowercased() : String($1) }
-    }
+    var name: String { hyphenated("\(self)") }
 
     /// The first group of the id, as written.
     var digits: String { String(CodedID(code: rawValue, number: 0).description.prefix(8)) }
@@ -81,4 +74,11 @@ enum Scenario: UInt32, CaseIterable, Sendable {
 
 extension CodedID {
     var scenario: Scenario? { Scenario(rawValue: code) }
+}
+
+/// A case's name in lower-case words with hyphens.
+func hyphenated(_ caseName: String) -> String {
+    let words = caseName.replacing("HTML", with: "Html").replacing("JSON", with: "Json")
+        .replacing("UTF8", with: "Utf8").replacing("ID", with: "Id")
+    return words.reduce(into: "") { $0 += $1.isUppercase ? "-" + $1.lowercased() : String($1) }
 }

@@ -8,7 +8,7 @@ extension Scenario {
         case .success, .successEmpty, .successFlat, .successEnveloped, .successWithoutStatus, .successErrorsOnly,
             .successWithID, .successWithoutID, .large, .resultsNull, .resultsMixed, .deep, .gzip, .hardValues, .error,
             .errorWithoutStatus, .errorUnknownCode, .errorThrottled, .unknownStatus, .wrongID, .invalidUTF8, .slow,
-            .stall, .drip, .bulkStrings, .bulkNumbers, .bulkOpaque, .redirect, .badRequest, .forbidden, .forbiddenHTML,
+            .stall, .drip, .redirect, .badRequest, .forbidden, .forbiddenHTML,
             .expired, .notFoundHTML, .conflict, .gone, .unprocessable:
             false
         }
@@ -46,9 +46,6 @@ extension Scenario {
         case .slow: "success after V x 10 ms"
         case .stall: "success that stalls for V x 10 ms in the middle of its body"
         case .drip: "success in pieces of 16 bytes, V ms (10 when V is 0) apart"
-        case .bulkStrings: "bulk read: V pages, N = CCCCIIIIRRRR (chain, page from 0, rows); cursors \"1\", end null"
-        case .bulkNumbers: "bulk read whose cursors are JSON numbers; at the end `next_page` is absent"
-        case .bulkOpaque: "bulk read whose cursors are opaque strings; at the end `next_page` is empty"
         case .pending: "202 without a body V times, then success"
         case .redirect: "307 to the success of the same V and N"
         case .badRequest: "400"

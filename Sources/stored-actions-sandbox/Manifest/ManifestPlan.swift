@@ -8,6 +8,8 @@ struct ManifestPlan: Sendable {
         let executedAt: Date?
         /// What to send for the next page, for a bulk read whose pages are to be followed.
         var inputs: JSON?
+        /// What kind of action it is, where a look-up does not say enough to follow the pages.
+        var actionType: String?
     }
 
     /// With the labels that the manifest gives them.
@@ -15,7 +17,9 @@ struct ManifestPlan: Sendable {
     let entries: [Entry]
 
     /// - Parameter now: what dates are told from; nil leaves all of them out.
-    init(mix: Mix, runs: Int, pages: Int, storedActions: Int, seed: UInt64, now: Date?) {
+    init(
+        mix: Mix, runs: Int, pages: Int, pagesMix: PagesMix = .ordinary, storedActions: Int, seed: UInt64, now: Date?
+    ) {
         var generator = SeededGenerator(seed: seed, salt: stableHash("manifest"))
         let labelled = (0..<storedActions).map(Self.action)
         let zipped = zip(mix.shares, mix.counts(of: runs))
@@ -30,14 +34,17 @@ struct ManifestPlan: Sendable {
                 made.append(Entry(action: generator.pick(labelled, or: labelled[0]).id, run: run, executedAt: age))
             }
         }
-        let lists = Self.bulkReads(pages, seed: seed, now: now, &generator)
+        let lists = Self.bulkReads(pages, pagesMix, seed: seed, now: now, &generator)
         made += lists
         generator.shuffle(&made)
         entries = made
-        actions = labelled + (lists.isEmpty ? [] : [Self.bulkAction])
+        actions = labelled + Self.bulkActions.filter { action in lists.contains { $0.action == action.id } }
     }
 
-    private static let bulkAction = (id: ActionKind.readBulk.id(0xFFFF), label: "all_pages")
+    private static let bulkActions = [
+        (id: ActionKind.readBulk.id(0xFFFF), label: "all_pages"),
+        (id: ActionKind.read.id(0xFFFF), label: "all_contacts"),
+    ]
 
     private static let kinds: [(kind: ActionKind, label: String)] = [
         (.read, "new_leads"), (.search, "find_contact"), (.write, "create_invoice"), (.readBulk, "list_orders"),
@@ -50,25 +57,34 @@ struct ManifestPlan: Sendable {
         return (kind.id(UInt64(index + 1)), round == 0 ? label : "\(label)_\(round + 1)")
     }
 
-    /// Chains of 2 to 6 pages of 1 to 20 rows.
     private static func bulkReads(
-        _ count: Int, seed: UInt64, now: Date?, _ generator: inout SeededGenerator
+        _ count: Int, _ mix: PagesMix, seed: UInt64, now: Date?, _ generator: inout SeededGenerator
     ) -> [Entry] {
-        (0..<count).map { index in
-            let chain = UInt16(truncatingIfNeeded: seed &* 1009 &+ UInt64(index))
+        guard !mix.shares.isEmpty else { return [] }
+        return (0..<count).map { index in
+            let share = mix.shares[index % mix.shares.count]
+            let pages = UInt16(2 + generator.below(5))
+            let rows = UInt16(1 + generator.below(20))
             let page = BulkPage(
-                chain: chain,
-                pages: UInt16(2 + generator.below(5)),
-                rows: UInt16(1 + generator.below(20)),
-                cursors: [.strings, .numbers, .opaque][index % 3]
-            )
-            let inputs: JSON = [
-                "list": .string("list-\(chain)"), "chain": .int(chain), "pages": .int(page.pages),
-                "rows": .int(page.rows), "cursors": .string(page.cursors.rawValue),
-            ]
+                chain: UInt16(truncatingIfNeeded: seed &* 1009 &+ UInt64(index)), pages: mix.pages ?? pages,
+                rows: mix.rows ?? rows, cursors: share.cursors, course: share.course, times: share.times,
+                place: share.place)
             let started = date(.withinRetention, now: now, &generator)
-            return Entry(action: bulkAction.id, run: page.run(), executedAt: started, inputs: inputs)
+            return Entry(
+                action: bulkActions[share.isRead ? 1 : 0].id, run: page.run(), executedAt: started,
+                inputs: inputs(page), actionType: share.isRead ? ActionKind.read.actionType : nil)
         }
+    }
+
+    private static func inputs(_ page: BulkPage) -> JSON {
+        var fields: [(String, JSON)] = [
+            ("list", .string("list-\(page.chain)")), ("chain", .int(page.chain)), ("pages", .int(page.pages)),
+            ("rows", .int(page.rows)), ("cursors", .string(page.cursors.name)),
+        ]
+        if page.course != .plain {
+            fields += [("course", .string(page.course.name)), ("times", .int(page.times)), ("at", .int(page.place))]
+        }
+        return .object(fields)
     }
 
     private static func date(_ age: Mix.Age, now: Date?, _ generator: inout SeededGenerator) -> Date? {

@@ -62,6 +62,7 @@ struct ManifestText: Sendable {
             ("stored_action_id", .string(entry.action.description)), ("run_id", .string(entry.run.description)),
         ]
         if let date = date(entry) { fields.append(("executed_at", .string(date))) }
+        if let actionType = entry.actionType { fields.append(("action_type", .string(actionType))) }
         if let inputs = entry.inputs { fields += [("follow_pages", true), ("inputs", inputs)] }
         return .object(fields)
     }

@@ -29,45 +29,46 @@ struct APIAnswers: Sendable {
             let read = RunAnswers.Read(
                 action: action.description, run: run, attempt: arrival.attempt, acceptsGzip: call.acceptsGzip)
             return RunAnswers(seed: arrival.settings.seed).answer(to: read)
-        case .lookup(let action): return lookup(action)
-        default: return .json(200, ["results": .array(ActionKind.allCases.compactMap { storedAction($0.id(1)) })])
+        case .lookup(let action): return lookup(action, attempt: arrival.attempt)
+        default:
+            let told = ActionKind.allCases.filter { $0.lookupRefusal(of: $0.id(1), attempt: 1) == nil }
+            return .json(200, ["results": .array(told.compactMap { storedAction($0.id(1)) })])
         }
     }
 
-    private func lookup(_ action: CodedID) -> Answer {
-        if let refusal = refusal(of: action) { return refusal }
-        guard let fields = storedAction(action) else { return missing(action) }
+    private func lookup(_ action: CodedID, attempt: Int) -> Answer {
+        guard let kind = action.actionKind, let fields = storedAction(action) else { return missing(action) }
+        if let refusal = kind.lookupRefusal(of: action, attempt: attempt) { return refusal.answer }
         return .json(200, action.number % 2 == 1 ? ["data": fields] : fields)
     }
 
     /// Starts a run: of a bulk read, the page that `inputs` (or else the action's id) and `page` tell; of anything
     /// else, a success.
     private func submit(to action: CodedID, _ body: [UInt8]) async -> Answer {
-        if let refusal = refusal(of: action) { return refusal }
-        guard let kind = action.actionKind else { return missing(action) }
-        guard let submission = try? JSONDecoder().decode(Submission.self, from: Data(body)) else {
-            return APIError.badRequest("The body must be {\"data\": {\"inputs\": {...}, \"page\": \"...\"}}.").answer
+        let submission = Submission(body)
+        let cursor = submission?.data.page
+        let isBulkRead = action.actionKind?.actionType == "read_bulk" || cursor != nil
+        let page = isBulkRead ? submission?.chain(of: action).at(cursor: cursor ?? "0") : nil
+        let request = SubmissionLedger.Request(
+            action: action, page: page, cursor: cursor, inputsHash: Submission.inputsHash(body))
+        if let refusal = refusal(of: action, submission, isPageUnknown: isBulkRead && page == nil) {
+            await state.refused(request)
+            return refusal
         }
-        let run: CodedID
-        if kind == .readBulk || submission.data.page != nil {
-            guard let page = submission.chain(of: action).at(cursor: submission.data.page ?? "0") else {
-                return APIError.badRequest("This page was never given out.").answer
-            }
-            let ordinal = await state.submitted("\(action) chain \(page.chain) page \(page.index)")
-            run = page.run(ordinal: UInt16(truncatingIfNeeded: ordinal + 1))
-        } else {
-            let ordinal = await state.submitted("\(action)")
-            run = Scenario.success.id(stableHash("\(action) \(ordinal)"))
+        let outcome = await state.submitted(request)
+        if outcome.isTroubled, let answer = page.flatMap({ StartAnswers.troubled($0, run: outcome.run) }) {
+            return answer
         }
-        return .json(201, ["data": ["type": "run", "id": .string(run.description)]])
+        return outcome.run.map(StartAnswers.started) ?? Answer(status: 500)
     }
 
-    private func refusal(of action: CodedID) -> Answer? {
-        switch action.actionKind {
-        case .forbidden: APIError.permissionDenied.answer
-        case .missing: missing(action)
-        default: nil
+    private func refusal(of action: CodedID, _ submission: Submission?, isPageUnknown: Bool) -> Answer? {
+        guard let kind = action.actionKind else { return missing(action) }
+        if let refusal = kind.startRefusal(of: action) { return refusal.answer }
+        if submission == nil {
+            return APIError.badRequest("The body must be {\"data\": {\"inputs\": {...}, \"page\": \"...\"}}.").answer
         }
+        return isPageUnknown ? APIError.badRequest("This page was never given out.").answer : nil
     }
 
     private func missing(_ action: CodedID) -> Answer {
@@ -86,44 +87,5 @@ struct APIAnswers: Sendable {
         case .failure(let refusal):
             return .json(refusal.status, ["error": .string(refusal.rawValue)])
         }
-    }
-}
-
-/// The body of `POST …/run`. Of `inputs` only what shapes a bulk read matters; any others may stand there.
-private struct Submission: Decodable {
-    struct Body: Decodable {
-        let inputs: Inputs
-        let page: String?
-    }
-
-    struct Inputs: Decodable {
-        let chain: UInt16?
-        let pages: UInt16?
-        let rows: UInt16?
-        let cursors: String?
-
-        enum CodingKeys: CodingKey { case chain, pages, rows, cursors }
-
-        init(from decoder: any Decoder) throws {
-            let values = try decoder.container(keyedBy: CodingKeys.self)
-            chain = try? values.decode(UInt16.self, forKey: .chain)
-            pages = try? values.decode(UInt16.self, forKey: .pages)
-            rows = try? values.decode(UInt16.self, forKey: .rows)
-            cursors = try? values.decode(String.self, forKey: .cursors)
-        }
-    }
-
-    let data: Body
-
-    /// The bulk read that this starts. An action's id may say it in the way that a run's does: V pages, CCCC0000RRRR.
-    func chain(of action: CodedID) -> BulkPage {
-        let number = action.number
-        let rows = UInt16(truncatingIfNeeded: number)
-        return BulkPage(
-            chain: data.inputs.chain ?? UInt16(truncatingIfNeeded: number >> 32),
-            pages: data.inputs.pages ?? (action.parameter > 0 ? action.parameter : 3),
-            rows: data.inputs.rows ?? (rows > 0 ? rows : 5),
-            cursors: data.inputs.cursors.flatMap(BulkPage.Cursors.init(rawValue:)) ?? .strings
-        )
     }
 }

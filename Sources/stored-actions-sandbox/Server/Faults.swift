@@ -27,6 +27,7 @@ extension SandboxState.Arrival {
     /// The latency of the settings with this request's share of the jitter.
     func extraLatency(for call: Call) -> Duration {
         var generator = SeededGenerator(seed: settings.seed, salt: stableHash("latency \(request) \(call.path)"))
-        return .milliseconds(settings.latency + generator.below(settings.latencyJitter + 1))
+        let start = if case .submit = call.route { settings.postLatency } else { 0 }
+        return .milliseconds(settings.latency + start + generator.below(settings.latencyJitter + 1))
     }
 }

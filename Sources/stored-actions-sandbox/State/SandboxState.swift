@@ -9,7 +9,8 @@ actor SandboxState {
         let rate: RateWindow.Reading?
         /// The answer, when the request did not get through.
         let refusal: Answer?
-        /// The number of this read among those of its run that got through, from 1.
+        /// The number of this read among those of its run, or look-up among those of its action, that got through,
+        /// from 1.
         let attempt: Int
         /// The number of this request among those to its path, from 1.
         let request: Int
@@ -38,7 +39,7 @@ actor SandboxState {
             settings: settings,
             rate: rate,
             refusal: refusal,
-            attempt: refusal == nil ? route.runKey.map { tally.attempt(of: $0) } ?? 1 : 0,
+            attempt: refusal == nil ? tally.attempt(at: route) : 0,
             request: tally.requests(to: route, method: method, path: path)
         )
     }
@@ -48,7 +49,11 @@ actor SandboxState {
         tally.left(status: status, final: key)
     }
 
-    func submitted(_ what: String) -> Int { tally.submitted(what) }
+    func submitted(_ request: SubmissionLedger.Request) -> SubmissionLedger.Outcome {
+        tally.submissions.submitted(request)
+    }
+
+    func refused(_ request: SubmissionLedger.Request) { tally.submissions.refused(request) }
 
     func issueToken(
         form: [String: String], basic: (id: String, secret: String)?, at now: Date
@@ -85,7 +90,7 @@ actor SandboxState {
     var stats: JSON { tally.stats }
     var requests: JSON { tally.requestsByPath }
     var finals: JSON { tally.finalsByRun }
-    var submissions: JSON { tally.submissionsByPage }
+    var submissions: JSON { tally.submissions.json }
 
     private func gate(_ route: Route, token: String?, at now: Date) -> (RateWindow.Reading?, Answer?) {
         if settings.isDown {

@@ -44,6 +44,8 @@ struct Settings: Sendable {
     /// Milliseconds before each answer, and the most that chance adds.
     var latency = 0
     var latencyJitter = 0
+    /// Milliseconds more before the answer to a POST, once its run is started.
+    var postLatency = 0
     /// The share of reads that go wrong by chance, 0 to 1.
     var faultRate = 0.0
 
@@ -52,8 +54,8 @@ struct Settings: Sendable {
         if !(window > 0 && window <= 86_400) { return "the window must be over 0 and at most 86400 seconds" }
         if limit < 0 || runLimit < 0 { return "a limit must not be negative (0 exempts from it)" }
         if !(0...1).contains(faultRate) { return "the fault rate must be from 0 to 1" }
-        if !(0...600_000).contains(latency) || !(0...600_000).contains(latencyJitter) {
-            return "latency and jitter must be from 0 to 600000 milliseconds"
+        if ![latency, latencyJitter, postLatency].allSatisfy((0...600_000).contains) {
+            return "latencies and jitter must be from 0 to 600000 milliseconds"
         }
         if abs(clockOffset) > 1_000_000_000 { return "the clock offset must be within 1000000000 seconds" }
         if ![401, 403].contains(rejectWith) { return "a bad token is answered with 401 or 403" }
@@ -71,6 +73,7 @@ struct SettingsChange: Decodable, Sendable {
     var down: Bool?
     var latency: Int?
     var latencyJitter: Int?
+    var postLatencyMilliseconds: Int?
     var forbidEverything: Bool?
     var loseEverything: Bool?
 
@@ -79,6 +82,7 @@ struct SettingsChange: Decodable, Sendable {
         case runLimit = "run_limit"
         case faultRate = "fault_rate"
         case latencyJitter = "latency_jitter"
+        case postLatencyMilliseconds = "post_latency_ms"
         case forbidEverything = "forbid_everything"
         case loseEverything = "lose_everything"
     }
@@ -100,6 +104,7 @@ struct SettingsChange: Decodable, Sendable {
         changed.isDown = change.down ?? settings.isDown
         changed.latency = change.latency ?? settings.latency
         changed.latencyJitter = change.latencyJitter ?? settings.latencyJitter
+        changed.postLatency = change.postLatencyMilliseconds ?? settings.postLatency
         changed.forbidsEverything = change.forbidEverything ?? settings.forbidsEverything
         changed.losesEverything = change.loseEverything ?? settings.losesEverything
         if let complaint = changed.complaint { throw Refusal(reason: complaint) }

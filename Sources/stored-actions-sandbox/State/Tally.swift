@@ -16,7 +16,8 @@ struct Tally: Sendable {
     private var runs: [RunKey: RunCounts] = [:]
     private var otherPaths: [String: Int] = [:]
     private var statuses: [String: Int] = [:]
-    private var submissions: [String: Int] = [:]
+    private var lookups: [CodedID: Int] = [:]
+    var submissions = SubmissionLedger()
     private var kinds: [Kind: Int] = [:]
     private var requests = 0
     private var rateLimited = 0
@@ -48,8 +49,13 @@ struct Tally: Sendable {
         }
     }
 
-    /// Counts a read that passed the gate; 1 for a run's first.
-    mutating func attempt(of key: RunKey) -> Int {
+    /// Counts a read or a look-up that passed the gate; 1 for the first of its run or action, and for anything else.
+    mutating func attempt(at route: Route) -> Int {
+        if case .lookup(let action) = route {
+            lookups[action, default: 0] += 1
+            return lookups[action] ?? 1
+        }
+        guard let key = route.runKey else { return 1 }
         runs[key, default: RunCounts()].reads += 1
         return runs[key]?.reads ?? 1
     }
@@ -61,12 +67,6 @@ struct Tally: Sendable {
 
     mutating func wasRateLimited() { rateLimited += 1 }
     mutating func wasUnauthorized() { unauthorized += 1 }
-
-    /// Counts a started run; 0 for the first of its kind (a chain's page, or an action's).
-    mutating func submitted(_ what: String) -> Int {
-        submissions[what, default: 0] += 1
-        return (submissions[what] ?? 1) - 1
-    }
 
     /// `status` is nil when the connection closed without an answer.
     mutating func left(status: Int?, final key: RunKey?) {
@@ -102,6 +102,4 @@ struct Tally: Sendable {
         for (key, run) in runs where run.finals > 0 { counts[key.run.description, default: 0] += run.finals }
         return .counts(counts)
     }
-
-    var submissionsByPage: JSON { .counts(submissions) }
 }
