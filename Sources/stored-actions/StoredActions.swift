@@ -27,8 +27,9 @@ struct StoredActions: AsyncParsableCommand {
                 try command.run()
             }
         } catch {
-            // --help and --version end by an error of status 0.
-            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            // A subcommand that ended by an exit status has said what there is to say; --help and --version end by an
+            // error of status 0.
+            guard !(error is ExitCode), exitCode(for: error) == .validationFailure else { exit(withError: error) }
             let console = Console()
             if CommandLine.arguments.contains("--json") {
                 console.result(Failure(ExitStatus.usage, redacted(message(for: error))).json)

@@ -65,8 +65,13 @@ struct FaultTests {
                 try await wait("some answers") { try await brief.finals.count > 8 }
             }
             let finished = try await ended
-            // Not there any more, or incomplete: either tells a cron line to try again.
-            #expect([69, 75].contains(finished.status), "\(finished.stderr)")
+            #expect(finished.status == 69, "\(finished.stderr)")
+            // What no connection was had for was never asked for.
+            let left = try await stage.database.rows(
+                "select distinct outcome, action from export_items where outcome <> 'success'")
+            #expect(Set(left).isSubset(of: ["queued|not_reached", "failed|fetched"]))
+            #expect(try await stage.database.count("runs where outcome = 'failed' and attempts = 0") == 0)
+            #expect(try await stage.database.count("export_items where action = 'not_reached'") > 0)
             let fetched = try await stage.database.count("runs where outcome = 'success'")
             #expect((8..<40).contains(fetched))
             #expect(try await stage.database.count("results") == 2 * fetched)
@@ -120,6 +125,28 @@ struct FaultTests {
             #expect(
                 try await stage.database.value("select outcome from runs where run_id = '\(manifest.runs[1].id)'")
                     == "success")
+        }
+    }
+
+    @Test func `A run that gets no answer, though it expires first, keeps no other from being fetched`() async throws {
+        try await Stage.with { stage in
+            let mute = Manifest.Run(.noAnswer, number: 1, executed: .daysAgo(6))
+            let manifest = Manifest(runs: [mute] + Manifest.of(5, .success, 3).runs)
+            let export = try await stage.export(manifest)
+            #expect(export.status == 75, "\(export.finished.stderr)")
+            #expect(try export.summary.met == ["failed": 1, "success": 5])
+            let again = try await stage.export(manifest)
+            #expect(again.status == 75)
+            #expect(try again.summary.met == ["failed": 1, "success": 5])
+        }
+    }
+
+    @Test func `An API that takes requests and never answers anybody counts as out of reach`() async throws {
+        try await Stage.with { stage in
+            let export = try await stage.export(Manifest.of(40, .noAnswer))
+            #expect(export.status == 69, "\(export.finished.stderr)")
+            #expect(try export.summary.met == ["queued": 40])
+            #expect(try export.summary.requests.total <= 40)
         }
     }
 }

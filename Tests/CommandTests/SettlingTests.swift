@@ -107,7 +107,7 @@ struct SettlingTests {
             let path = stage.folder.appending(path: "today.json").path
             let finished = try await stage.run("export", "--manifest", path, "--refetch")
             #expect(try await tables() == before)
-            #expect(finished.stdout.contains("2 runs gave no result this time"), "\(finished.stdout)")
+            #expect(finished.stdout.contains("2 runs gave nothing better this time"), "\(finished.stdout)")
             #expect(try await stage.database.count("expired_runs") == 0)
         }
     }

@@ -64,7 +64,8 @@ struct SettingsTests {
         "What is no address of an API",
         arguments: [
             "api.zapier.com", "ftp://api.zapier.com", "https://", "https://user:hunter2@api.zapier.com",
-            "https://api.zapier.com?x=1", "https://api.zapier.com#x", "http://[", " ",
+            "https://api.zapier.com?x=1", "https://api.zapier.com#x", "http://[", " ", "http://127.0.0.1:65536",
+            "http://127.0.0.1:0", "https://[::1]:99999",
         ])
     func badAPI(url: String) {
         let error = #expect(throws: SettingError.self) { try sources(["ZAPIER_API_URL": url]).api() }

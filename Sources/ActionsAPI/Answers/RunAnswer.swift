@@ -10,7 +10,7 @@ import JSONText
 /// | 200, status `waiting` | `waiting` |
 /// | 202, whatever its body | `pending` |
 /// | 404, 410 with the API's error body | `gone` |
-/// | 403 with the API's error body, another code than `authentication_failed` | `forbidden` |
+/// | 403 `permission_denied` | `forbidden` |
 /// | 400, 409, 422 | `rejected` |
 /// | 401; 403 `authentication_failed` | `credentialsRefused` |
 /// | 429 | `throttled` |
@@ -37,8 +37,12 @@ package enum RunAnswer: Sendable {
         case 404, 410: self = Self.apiError(response) { .gone($0) }
         case 403:
             self = Self.apiError(response) { errors in
-                errors.contains { $0.code == "authentication_failed" }
-                    ? .credentialsRefused(errors) : .forbidden(errors)
+                let codes = errors.map(\.code)
+                if codes.contains("authentication_failed") { return .credentialsRefused(errors) }
+                if codes.contains("permission_denied") { return .forbidden(errors) }
+                return .faulty(
+                    .status(403), reason: "the API answered 403 without permission_denied", errors: errors, alive: false
+                )
             }
         case 400, 409, 422: self = .rejected(APIError.list(response.body) ?? [])
         case 401: self = .credentialsRefused(APIError.list(response.body) ?? [])

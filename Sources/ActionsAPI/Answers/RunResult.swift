@@ -49,13 +49,15 @@ extension RunResult {
         id = fields["id"].flatMap { $0.isNull ? nil : $0.string ?? $0.text }
         // A status of another kind than string is one never heard of; its text serves to say so.
         status = fields["status"].flatMap { $0.isNull ? nil : $0.string ?? $0.text }
-        type = fields["type"]?.string
+        type = fields["type"].flatMap { $0.isNull ? nil : $0.string ?? $0.text }
         nextPage = fields["next_page"].flatMap(Self.cursor)
         results = fields["results"].map(Self.items) ?? JSONElements()
         // Counted once: a look at every element costs a pass over the body.
         (resultCount, resultBytes) = results.reduce((0, 0)) { ($0.0 + 1, $0.1 + $1.bytes.count) }
         errors = (fields["errors"] ?? outer?["errors"]).map(Self.items)?.map(PartnerError.init) ?? []
-        extra = fields.rest(but: ["id", "status", "type", "next_page", "results", "errors"])
+        extra = fields.rest(
+            but: ["id", "status", "type", "next_page", "results", "errors"],
+            before: outer?.members.filter { !["data", "errors"].contains($0.key) } ?? [])
     }
 
     /// The run's own object: the body (flat), or what stands under `data` (as the sibling APIs answer), perhaps with
@@ -104,9 +106,9 @@ extension PartnerError {
 extension APIError {
     /// The errors of an `ActionsErrorResponse`; nil if the body is not one.
     static func list(_ body: [UInt8]) -> [APIError]? {
-        guard let body = try? JSONValue(validating: body), let errors = body["errors"], errors.kind == .array else {
-            return nil
-        }
+        guard let body = try? JSONValue(validating: body), let errors = body["errors"] ?? body["data"]?["errors"],
+            errors.kind == .array
+        else { return nil }
         return errors.elements().map(APIError.init)
     }
 
@@ -124,7 +126,7 @@ extension APIError {
 
 /// An object's members by key; of a key that occurs twice the last one counts, as in PostgreSQL.
 private struct Fields {
-    private let members: [(key: String, value: JSONValue)]
+    let members: [(key: String, value: JSONValue)]
     private let last: [String: JSONValue]
 
     init(_ object: JSONValue) {
@@ -136,9 +138,9 @@ private struct Fields {
 
     var tellOfRun: Bool { ["errors", "results", "status"].contains { last[$0] != nil } }
 
-    /// An object of all members but those, in the bytes in which their values came.
-    func rest(but known: [String]) -> [UInt8]? {
-        let rest = members.filter { !known.contains($0.key) }
+    /// An object of all members but those, and of `others`, in the bytes in which their values came.
+    func rest(but known: [String], before others: [(key: String, value: JSONValue)] = []) -> [UInt8]? {
+        let rest = members.filter { !known.contains($0.key) } + others
         guard !rest.isEmpty else { return nil }
         var object: [UInt8] = []
         for member in rest {

@@ -55,8 +55,6 @@ package struct RetryPolicy: Sendable {
     package func decision(
         after failure: Failure, attempt: Int, retryAfter: Duration?, random: Double
     ) -> Decision {
-        // A 429 says nothing about the request: it uses up no attempt, and the bucket's budget does the waiting.
-        if failure == .status(429) { return .retry(after: .zero) }
         guard isTransient(failure), attempt < attempts else { return .giveUp }
         return .retry(after: max(delay(attempt: attempt, random: random), retryAfter ?? .zero))
     }
@@ -66,8 +64,6 @@ package struct RetryPolicy: Sendable {
         case .notConnected, .connectionLost, .timedOut, .malformedAnswer: true
         case .bodyTooLarge, .unknownStatus: false
         case .status(408), .status(425): true
-        // Not implemented, and an HTTP version not supported: asking again changes neither.
-        case .status(501), .status(505): false
         case .status(let code): (500...599).contains(code)
         }
     }

@@ -1,3 +1,5 @@
+import JSONText
+
 /// Sends one request and returns its whole answer: the one thing that the exporter needs of HTTP.
 package protocol Transport: Sendable {
     /// - Throws: `TransportError` when no complete answer came, and `CancellationError` when the task was cancelled.
@@ -38,6 +40,9 @@ package struct APIResponse: Sendable {
         self.body = body
         self.lease = lease
     }
+
+    /// The body is JSON: not a page of a proxy's.
+    package var isJSON: Bool { (try? JSONValue(validating: body)) != nil }
 
     /// The first field of that name, whatever its case.
     package func header(_ name: String) -> String? {

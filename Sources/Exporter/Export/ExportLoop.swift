@@ -29,6 +29,7 @@ struct ExportLoop {
     private var scheduler: Scheduler
     private var gate = BatchGate()
     private var watch = CredentialsWatch()
+    private var reachability = Reachability()
     /// 0 to 1, 1 excluded.
     private let random: @Sendable () -> Double
 
@@ -36,6 +37,8 @@ struct ExportLoop {
     private var gathered: [LoadedRun] = []
     /// Forbidden runs, while the credentials themselves are in doubt.
     private var held: [LoadedRun] = []
+    /// Runs given up without an answer, while the API has not answered anything.
+    private var silent: [LoadedRun] = []
     private var committing = false
     private var ending: Ending?
     private var failure: (any Error)?
@@ -110,8 +113,9 @@ struct ExportLoop {
             case .refill(let queue, let cursor):
                 refill(queue, after: cursor, &stores, mailbox)
             case .done:
-                if !held.isEmpty, ending == nil {
+                if !held.isEmpty || !silent.isEmpty, ending == nil {
                     releaseHeld()
+                    releaseSilent()
                 } else if !store(&stores, mailbox, at: now), !committing {
                     return nil
                 } else {
@@ -216,27 +220,28 @@ struct ExportLoop {
             tally.request(status: nil)
             scheduler.withBudget { $0.lost(at: now) }
             scheduler.untrack(item)
+        case .failed(let error) where error.kind == .notConnected:
+            scheduler.withBudget { $0.notSent(at: now) }
+            switch reachability.notConnected(at: now, random: chance) {
+            case .probe(let time):
+                scheduler.retry(item, at: time)
+                scheduler.probe(at: time)
+            case .giveUp:
+                scheduler.untrack(item)
+                end(.apiUnreachable(error.reason))
+            }
         case .failed(let error):
-            if error.kind == .notConnected {
-                scheduler.withBudget { $0.notSent(at: now) }
-            } else {
-                tally.request(status: nil)
-                item.requests += 1
-                scheduler.withBudget { $0.lost(at: now) }
-            }
+            tally.request(status: nil)
+            item.requests += 1
+            scheduler.withBudget { $0.lost(at: now) }
+            if error.answerBegan { heard() }
+            let run = LoadedRun(item: item, verdict: .unanswered, answeredAt: now)
             let step = rules.step(item, error: error, random: chance)
-            if tally.answers == 0, !error.answerBegan {
-                switch step {
-                case .retry(let delay): scheduler.pause(until: now + delay.seconds)
-                case .conclude, .poll, .askAgain, .refuse:
-                    scheduler.untrack(item)
-                    return end(.apiUnreachable(error.reason))
-                }
-            }
-            take(step, LoadedRun(item: item, verdict: .unanswered, answeredAt: now))
+            if reachability.hasAnswered { take(step, run) } else { takeSilent(step, run, error) }
         case .answered(let answer, let status, let headers, let lease):
             tally.request(status: status)
             item.requests += 1
+            heard()
             scheduler.withBudget { $0.answered(headers, status: status, at: now) }
             let step = rules.step(item, answer: answer, retryAfter: headers.retryAfter, at: now, random: chance)
             if case .gone = answer { tally.gone += 1 }
@@ -271,6 +276,36 @@ struct ExportLoop {
         case .askAgain: scheduler.retry(run.item, at: run.answeredAt)
         case .refuse: break
         }
+    }
+
+    /// Somebody is there.
+    private mutating func heard() {
+        if reachability.answered() { scheduler.resume() }
+        releaseSilent()
+    }
+
+    /// The API took the request, said nothing, and has never said anything: is it the run, or the API?
+    private mutating func takeSilent(_ step: RunStep, _ run: LoadedRun, _ error: TransportError) {
+        switch step {
+        case .retry(let delay):
+            // Shorter than this run's own wait, so that another run has its turn before.
+            scheduler.pause(until: run.answeredAt + delay.seconds / 2)
+            take(step, run)
+        case .conclude(let verdict):
+            var run = run
+            run.verdict = verdict
+            silent.append(run)
+            guard silent.count == Reachability.silentRuns else { return }
+            for run in silent { scheduler.untrack(run.item) }
+            silent = []
+            end(.apiUnreachable(error.reason))
+        case .poll, .askAgain, .refuse: take(step, run)
+        }
+    }
+
+    private mutating func releaseSilent() {
+        for run in silent { gather(run) }
+        silent = []
     }
 
     private mutating func releaseHeld() {

@@ -46,6 +46,7 @@ struct RunRules: Sendable {
         case .forbidden: return .conclude(Verdict(outcome: .forbidden, seenAlive: item.seenAlive))
         case .rejected: return .conclude(Verdict(outcome: .rejected, seenAlive: item.seenAlive))
         case .credentialsRefused: return .refuse
+        // It says nothing about the run: no try is used up, and the bucket's budget does the waiting.
         case .throttled: return .askAgain
         case .faulty(let failure, let reason, _, let alive):
             return failed(

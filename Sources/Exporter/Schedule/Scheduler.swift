@@ -55,6 +55,8 @@ struct Scheduler: Sendable {
     private var stopped = false
     /// Nothing goes out before then.
     private var pausedUntil: Date?
+    /// One request at a time, until somebody answers.
+    private var isProbing = false
     /// Something is ready, and waits for the window's reset alone.
     private(set) var isHeldByBudget = false
 
@@ -74,8 +76,19 @@ struct Scheduler: Sendable {
     /// From now on nothing new is asked for.
     mutating func stop() { stopped = true }
 
-    /// Nobody answers: no request, of this item or another, goes out before then.
+    /// No request, of whatever item, goes out before then.
     mutating func pause(until time: Date) { pausedUntil = time }
+
+    /// The same, and then one request at a time until `resume`.
+    mutating func probe(at time: Date) {
+        pausedUntil = time
+        isProbing = true
+    }
+
+    mutating func resume() {
+        pausedUntil = nil
+        isProbing = false
+    }
 
     mutating func commitBegins() { isCommitting = true }
 
@@ -158,7 +171,7 @@ struct Scheduler: Sendable {
         var wake: Date?
         if let pausedUntil, now < pausedUntil {
             wake = pausedUntil
-        } else if inFlight.count < options.concurrency, uncommitted < options.uncommitted,
+        } else if inFlight.count < (isProbing ? 1 : options.concurrency), uncommitted < options.uncommitted,
             let queue = candidate(at: now)
         {
             switch budget.request(at: now) {

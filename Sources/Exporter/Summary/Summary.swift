@@ -42,15 +42,15 @@ package struct Summary: Sendable, Encodable {
     /// Unsettled runs of earlier manifests.
     package var unfinishedElsewhere = 0
 
-    /// For people alone: why the export ended as it did, where that takes words.
-    package var reason: String?
-    /// For people alone: cursors that the manifest wants followed.
+    /// For people: why the export ended as it did, where that takes words.
+    @EncodedAsNull package var reason: String?
+    /// Cursors that the manifest wants followed.
     package var unfollowedCursors = 0
-    /// For people alone: runs that `--refetch` asked for in vain.
+    /// Runs that `--refetch` asked for, and that gave nothing better than what is stored.
     package var kept = 0
-    /// For people alone: the soonest expiry among `unfinishedElsewhere`.
+    /// Not in JSON: the soonest expiry among `unfinishedElsewhere`.
     package var soonestExpiryElsewhere: Date?
-    /// For people alone: every answer was 404.
+    /// Not in JSON: every answer was 404.
     package var onlyNotFound = false
 
     private enum CodingKeys: String, CodingKey {
@@ -66,6 +66,9 @@ package struct Summary: Sendable, Encodable {
         case waitedForBudget = "waited_for_budget_s"
         case duration = "duration_s"
         case unfinishedElsewhere = "unfinished_elsewhere"
+        case reason
+        case unfollowedCursors = "unfollowed_cursors"
+        case kept
     }
 
     package init(manifests: [String], outcome: String, exitStatus: Int32) {

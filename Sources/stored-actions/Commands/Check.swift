@@ -115,18 +115,19 @@ struct Check: Verb {
 
     private func tokenFinding(_ token: Setting<AccessToken>, url: String) async -> Finding {
         do {
-            let status = try await HTTPTransport.withTransport(
+            let answer = try await HTTPTransport.withTransport(
                 baseURL: url, connections: 1, room: BodyRoom(capacity: 64 << 20),
                 userAgent: "stored-actions/\(toolVersion)"
             ) { transport in
-                try await ActionsClient(transport: transport, token: token.value).listStoredActions().status
+                try await ActionsClient(transport: transport, token: token.value).listStoredActions()
             }
+            let status = answer.status
             switch status {
             case 401, 403:
                 return Finding(
                     what: "token", from: token.origin, ok: false, detail: "the API refused it (\(status))",
                     exitStatus: ExitStatus.credentialsRefused)
-            case 200..<300:
+            case 200 where answer.isJSON:
                 return Finding(what: "token", from: token.origin, ok: true, detail: "the API accepts it (\(status))")
             case 429:
                 return Finding(

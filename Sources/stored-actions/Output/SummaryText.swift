@@ -48,7 +48,7 @@ struct SummaryText {
             ],
         ]
         if summary.kept > 0 {
-            rows.append(["kept", "\(count(summary.kept, "run")) gave no result this time: what was stored stays"])
+            rows.append(["kept", "\(count(summary.kept, "run")) gave nothing better this time: what was stored stays"])
         }
         return aligned(rows, indent: "  ", numbersRight: false)
     }

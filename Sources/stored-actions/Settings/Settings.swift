@@ -75,7 +75,7 @@ struct SettingSources {
         let isOption = apiURL != nil
         // What is wrong is not quoted: it may hold a password.
         guard let url = URLComponents(string: setting.value), let scheme = url.scheme, let host = url.host,
-            ["http", "https"].contains(scheme.lowercased()), !host.isEmpty
+            ["http", "https"].contains(scheme.lowercased()), !host.isEmpty, (1...65535).contains(url.port ?? 443)
         else {
             throw SettingError(
                 "\(setting.origin) is no http or https address; the default is \(Self.defaultAPI)", isOption: isOption)

@@ -43,10 +43,11 @@ struct RunAnswerTests {
 
     @Test("Errors may stand beside data")
     func errorsBesideData() throws {
-        let body = #"{"data": {"status": "success", "results": [1]}, "errors": [{"code": "user"}]}"#
+        let body = #"{"data": {"status": "success", "results": [1], "a": 1}, "errors": [{"code": "user"}], "b": 2}"#
         let result = try Self.result(body)
         #expect(result.results.map(\.int) == [1])
         #expect(result.errors.map(\.code) == ["user"])
+        #expect(result.extra.map { String(decoding: $0, as: UTF8.self) } == #"{"a":1,"b":2}"#)
     }
 
     @Test("A flat result may have a field called data")

@@ -143,7 +143,10 @@ struct RunRulesTests {
 
     @Test(
         "What will not pass within the export is failed at once",
-        arguments: [(200, #"{"status": "paused", "errors": []}"#), (301, ""), (307, ""), (405, ""), (204, "")])
+        arguments: [
+            (200, #"{"status": "paused", "errors": []}"#), (301, ""), (307, ""), (405, ""), (204, ""),
+            (403, #"{"errors": [{"code": "something_else"}]}"#), (403, #"{"errors": []}"#),
+        ])
     func final(status: Int, body: String) {
         guard case .conclude(let verdict) = Self.step(status, body, Self.item()) else {
             Issue.record("\(status) is to be settled")
