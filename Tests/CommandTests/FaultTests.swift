@@ -149,4 +149,16 @@ struct FaultTests {
             #expect(try export.summary.requests.total <= 40)
         }
     }
+
+    @Test func `A time limit that passes while no connection is to be had is told as 69, which ranks higher`()
+        async throws
+    {
+        try await Stage.with { stage in
+            let nobody = "http://127.0.0.1:1"
+            let export = try await stage.export(
+                Manifest.of(3), "--time-limit", "1s", changes: ["ZAPIER_API_URL": nobody])
+            #expect(export.status == 69, "\(export.finished.stderr)")
+            #expect(try export.summary.met == ["queued": 3])
+        }
+    }
 }

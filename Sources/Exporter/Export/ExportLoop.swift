@@ -30,6 +30,8 @@ struct ExportLoop {
     private var gate = BatchGate()
     private var watch = CredentialsWatch()
     private var reachability = Reachability()
+    /// Why no connection is to be had at present.
+    private var noConnection: String?
     /// 0 to 1, 1 excluded.
     private let random: @Sendable () -> Double
 
@@ -104,7 +106,7 @@ struct ExportLoop {
     ) -> Date? {
         while true {
             let now = clock.now
-            if let deadline, now >= deadline { end(.timeLimit(comeBackAt: nil)) }
+            if let deadline, now >= deadline { endInTime(comeBackAt: nil) }
             if let cancelsAt, now >= cancelsAt { fetches.cancelAll() }
             switch scheduler.next(at: now) {
             case .fetch(let item):
@@ -123,7 +125,7 @@ struct ExportLoop {
                 }
             case .wait(let until):
                 if !store(&stores, mailbox, at: now), scheduler.isIdle, let deadline, let until, until > deadline {
-                    end(.timeLimit(comeBackAt: until))
+                    endInTime(comeBackAt: until)
                     continue
                 }
                 let opens = committing ? nil : gate.opens(at: now, expectsMore: true)
@@ -180,6 +182,10 @@ struct ExportLoop {
         cancelsAt = cancelsAt ?? clock.now + Self.grace
     }
 
+    private mutating func endInTime(comeBackAt time: Date?) {
+        end(noConnection.map { .apiUnreachable($0) } ?? .timeLimit(comeBackAt: time))
+    }
+
     private mutating func fail(_ error: any Error) {
         failure = failure ?? error
         scheduler.abandon()
@@ -222,6 +228,7 @@ struct ExportLoop {
             scheduler.untrack(item)
         case .failed(let error) where error.kind == .notConnected:
             scheduler.withBudget { $0.notSent(at: now) }
+            noConnection = error.reason
             switch reachability.notConnected(at: now, random: chance) {
             case .probe(let time):
                 scheduler.retry(item, at: time)
@@ -280,6 +287,7 @@ struct ExportLoop {
 
     /// Somebody is there.
     private mutating func heard() {
+        noConnection = nil
         if reachability.answered() { scheduler.resume() }
         releaseSilent()
     }
