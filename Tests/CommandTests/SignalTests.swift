@@ -87,7 +87,10 @@ struct SignalTests {
                 let second = try await stage.run(
                     "export", "--manifest", path, "--json", "--if-locked", "wait", limit: .seconds(30)
                 ) { waiting in
-                    try await Task.sleep(for: .seconds(1))
+                    // This test's own connection, the first export's, and now and then the one that waits.
+                    try await wait("the second at the lock") {
+                        try await stage.database.count("pg_stat_activity where datname = current_database()") > 2
+                    }
                     waiting.send(SIGTERM)
                 }
                 #expect(second.status == 143, "\(second.stderr)")
