@@ -198,4 +198,15 @@ struct VerbTests {
             #expect(finished.stdout.contains("schema"))
         }
     }
+
+    @Test func `Bad usage that comes to light late is one JSON object as well`() async throws {
+        try await Stage.with { stage in
+            #expect(try await stage.run("migrate").status == 0)
+            for arguments in [["status", "--export", "9999"], ["check", "--api-url", "ftp://x"]] {
+                let finished = try await stage.run(arguments + ["--json"])
+                #expect(finished.status == 64, "\(arguments)")
+                #expect(try finished.object()["exit_status"] as? Int == 64)
+            }
+        }
+    }
 }
