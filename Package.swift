@@ -65,7 +65,7 @@ let package = Package(
         .target(
             name: "Migrations",
             path: "migrations",
-            resources: [.embedInCode("0001_init.sql")],
+            resources: [.embedInCode("0001_init.sql"), .embedInCode("0002_page_chains.sql")],
             swiftSettings: settings
         ),
         .executableTarget(

@@ -14,7 +14,8 @@ package struct Migration: Sendable, Equatable {
 
     /// Every migration, in order. A file that has landed is never edited: databases remember its checksum.
     package static let all = [
-        Migration(version: 1, name: "init", bytes: PackageResources._001_init_sql)
+        Migration(version: 1, name: "init", bytes: PackageResources._001_init_sql),
+        Migration(version: 2, name: "page_chains", bytes: PackageResources._002_page_chains_sql),
     ]
 
     private init(version: Int, name: String, bytes: [UInt8]) {

@@ -29,38 +29,45 @@ package enum RunAnswer: Sendable {
     /// No use as an answer. `alive`: it shows all the same that the run exists.
     case faulty(RetryPolicy.Failure, reason: String, errors: [APIError], alive: Bool)
 
-    /// - Parameter runID: the run that was asked for.
-    package init(_ response: APIResponse, runID: UUID) {
+    /// - Parameters:
+    ///   - runID: the run that was asked for.
+    ///   - token: taken out of the API's errors.
+    package init(_ response: APIResponse, runID: UUID, redactedBy token: AccessToken? = nil) {
+        // Not read of a result, which may be large.
+        lazy var errors = APIError.list(response.body, redactedBy: token)
         switch response.status {
-        case 200: self = Self.result(response.body, runID: runID)
+        case 200: self = Self.result(response, runID: runID)
         case 202: self = .pending
-        case 404, 410: self = Self.apiError(response) { .gone($0) }
-        case 403:
-            self = Self.apiError(response) { errors in
-                let codes = errors.map(\.code)
-                if codes.contains("authentication_failed") { return .credentialsRefused(errors) }
-                if codes.contains("permission_denied") { return .forbidden(errors) }
-                return .faulty(
-                    .status(403), reason: "the API answered 403 without permission_denied", errors: errors, alive: false
-                )
-            }
-        case 400, 409, 422: self = .rejected(APIError.list(response.body) ?? [])
-        case 401: self = .credentialsRefused(APIError.list(response.body) ?? [])
+        case 404, 410: self = errors.map(Self.gone) ?? Self.withoutErrors(response.status)
+        case 403: self = errors.map(Self.refusal) ?? Self.withoutErrors(response.status)
+        case 400, 409, 422: self = .rejected(errors ?? [])
+        case 401: self = .credentialsRefused(errors ?? [])
         case 429: self = .throttled
         default:
-            let errors = APIError.list(response.body) ?? []
             self = .faulty(
-                .status(response.status), reason: "the API answered \(response.status)", errors: errors, alive: false)
+                .status(response.status), reason: "the API answered \(response.status)", errors: errors ?? [],
+                alive: false)
         }
     }
 
-    private static func result(_ body: [UInt8], runID: UUID) -> RunAnswer {
+    private static func refusal(_ errors: [APIError]) -> RunAnswer {
+        if errors.refuseCredentials { return .credentialsRefused(errors) }
+        if errors.contains(where: { $0.code == "permission_denied" }) { return .forbidden(errors) }
+        return .faulty(
+            .status(403), reason: "the API answered 403 without permission_denied", errors: errors, alive: false)
+    }
+
+    /// A 403, 404 or 410 counts as the API's word only with the API's error body: proxies answer them too.
+    private static func withoutErrors(_ status: Int) -> RunAnswer {
+        .faulty(.malformedAnswer, reason: APIError.absence(status), errors: [], alive: false)
+    }
+
+    private static func result(_ response: APIResponse, runID: UUID) -> RunAnswer {
         let value: JSONValue
-        do throws(JSONSyntaxError) {
-            value = try JSONValue(validating: body)
+        do throws(NoJSON) {
+            value = try response.json()
         } catch {
-            let what = body.isEmpty ? "an empty body" : "no JSON: \(error.reason) at byte \(error.offset)"
-            return .faulty(.malformedAnswer, reason: "200 with \(what)", errors: [], alive: false)
+            return .faulty(.malformedAnswer, reason: "200 with \(error.reason)", errors: [], alive: false)
         }
         guard let run = RunResult(value) else {
             return .faulty(
@@ -78,41 +85,5 @@ package enum RunAnswer: Sendable {
             .faulty(
                 .unknownStatus, reason: "200 with the unknown status \"\(status.prefix(40))\"", errors: [], alive: true)
         }
-    }
-
-    /// A 403, 404 or 410 counts as the API's word only with the API's error body: proxies answer them too.
-    private static func apiError(_ response: APIResponse, _ answer: ([APIError]) -> RunAnswer) -> RunAnswer {
-        guard let errors = APIError.list(response.body) else {
-            return .faulty(
-                .malformedAnswer, reason: "\(response.status) without the API's error body: from a proxy?", errors: [],
-                alive: false)
-        }
-        return answer(errors)
-    }
-
-    /// The same answer with each error of the API changed so.
-    func withErrors(_ change: (APIError) -> APIError) -> RunAnswer {
-        switch self {
-        case .gone(let errors): .gone(errors.map(change))
-        case .forbidden(let errors): .forbidden(errors.map(change))
-        case .rejected(let errors): .rejected(errors.map(change))
-        case .credentialsRefused(let errors): .credentialsRefused(errors.map(change))
-        case .faulty(let failure, let reason, let errors, let alive):
-            .faulty(failure, reason: reason, errors: errors.map(change), alive: alive)
-        case .finished, .waiting, .pending, .throttled: self
-        }
-    }
-}
-
-extension APIError {
-    /// The error without the token, wherever somebody quoted it.
-    func redacted(by token: AccessToken) -> APIError {
-        var error = self
-        let texts: [WritableKeyPath<APIError, String?>] = [
-            \.code, \.title, \.detail, \.sourcePointer, \.sourceParameter, \.sourceHeader,
-        ]
-        for text in texts { error[keyPath: text] = error[keyPath: text].map(token.redacted) }
-        if let meta = error.meta, token.stands(in: meta.bytes) { error.meta = nil }
-        return error
     }
 }

@@ -29,18 +29,6 @@ package struct PartnerError: Sendable {
     package var extra: [UInt8]?
 }
 
-/// An error that the API itself answers, as in `ActionsErrorResponse` of its description.
-package struct APIError: Sendable {
-    package var status: Int?
-    package var code: String?
-    package var title: String?
-    package var detail: String?
-    package var sourcePointer: String?
-    package var sourceParameter: String?
-    package var sourceHeader: String?
-    package var meta: JSONValue?
-}
-
 extension RunResult {
     /// - Returns: nil if the value is not a run's result at all: one of `errors`, `results` and `status` must be there,
     ///   or a proxy's `{"message": "maintenance"}` would count as a run that returned nothing.
@@ -103,27 +91,6 @@ extension PartnerError {
     }
 }
 
-extension APIError {
-    /// The errors of an `ActionsErrorResponse`; nil if the body is not one.
-    static func list(_ body: [UInt8]) -> [APIError]? {
-        guard let body = try? JSONValue(validating: body), let errors = body["errors"] ?? body["data"]?["errors"],
-            errors.kind == .array
-        else { return nil }
-        return errors.elements().map(APIError.init)
-    }
-
-    private init(_ value: JSONValue) {
-        status = value["status"]?.int
-        code = value["code"]?.string
-        title = value["title"]?.string
-        detail = value["detail"]?.string
-        sourcePointer = value["source"]?["pointer"]?.string
-        sourceParameter = value["source"]?["parameter"]?.string
-        sourceHeader = value["source"]?["header"]?.string
-        meta = value["meta"].flatMap { $0.isNull ? nil : $0 }
-    }
-}
-
 /// An object's members by key; of a key that occurs twice the last one counts, as in PostgreSQL.
 private struct Fields {
     let members: [(key: String, value: JSONValue)]
@@ -157,20 +124,4 @@ private struct Fields {
 extension JSONValue {
     /// The value as it was written.
     fileprivate var text: String { String(decoding: bytes, as: UTF8.self) }
-
-    /// The string as a JSON string.
-    fileprivate static func quoted(_ string: String) -> String {
-        var quoted = "\""
-        for scalar in string.unicodeScalars {
-            switch scalar {
-            case "\"": quoted += "\\\""
-            case "\\": quoted += "\\\\"
-            case "\u{0}"..<"\u{20}":
-                let hex = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-            default: quoted.unicodeScalars.append(scalar)
-            }
-        }
-        return quoted + "\""
-    }
 }

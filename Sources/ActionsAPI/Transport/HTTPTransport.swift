@@ -6,7 +6,8 @@ import NIOPosix
 
 /// `Transport` over AsyncHTTPClient; the only file that knows it.
 package struct HTTPTransport: Transport {
-    private let client: HTTPClient
+    private let pooled: HTTPClient
+    private let fresh: HTTPClient
     private let baseURL: String
     private let limits: TransportLimits
     private let room: BodyRoom
@@ -14,9 +15,13 @@ package struct HTTPTransport: Transport {
 
     /// Runs `body` with a transport whose connections are closed when it returns.
     ///
+    /// GETs share a pool of connections, every POST has one of its own: the far side, or a balancer before it, may close
+    /// an idle connection in the moment in which it is used again, and then nobody knows whether a POST got through.
+    ///
     /// - Parameters:
     ///   - baseURL: scheme, host and perhaps port and path prefix, without a slash at its end.
-    ///   - connections: how many may be open at once to the host; each carries one HTTP/1.1 request at a time.
+    ///   - connections: how many may be open at once to the host, for GETs and for POSTs each; each carries one HTTP/1.1
+    ///     request at a time.
     package static func withTransport<R>(
         baseURL: String, connections: Int, limits: TransportLimits = TransportLimits(), room: BodyRoom,
         userAgent: String, isolation: isolated (any Actor)? = #isolation,
@@ -31,9 +36,18 @@ package struct HTTPTransport: Transport {
         configuration.connectionPool.retryConnectionEstablishment = false
         // The limit of a body counts its bytes as they come, decompressed or not.
         configuration.decompression = .enabled(limit: .none)
-        return try await HTTPClient.withHTTPClient(configuration: configuration) { client in
-            try await body(
-                HTTPTransport(client: client, baseURL: baseURL, limits: limits, room: room, userAgent: userAgent))
+        var ofPosts = configuration
+        // HTTP/2 would send many over one connection; HTTP/1.1 obeys `Connection: close`.
+        ofPosts.httpVersion = .http1Only
+        // One that was made for a POST that was cancelled meanwhile waits for no other.
+        ofPosts.connectionPool.idleTimeout = .zero
+        return try await HTTPClient.withHTTPClient(configuration: configuration) { pooled in
+            try await HTTPClient.withHTTPClient(configuration: ofPosts) { fresh in
+                try await body(
+                    HTTPTransport(
+                        pooled: pooled, fresh: fresh, baseURL: baseURL, limits: limits, room: room, userAgent: userAgent
+                    ))
+            }
         }
     }
 
@@ -55,13 +69,19 @@ package struct HTTPTransport: Transport {
         message.headers.add(name: "Accept", value: "application/json")
         message.headers.add(name: "Accept-Encoding", value: "gzip, deflate")
         for header in request.headers { message.headers.add(name: header.name, value: header.value) }
-        if let body = request.body { message.body = .bytes(body) }
-
+        let departure = Departure()
         let response: HTTPClientResponse
         do {
-            response = try await client.execute(message, deadline: .distantFuture)
+            switch request.method {
+            case .get: response = try await pooled.execute(message, deadline: .distantFuture)
+            case .post:
+                message.body = .bytes(departure.watching(request.body ?? []))
+                message.headers.add(name: "Connection", value: "close")
+                response = try await fresh.execute(message, deadline: .distantFuture)
+            }
         } catch {
-            throw Self.transportError(error, beforeHead: true, limits: limits)
+            let failure = Self.transportError(error, beforeHead: true, limits: limits)
+            throw request.method == .post ? departure.judged(failure) : failure
         }
         watch.moved()
 

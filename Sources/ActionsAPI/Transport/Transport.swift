@@ -17,6 +17,7 @@ package struct APIRequest: Sendable, Equatable {
     /// ever becomes part of it.
     package var path: String
     package var headers: [(name: String, value: String)] = []
+    /// Of a POST.
     package var body: [UInt8]?
 
     package static func == (a: APIRequest, b: APIRequest) -> Bool {
@@ -42,7 +43,17 @@ package struct APIResponse: Sendable {
     }
 
     /// The body is JSON: not a page of a proxy's.
-    package var isJSON: Bool { (try? JSONValue(validating: body)) != nil }
+    package var isJSON: Bool { (try? json()) != nil }
+
+    /// The body's value.
+    func json() throws(NoJSON) -> JSONValue {
+        do throws(JSONSyntaxError) {
+            return try JSONValue(validating: body)
+        } catch {
+            throw NoJSON(
+                reason: body.isEmpty ? "an empty body" : "no JSON: \(error.reason) at byte \(error.offset)")
+        }
+    }
 
     /// The first field of that name, whatever its case.
     package func header(_ name: String) -> String? {
@@ -51,10 +62,15 @@ package struct APIResponse: Sendable {
     }
 }
 
+/// A body that is none, with the reason for people.
+struct NoJSON: Error {
+    var reason: String
+}
+
 /// Why no complete answer came. What it means for a further try is `RetryPolicy`'s to say.
 package struct TransportError: Error, Sendable, Equatable, CustomStringConvertible {
     package enum Kind: Sendable, Hashable {
-        /// No connection was had: the request surely never left.
+        /// No connection was had: the request surely never left. Of a POST `Departure` knows it.
         case notConnected
         /// The connection broke after the request may have left.
         case connectionLost

@@ -38,8 +38,11 @@ extension Ending {
         let incomplete = account.outcomes.contains { outcome, items in
             items > 0 && !outcome.isFinal && !options.allow.contains(outcome)
         }
-        if incomplete || account.unfollowedCursors > 0 { return ExitStatus.incomplete }
-        let found = options.failOn.contains { account.outcomes[$0, default: 0] > 0 }
+        let openChains = account.chains[nil, default: 0] + account.chains[.submitUnknown, default: 0]
+        if incomplete || openChains > 0 { return ExitStatus.incomplete }
+        let found =
+            options.failOn.contains { account.outcomes[$0, default: 0] > 0 }
+            || options.failOnTruncated && account.chains.contains { $0?.isTruncated == true && $1 > 0 }
         return found ? ExitStatus.completeWithFindings : ExitStatus.complete
     }
 }

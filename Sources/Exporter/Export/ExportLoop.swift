@@ -1,12 +1,17 @@
 import ActionsAPI
+import DequeModule
 import Foundation
 import Logging
 
 /// Runs an export: asks the pure parts what to do, does it, and tells them what came of it. The one place that waits
 /// for events.
 struct ExportLoop {
-    private enum Event: Sendable {
+    enum Event: Sendable {
         case answered(RunItem, Fetch.Result, at: Date)
+        case lookedUp(UUID, PageRequests.LookUpResult, at: Date)
+        case posted(RunKey, PageRequests.PostResult, at: Date)
+        case chain(RunKey, ChainNews)
+        case refilledChains(Result<[OpenChain], any Error>)
         case committed(Result<[Commit], any Error>)
         case refilled(WorkQueue, Result<[RunItem], any Error>)
         case refilledPolls(Result<[PollDue], any Error>)
@@ -18,22 +23,29 @@ struct ExportLoop {
     private static let grace: TimeInterval = 1.5
 
     private let fetch: Fetch
-    private let ledger: Ledger
+    let pages: PageRequests
+    let ledger: Ledger
     private let loader: Loader
-    private let clock: SteadyClock
+    let intents: IntentLog
+    let clock: SteadyClock
     private let board: ProgressBoard
     private let logger: Logger
     private let deadline: Date?
     private let rules: RunRules
 
-    private var scheduler: Scheduler
+    var scheduler: Scheduler
     private var gate = BatchGate()
     private var watch = CredentialsWatch()
     private var reachability = Reachability()
     /// Why no connection is to be had at present.
     private var noConnection: String?
     /// 0 to 1, 1 excluded.
-    private let random: @Sendable () -> Double
+    let random: @Sendable () -> Double
+    /// The chains of pages that this export is at, by their roots.
+    var followers: [RunKey: PageFollower] = [:]
+    var lookUps = LookUps()
+    /// Steps of chains that the next `act` begins.
+    var chainTasks: Deque<ChainTask> = []
 
     /// Answers that wait for their batch.
     private var gathered: [LoadedRun] = []
@@ -42,17 +54,20 @@ struct ExportLoop {
     /// Runs given up without an answer, while the API has not answered anything.
     private var silent: [LoadedRun] = []
     private var committing = false
-    private var ending: Ending?
-    private var failure: (any Error)?
+    private(set) var ending: Ending?
+    private(set) var failure: (any Error)?
     private var cancelsAt: Date?
     private var alarm = Alarm()
-    private(set) var tally = Tally()
+    var tally = Tally()
 
     init(
-        fetch: Fetch, ledger: Ledger, loader: Loader, options: ExportOptions, deadline: Date?, clock: SteadyClock,
-        random: @escaping @Sendable () -> Double = { .random(in: 0..<1) }, board: ProgressBoard, logger: Logger
+        fetch: Fetch, pages: PageRequests, ledger: Ledger, loader: Loader, intents: IntentLog, options: ExportOptions,
+        deadline: Date?, clock: SteadyClock, random: @escaping @Sendable () -> Double = { .random(in: 0..<1) },
+        board: ProgressBoard, logger: Logger
     ) {
         self.random = random
+        self.pages = pages
+        self.intents = intents
         self.fetch = fetch
         self.ledger = ledger
         self.loader = loader
@@ -63,7 +78,8 @@ struct ExportLoop {
         rules = RunRules(maxWait: options.maxWait)
         scheduler = Scheduler(
             options: Scheduler.Options(
-                concurrency: options.concurrency, budgetShare: options.budgetShare, maxWait: options.maxWait))
+                concurrency: options.concurrency, budgetShare: options.budgetShare, maxWait: options.maxWait,
+                refetch: options.refetch))
     }
 
     /// - Parameter signals: numbers of signals that ask the export to end.
@@ -108,10 +124,16 @@ struct ExportLoop {
             let now = clock.now
             if let deadline, now >= deadline { endInTime(comeBackAt: nil) }
             if let cancelsAt, now >= cancelsAt { fetches.cancelAll() }
+            while let task = chainTasks.popFirst() { begin(task, &fetches, &stores, mailbox) }
             switch scheduler.next(at: now) {
             case .fetch(let item):
                 let (fetch, clock) = (fetch, clock)
                 fetches.addTask { mailbox.yield(.answered(item, await fetch(item.key), at: clock.now)) }
+            case .lookUp(let action):
+                let (pages, clock) = (pages, clock)
+                fetches.addTask { mailbox.yield(.lookedUp(action, await pages.lookUp(action), at: clock.now)) }
+            case .post(let root): slotTaken(by: root, at: now)
+            case .lookAgain(let root): lookAgain(at: root)
             case .refill(let queue, let cursor):
                 refill(queue, after: cursor, &stores, mailbox)
             case .done:
@@ -170,12 +192,17 @@ struct ExportLoop {
                     .refilled(queue, await result { try await ledger.lateFetches(after: cursor, limit: limit) }))
             case .polls:
                 mailbox.yield(.refilledPolls(await result { try await ledger.polls(limit: limit) }))
+            case .chains:
+                mailbox.yield(.refilledChains(await result { try await ledger.openChains(limit: 2 * limit) }))
+            case .storedPages:
+                mailbox.yield(
+                    .refilled(queue, await result { try await ledger.pagesToRefetch(after: cursor, limit: limit) }))
             }
         }
     }
 
     /// The first reason stops the export; a graver one that comes up while it ends takes its place.
-    private mutating func end(_ reason: Ending) {
+    mutating func end(_ reason: Ending) {
         if let ending, ending.rank <= reason.rank { return }
         ending = reason
         scheduler.stop()
@@ -186,7 +213,7 @@ struct ExportLoop {
         end(noConnection.map { .apiUnreachable($0) } ?? .timeLimit(comeBackAt: time))
     }
 
-    private mutating func fail(_ error: any Error) {
+    mutating func fail(_ error: any Error) {
         failure = failure ?? error
         scheduler.abandon()
         cancelsAt = clock.now
@@ -203,13 +230,22 @@ struct ExportLoop {
             for commit in commits {
                 tally.committed(commit)
                 scheduler.committed(commit.item, pollAt: commit.pollAt)
+                committed(commit, at: clock.now)
             }
         case .refilled(let queue, .success(let items)): scheduler.refilled(queue, with: items)
         case .refilledPolls(.success(let due)): scheduler.refilledPolls(with: due)
+        case .refilledChains(.success(let chains)):
+            scheduler.refilledChains(chains.count, limit: 2 * scheduler.options.stretch)
+            for chain in chains { follow(chain, at: clock.now) }
+        case .lookedUp(let action, let result, let at): lookedUp(action, result, at: at)
+        case .posted(let root, let result, let at): posted(root, result, at: at)
+        case .chain(let root, let news): heard(news, of: root, at: clock.now)
         case .committed(.failure(let error)):
             committing = false
             fail(error)
-        case .refilled(_, .failure(let error)), .refilledPolls(.failure(let error)): fail(error)
+        case .refilled(_, .failure(let error)), .refilledPolls(.failure(let error)),
+            .refilledChains(.failure(let error)):
+            fail(error)
         case .interrupted(let signal):
             logger.notice("signal \(signal): storing what is in flight, then ending; a second signal ends at once")
             end(.interrupted(signal: signal))
@@ -228,14 +264,10 @@ struct ExportLoop {
             scheduler.untrack(item)
         case .failed(let error) where error.kind == .notConnected:
             scheduler.withBudget { $0.notSent(at: now) }
-            noConnection = error.reason
-            switch reachability.notConnected(at: now, random: chance) {
-            case .probe(let time):
+            if let time = notConnected(error, at: now, random: chance) {
                 scheduler.retry(item, at: time)
-                scheduler.probe(at: time)
-            case .giveUp:
+            } else {
                 scheduler.untrack(item)
-                end(.apiUnreachable(error.reason))
             }
         case .failed(let error):
             tally.request(status: nil)
@@ -253,6 +285,21 @@ struct ExportLoop {
             let step = rules.step(item, answer: answer, retryAfter: headers.retryAfter, at: now, random: chance)
             if case .gone = answer { tally.gone += 1 }
             take(step, LoadedRun(item: item, answer: answer, httpStatus: status, answeredAt: now, lease: lease))
+        }
+    }
+
+    /// Nothing goes out for a while; after too many such, the export ends.
+    ///
+    /// - Returns: when the request may be tried again; nil if the export ends.
+    mutating func notConnected(_ error: TransportError, at now: Date, random chance: Double) -> Date? {
+        noConnection = error.reason
+        switch reachability.notConnected(at: now, random: chance) {
+        case .probe(let time):
+            scheduler.probe(at: time)
+            return time
+        case .giveUp:
+            end(.apiUnreachable(error.reason))
+            return nil
         }
     }
 
@@ -280,13 +327,16 @@ struct ExportLoop {
         case .retry(let delay):
             run.item.failures += 1
             scheduler.retry(run.item, at: run.answeredAt + delay.seconds)
+        case .miss(let delay):
+            run.item.page?.misses += 1
+            scheduler.retry(run.item, at: run.answeredAt + delay.seconds)
         case .askAgain: scheduler.retry(run.item, at: run.answeredAt)
         case .refuse: break
         }
     }
 
     /// Somebody is there.
-    private mutating func heard() {
+    mutating func heard() {
         noConnection = nil
         if reachability.answered() { scheduler.resume() }
         releaseSilent()
@@ -307,7 +357,7 @@ struct ExportLoop {
             for run in silent { scheduler.untrack(run.item) }
             silent = []
             end(.apiUnreachable(error.reason))
-        case .poll, .askAgain, .refuse: take(step, run)
+        case .poll, .miss, .askAgain, .refuse: take(step, run)
         }
     }
 
@@ -344,6 +394,6 @@ struct ExportLoop {
 /// A poll and when it is due.
 typealias PollDue = (item: RunItem, at: Date)
 
-private func result<T>(_ body: () async throws -> T) async -> Result<T, any Error> {
+func result<T>(_ body: () async throws -> T) async -> Result<T, any Error> {
     do { return .success(try await body()) } catch { return .failure(error) }
 }

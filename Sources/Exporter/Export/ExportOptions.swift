@@ -8,8 +8,12 @@ package struct ExportOptions: Sendable, Equatable {
     package var maxWait: Duration = .seconds(600)
     /// Fetch settled runs again too.
     package var refetch = false
+    /// Chains of pages that ended in a page that failed go on.
+    package var retryFailedPages = false
     /// Outcomes that make a complete export exit with 3.
     package var failOn: Set<Outcome> = [.forbidden, .notFound, .rejected]
+    /// So do chains of pages behind whose end rows may be missing.
+    package var failOnTruncated = true
     /// Outcomes, of `waiting` and `pending`, that leave an export complete.
     package var allow: Set<Outcome> = []
 

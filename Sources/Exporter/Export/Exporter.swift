@@ -78,8 +78,11 @@ package struct Exporter: Sendable {
             switch work {
             case .manifests(let manifests):
                 try await Ledger.open(
-                    manifests, origin: origin, refetch: options.refetch, session: session, at: clock.now)
-            case .unfinished: try await Ledger.openUnfinished(origin: origin, session: session, at: clock.now)
+                    manifests, origin: origin, refetch: options.refetch, retryFailedPages: options.retryFailedPages,
+                    session: session, at: clock.now)
+            case .unfinished:
+                try await Ledger.openUnfinished(
+                    origin: origin, retryFailedPages: options.retryFailedPages, session: session, at: clock.now)
             }
         let begin = try await ledger.account()
         board.update {
@@ -90,12 +93,21 @@ package struct Exporter: Sendable {
         }
         logger.info("export \(ledger.exportID): \(begin.items) runs, \(begin.alreadySettled) of them settled before")
 
+        let intents = IntentLog(database: database, exportID: ledger.exportID, logger: logger)
         var loop = ExportLoop(
-            fetch: Fetch(client: client, clock: clock), ledger: ledger,
-            loader: Loader(session: session, exportID: ledger.exportID, refetch: options.refetch), options: options,
-            deadline: deadline, clock: clock, board: board, logger: logger)
+            fetch: Fetch(client: client, clock: clock),
+            pages: PageRequests(client: client, clock: clock, manifests: work.manifests), ledger: ledger,
+            loader: Loader(session: session, exportID: ledger.exportID, refetch: options.refetch), intents: intents,
+            options: options, deadline: deadline, clock: clock, board: board, logger: logger)
         do {
-            let ending = try await loop.run(signals: signals)
+            let ending: Ending
+            do {
+                ending = try await loop.run(signals: signals)
+            } catch {
+                await intents.close()
+                throw error
+            }
+            await intents.close()
             return try await close(ledger, work: work, ending: ending, tally: loop.tally)
         } catch let error as PostgresError where error.kind.isConnectionLoss || error.kind == .cancelled {
             // Nothing can be written any more: the next export of the manifest closes this one's row.
@@ -161,6 +173,8 @@ package struct Exporter: Sendable {
         summary.exportID = ledger.exportID
         summary.add(tally)
         summary.add(account)
+        summary.chainsInDoubt = try await ledger.chainsToTell(inDoubt: true, limit: Summary.chainsTold)
+        summary.chainsLeft = try await ledger.chainsToTell(inDoubt: false, limit: Summary.chainsTold)
         summary.reason = ending.reason
         let elsewhere = try await ledger.unfinishedElsewhere(at: clock.now)
         summary.unfinishedElsewhere = elsewhere.runs
@@ -176,9 +190,9 @@ package struct Exporter: Sendable {
             throw AccountingError(
                 description: "the manifests name \(manifests.runCount) runs, the export has \(account.items) items")
         }
-        if account.results != tally.results {
+        if account.results != tally.itemResults {
             throw AccountingError(
-                description: "\(tally.results) results were stored, the ledger tells of \(account.results)")
+                description: "\(tally.itemResults) results were stored, the ledger tells of \(account.results)")
         }
     }
 }
@@ -188,6 +202,13 @@ extension Exporter.Work {
         switch self {
         case .manifests(let manifests): manifests.list.map(\.name)
         case .unfinished: []
+        }
+    }
+
+    fileprivate var manifests: Manifests? {
+        switch self {
+        case .manifests(let manifests): manifests
+        case .unfinished: nil
         }
     }
 

@@ -10,6 +10,10 @@ struct Tally: Sendable, Equatable {
     /// Rows that this export stored.
     var results = 0
     var errors = 0
+    /// Of the results, those of its items: not of the pages behind them.
+    var itemResults = 0
+    /// Pages by which chains have grown.
+    var pages = 0
     /// Runs that this export is done with: their outcome is final, or their tries are used up.
     var done = 0
     /// Runs that were asked for again and gave no result: what was stored stayed.
@@ -28,7 +32,12 @@ struct Tally: Sendable, Equatable {
     mutating func committed(_ commit: Commit) {
         results += commit.results
         errors += commit.errors
-        if commit.outcome.isFinal || commit.outcome == .failed { done += 1 }
+        if commit.item.page == nil {
+            itemResults += commit.results
+            if commit.outcome.isFinal || commit.outcome == .failed { done += 1 }
+        } else if commit.isNewPage {
+            pages += 1
+        }
         if commit.rule == .keep { kept += 1 }
     }
 }

@@ -5,6 +5,8 @@ import Postgres
 struct Ledger: Sendable {
     let session: PostgresSession
     let exportID: Int
+    /// With `--refetch`: what was fetched since then is not asked for again.
+    let refetchSince: Date?
 
     // MARK: The work list
 
@@ -23,7 +25,8 @@ struct Ledger: Sendable {
     ) async throws -> [RunItem] {
         let rows = try await session.query(
             """
-            select i.stored_action_id, i.run_id, i.expires_at, i.polls, r.executed_at, r.seen_alive
+            select i.stored_action_id, i.run_id, i.expires_at, i.polls, i.follow_pages, i.manifest_position,
+                   r.executed_at, r.seen_alive
               from stored_actions.export_items i
               join stored_actions.runs r using (stored_action_id, run_id)
              where i.export_id = $1 and i.action = 'not_reached' and i.expires_at > $2
@@ -43,7 +46,8 @@ struct Ledger: Sendable {
     func polls(limit: Int) async throws -> [PollDue] {
         let rows = try await session.query(
             """
-            select i.stored_action_id, i.run_id, i.expires_at, i.polls, i.poll_at, r.executed_at, r.seen_alive
+            select i.stored_action_id, i.run_id, i.expires_at, i.polls, i.follow_pages, i.manifest_position,
+                   i.poll_at, r.executed_at, r.seen_alive
               from stored_actions.export_items i
               join stored_actions.runs r using (stored_action_id, run_id)
              where i.export_id = $1 and i.poll_at is not null
@@ -60,10 +64,10 @@ struct Ledger: Sendable {
         var items = 0
         var outcomes: [Outcome: Int] = [:]
         var alreadySettled = 0
-        /// Runs whose manifest asks for the pages after the one that is stored.
-        var unfollowedCursors = 0
-        /// Rows that this export stored in `results`, as the items tell.
+        /// Rows that this export stored in `results` for its items, as these tell.
         var results = 0
+        /// The items' chains of pages by their ends; nil: those that go on.
+        var chains: [EndReason?: Int] = [:]
     }
 
     func account() async throws -> Account {
@@ -71,10 +75,8 @@ struct Ledger: Sendable {
             """
             select i.outcome, count(*) as items,
                    count(*) filter (where i.action = 'already_settled') as already_settled,
-                   count(*) filter (where i.follow_pages and r.next_page is not null) as unfollowed,
                    sum(i.result_count)::bigint as results
               from stored_actions.export_items i
-              join stored_actions.runs r using (stored_action_id, run_id)
              where i.export_id = $1
              group by i.outcome
             """, [.int(exportID)])
@@ -85,21 +87,26 @@ struct Ledger: Sendable {
             account.outcomes[outcome, default: 0] += items
             account.items += items
             account.alreadySettled += try row.decode("already_settled", as: Int.self)
-            account.unfollowedCursors += try row.decode("unfollowed", as: Int.self)
             account.results += try row.decode("results", as: Int.self)
         }
+        account.chains = try await chainCounts()
         return account
     }
 
-    /// Unsettled runs that are not this export's, and the soonest expiry among those that have not expired.
+    /// Unsettled runs that are not this export's, pages that chains go on with included, and the soonest expiry among
+    /// those that have not expired.
     func unfinishedElsewhere(at now: Date) async throws -> (runs: Int, soonestExpiry: Date?) {
         let rows = try await session.query(
             """
             select count(*) as runs, min(r.expires_at) filter (where r.expires_at > $2) as soonest_expiry
               from stored_actions.runs r
              where r.page_number = 0
-               and r.outcome not in ('success', 'error')
-               and not stored_actions.is_settled(r.outcome, r.evidence, r.expires_at, $2)
+               and (r.outcome not in ('success', 'error')
+                    and not stored_actions.is_settled(r.outcome, r.evidence, r.expires_at, $2)
+                    or r.outcome = 'success'
+                    and exists (select from stored_actions.page_chains c
+                                 where c.stored_action_id = r.stored_action_id and c.root_run_id = r.run_id
+                                   and c.end_reason is null))
                and not exists (select from stored_actions.export_items i
                                 where i.export_id = $1 and i.stored_action_id = r.stored_action_id
                                   and i.run_id = r.run_id)
@@ -136,6 +143,8 @@ extension RunItem {
             key: try RunKey(storedActionID: row.decode("stored_action_id"), runID: row.decode("run_id")),
             executedAt: try row.decode("executed_at"), expiresAt: try row.decode("expires_at"),
             seenAlive: try row.decode("seen_alive"), polls: try row.decode("polls"))
+        followsPages = try row.decode("follow_pages")
+        manifestPosition = try row.decode("manifest_position")
     }
 }
 

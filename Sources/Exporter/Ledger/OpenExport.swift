@@ -21,11 +21,14 @@ extension Ledger {
     /// Writes the export, its manifests and its items, in one transaction: an export that is there is there whole.
     /// Runs that are settled become items that are done already.
     ///
-    /// - Parameter now: the present, from which `expires_at` of runs of unknown age and what is settled are reckoned.
+    /// - Parameters:
+    ///   - retryFailedPages: chains that ended in a page that failed go on.
+    ///   - now: the present, from which `expires_at` of runs of unknown age and what is settled are reckoned.
     static func open(
-        _ manifests: Manifests, origin: ExportOrigin, refetch: Bool, session: PostgresSession, at now: Date
+        _ manifests: Manifests, origin: ExportOrigin, refetch: Bool, retryFailedPages: Bool = false,
+        session: PostgresSession, at now: Date
     ) async throws -> Ledger {
-        let id = try await session.transaction { transaction in
+        let (id, since) = try await session.transaction { transaction in
             try transaction.closeKilledExports(of: manifests.list.map(\.name))
             let since = refetch ? try transaction.startOfUnfinishedRefetch(of: manifests.list.map(\.name)) : nil
             let exportID = try transaction.insertExport(origin, refetch: refetch)
@@ -33,35 +36,50 @@ extension Ledger {
             try transaction.copyManifestRuns(manifests)
             try transaction.insertRuns(exportID: exportID, at: now)
             try transaction.insertItems(exportID: exportID, refetch: refetch, since: since, at: now)
+            try transaction.insertChains(exportID: exportID)
+            try transaction.takeUpSettledRoots(exportID: exportID)
+            if retryFailedPages { try transaction.reopenFailedChains(exportID: exportID) }
             try transaction.countItems(exportID: exportID)
-            return exportID
+            return (exportID, since)
         } wasCommitted: { transaction in
             try transaction.hasExport(origin)
         }
-        return Ledger(session: session, exportID: id)
+        return Ledger(session: session, exportID: id, refetchSince: refetch ? since ?? now : nil)
     }
 
-    /// The same for all runs that earlier exports left unsettled.
+    /// The same for all runs that earlier exports left unsettled, and the roots of all chains that have no end or one
+    /// in doubt.
     static func openUnfinished(
-        origin: ExportOrigin, session: PostgresSession, at now: Date
+        origin: ExportOrigin, retryFailedPages: Bool = false, session: PostgresSession, at now: Date
     ) async throws -> Ledger {
         let id = try await session.transaction { transaction in
             try transaction.closeKilledExports(of: [])
             let exportID = try transaction.insertExport(origin, refetch: false)
             _ = try transaction.query(
                 """
-                insert into stored_actions.export_items (export_id, stored_action_id, run_id, expires_at)
-                select $1, stored_action_id, run_id, expires_at
-                  from stored_actions.runs
-                 where page_number = 0 and outcome not in ('success', 'error')
-                   and not stored_actions.is_settled(outcome, evidence, expires_at, $2)
-                """, [.int(exportID), .timestamp(now)])
+                insert into stored_actions.export_items
+                       (export_id, stored_action_id, run_id, expires_at, follow_pages, outcome, action)
+                select $1, r.stored_action_id, r.run_id, r.expires_at, c.root_run_id is not null,
+                       case when s.settled then r.outcome else 'queued' end,
+                       case when s.settled then 'already_settled' else 'not_reached' end
+                  from stored_actions.runs r
+                  left join stored_actions.page_chains c
+                    on c.stored_action_id = r.stored_action_id and c.root_run_id = r.run_id
+                 cross join lateral (
+                       select stored_actions.is_settled(r.outcome, r.evidence, r.expires_at, $2) as settled) s
+                 where r.page_number = 0
+                   and (not s.settled
+                        or c.root_run_id is not null and (c.end_reason is null or c.end_reason = 'submit_unknown')
+                        or $3 and c.pages > 0 and c.end_reason in ('page_error', 'page_expired', 'refused'))
+                """, [.int(exportID), .timestamp(now), .bool(retryFailedPages)])
+            try transaction.takeUpSettledRoots(exportID: exportID)
+            if retryFailedPages { try transaction.reopenFailedChains(exportID: exportID) }
             try transaction.countItems(exportID: exportID)
             return exportID
         } wasCommitted: { transaction in
             try transaction.hasExport(origin)
         }
-        return Ledger(session: session, exportID: id)
+        return Ledger(session: session, exportID: id, refetchSince: nil)
     }
 }
 
@@ -143,18 +161,29 @@ extension PostgresTransaction {
         try execute(
             script: """
                 create temporary table manifest_runs (
-                  stored_action_id uuid, run_id uuid, executed_at timestamptz, follow_pages boolean
+                  stored_action_id uuid, run_id uuid, executed_at timestamptz, follow_pages boolean,
+                  manifest_position bigint, first_page text, max_pages int, action_type text, inputs_hash bytea
                 ) on commit drop
                 """)
         _ = try copy(
-            into: "pg_temp.manifest_runs", columns: ["stored_action_id", "run_id", "executed_at", "follow_pages"]
+            into: "pg_temp.manifest_runs",
+            columns: [
+                "stored_action_id", "run_id", "executed_at", "follow_pages", "manifest_position", "first_page",
+                "max_pages", "action_type", "inputs_hash",
+            ]
         ) { writer in
-            try manifests.forEachRun { run in
+            try manifests.forEachRunAndPosition { run, position in
+                let pages = run.pages.followPages ? run.pages : nil
                 try writer.beginRow()
                 try writer.uuid(run.key.storedActionID)
                 try writer.uuid(run.key.runID)
                 try writer.timestamptz(run.executedAt)
                 try writer.bool(run.pages.followPages)
+                try writer.int8(pages.map { _ in Int64(position) })
+                try writer.text(storable(pages?.firstPage))
+                try writer.int4(pages.map { Int32(clamping: $0.maxPages) })
+                try writer.text(storable(pages?.actionType))
+                try writer.bytea(pages.map { InputsHash.of($0.inputs ?? PageSettings.noInputs) })
             }
         }
         try execute(script: "analyze pg_temp.manifest_runs")
@@ -204,8 +233,8 @@ extension PostgresTransaction {
         _ = try query(
             """
             insert into stored_actions.export_items
-                   (export_id, stored_action_id, run_id, expires_at, follow_pages, outcome, action)
-            select $1, r.stored_action_id, r.run_id, r.expires_at, m.follow_pages,
+                   (export_id, stored_action_id, run_id, expires_at, follow_pages, manifest_position, outcome, action)
+            select $1, r.stored_action_id, r.run_id, r.expires_at, m.follow_pages, m.manifest_position,
                    case when s.settled then r.outcome else 'queued' end,
                    case when s.settled then 'already_settled' else 'not_reached' end
               from pg_temp.manifest_runs m

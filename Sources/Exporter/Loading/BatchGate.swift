@@ -1,6 +1,7 @@
 import Foundation
 
-/// When the gathered answers go to the database: by bytes, rows and time, and at once when nobody else is coming.
+/// When the gathered answers go to the database: by bytes, rows and time, and at once when nobody else is coming or a
+/// chain of pages waits for it.
 struct BatchGate: Sendable {
     struct Limits: Sendable {
         var bytes = 4 << 20
@@ -13,6 +14,7 @@ struct BatchGate: Sendable {
     private var bytes = 0
     private var rows = 0
     private var oldest: Date?
+    private var isUrgent = false
 
     init(limits: Limits = Limits()) { self.limits = limits }
 
@@ -20,19 +22,21 @@ struct BatchGate: Sendable {
         bytes += run.bytes
         rows += run.rows
         oldest = oldest ?? now
+        if run.item.chainRoot != nil { isUrgent = true }
     }
 
     mutating func opened() {
         bytes = 0
         rows = 0
         oldest = nil
+        isUrgent = false
     }
 
     /// - Parameter expectsMore: an answer may come any moment.
     /// - Returns: nil while nothing is gathered; an instant that is not after `now` means at once.
     func opens(at now: Date, expectsMore: Bool) -> Date? {
         guard let oldest else { return nil }
-        guard expectsMore, bytes < limits.bytes, rows < limits.rows else { return now }
+        guard expectsMore, !isUrgent, bytes < limits.bytes, rows < limits.rows else { return now }
         return oldest + limits.age.seconds
     }
 }

@@ -11,6 +11,10 @@ struct Commit: Sendable {
     var results: Int
     var errors: Int
     var pollAt: Date?
+    /// Where its chain is now, if the run is of one.
+    var chain: Chain?
+    /// The run is the page by which its chain has grown.
+    var isNewPage = false
 }
 
 /// Requests made so far, kept in the export's row with every batch.
@@ -65,10 +69,10 @@ actor Loader {
         let commits = try await session.transaction { transaction in
             let stored = try transaction.lockRuns(batch)
             let merged = zip(batch, stored).map { run, stored in
-                (run, MergeRule(stored: stored, answer: run.verdict.outcome, refetch: refetch), stored)
+                (run, MergeRule(stored: stored.outcome, answer: run.verdict.outcome, refetch: refetch), stored)
             }
             let writes = merged.filter { $0.1 == .replace || $0.1 == .update }.map(\.0)
-            let refetched = merged.filter { $0.1 == .replace && $0.2.isStored }.map(\.0)
+            let refetched = merged.filter { $0.1 == .replace && $0.2.outcome.isStored }.map(\.0)
             try transaction.delete(from: .results, .errors, of: refetched)
             // They tell of the last attempt only.
             try transaction.delete(from: .apiErrors, of: writes)
@@ -77,7 +81,11 @@ actor Loader {
             try transaction.copyAPIErrors(writes, exportID: exportID)
             try transaction.updateRuns(writes, exportID: exportID)
             try transaction.countRequests(batch)
-            let commits = merged.map { run, rule, stored in Commit(run, rule: rule, stored: stored) }
+            let chains = try transaction.advanceChains(
+                zip(batch, stored).map { AdvancingRun(run: $0, resultsBefore: $1.resultCount) }, exportID: exportID)
+            let commits = merged.map { run, rule, stored in
+                Commit(run, rule: rule, stored: stored.outcome, chain: chains[run.item.key])
+            }
             try transaction.updateItems(commits, exportID: exportID)
             try transaction.countBatch(number, exportID: exportID, requests: requests)
             return commits
@@ -90,7 +98,7 @@ actor Loader {
 }
 
 extension Commit {
-    fileprivate init(_ run: LoadedRun, rule: MergeRule, stored: Outcome) {
+    fileprivate init(_ run: LoadedRun, rule: MergeRule, stored: Outcome, chain: Chain?) {
         let writes = rule == .replace || rule == .update
         item = run.item
         // They are counted in the run's row now.
@@ -100,6 +108,8 @@ extension Commit {
         results = rule == .replace ? run.result?.resultCount ?? 0 : 0
         errors = rule == .replace ? run.result?.errors.count ?? 0 : 0
         pollAt = writes ? run.pollAt : nil
+        self.chain = chain
+        isNewPage = item.page != nil && rule == .replace && outcome == .success && !stored.isStored
     }
 }
 

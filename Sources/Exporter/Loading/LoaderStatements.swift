@@ -5,23 +5,30 @@ import Postgres
 
 /// The statements of one batch, in the order in which `Loader` runs them.
 extension PostgresTransaction {
-    /// Locks the runs' rows, in key order, and returns the outcome that is stored of each.
-    borrowing func lockRuns(_ batch: [LoadedRun]) throws -> [Outcome] {
+    /// What is stored of a run.
+    struct StoredRun {
+        var outcome = Outcome.queued
+        var resultCount = 0
+    }
+
+    /// Locks the runs' rows, in key order, and returns what is stored of each.
+    borrowing func lockRuns(_ batch: [LoadedRun]) throws -> [StoredRun] {
         let rows = try query(
             """
-            select r.stored_action_id, r.run_id, r.outcome
+            select r.stored_action_id, r.run_id, r.outcome, r.result_count
               from stored_actions.runs r
               join unnest($1::uuid[], $2::uuid[]) as k(stored_action_id, run_id) using (stored_action_id, run_id)
              order by r.stored_action_id, r.run_id
                for update of r
             """, batch.keyParameters)
-        var stored: [RunKey: Outcome] = [:]
+        var stored: [RunKey: StoredRun] = [:]
         for row in rows {
             let key = try RunKey(
                 storedActionID: row.decode("stored_action_id"), runID: row.decode("run_id"))
-            stored[key] = try Outcome(named: row.decode("outcome"))
+            stored[key] = StoredRun(
+                outcome: try Outcome(named: row.decode("outcome")), resultCount: try row.decode("result_count"))
         }
-        return batch.map { stored[$0.item.key] ?? .queued }
+        return batch.map { stored[$0.item.key] ?? StoredRun() }
     }
 
     /// Tables whose rows belong to a run.
@@ -169,6 +176,8 @@ extension PostgresTransaction {
     }
 
     borrowing func updateItems(_ commits: [Commit], exportID: Int) throws {
+        let commits = commits.filter { $0.item.page == nil }
+        guard !commits.isEmpty else { return }
         _ = try query(
             """
             update stored_actions.export_items i
@@ -210,7 +219,7 @@ extension [LoadedRun] {
 }
 
 /// A text that a `text` column takes: NUL, the one character that PostgreSQL has no room for, becomes U+FFFD.
-private func storable(_ text: String?) -> String? {
+func storable(_ text: String?) -> String? {
     guard let text, text.utf8.contains(0) else { return text }
     return String(text.unicodeScalars.map { $0 == "\u{0}" ? "\u{FFFD}" : Character($0) })
 }

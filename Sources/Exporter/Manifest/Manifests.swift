@@ -46,13 +46,24 @@ package struct Manifests: Sendable {
     /// depend on the number of runs. May be called again.
     /// - Throws: what `body` throws, and `SpoolError` when the temporary file can't be read.
     package func forEachRun(_ body: (ManifestRun) throws -> Void) throws {
-        try runs.forEachRecord { record in
-            let run = try SpooledRun(decoding: record)
-            let settings = run.settings.over(storedActions[run.key.storedActionID])
-            try body(
-                ManifestRun(
-                    key: run.key, executedAt: run.executedAt, pages: settings.pageSettings, label: settings.label,
-                    manifests: run.sources.sorted()))
-        }
+        try runs.forEachRecord { try body(run(decoding: $0)) }
+    }
+
+    /// The same, with the position by which `run(at:)` finds the run again.
+    func forEachRunAndPosition(_ body: (ManifestRun, Int) throws -> Void) throws {
+        try runs.forEachRecordAndPosition { try body(run(decoding: $0), $1) }
+    }
+
+    /// - Parameter position: of a run, as told by `forEachRunAndPosition`.
+    func run(at position: Int) throws -> ManifestRun {
+        try run(decoding: runs.record(at: position))
+    }
+
+    private func run(decoding record: ArraySlice<UInt8>) throws -> ManifestRun {
+        let run = try SpooledRun(decoding: record)
+        let settings = run.settings.over(storedActions[run.key.storedActionID])
+        return ManifestRun(
+            key: run.key, executedAt: run.executedAt, pages: settings.pageSettings, label: settings.label,
+            manifests: run.sources.sorted())
     }
 }

@@ -5,6 +5,8 @@ package struct PageSettings: Sendable, Hashable {
     package static let defaultMaxPages = 1_000
     package static let defaultFirstPage = "0"
     package static let maxPagesRange = 1...1_000_000
+    /// What goes out where the manifest has none.
+    static let noInputs = Array("{}".utf8)
 
     package var followPages: Bool
     /// The JSON object to send with the request for a page, byte for byte as the manifest has it.
@@ -92,29 +94,5 @@ private func isSameInputs(_ left: [UInt8]?, _ right: [UInt8]?) -> Bool {
     guard let left, let right, let first = try? JSONValue(validating: left),
         let second = try? JSONValue(validating: right)
     else { return false }
-    return isSameJSON(first, second)
-}
-
-/// Whether two values differ in nothing but white space, the order of members and the spelling of strings. The
-/// recursion is bounded by the nesting that the reader admits.
-private func isSameJSON(_ left: JSONValue, _ right: JSONValue) -> Bool {
-    guard left.kind == right.kind else { return false }
-    switch left.kind {
-    case .object:
-        let (leftMembers, rightMembers) = (left.members().sorted(by: byKey), right.members().sorted(by: byKey))
-        return leftMembers.count == rightMembers.count
-            && zip(leftMembers, rightMembers).allSatisfy {
-                $0.key.utf8.elementsEqual($1.key.utf8) && isSameJSON($0.value, $1.value)
-            }
-    case .array:
-        let (leftElements, rightElements) = (left.elements(), right.elements())
-        return leftElements.count == rightElements.count && zip(leftElements, rightElements).allSatisfy(isSameJSON)
-    case .string:
-        return left.bytes == right.bytes || left.string.map { Array($0.utf8) } == right.string.map { Array($0.utf8) }
-    case .number, .bool, .null: return left.bytes == right.bytes
-    }
-}
-
-private func byKey(_ left: (key: String, value: JSONValue), _ right: (key: String, value: JSONValue)) -> Bool {
-    left.key.utf8.lexicographicallyPrecedes(right.key.utf8)
+    return first.canonical == second.canonical
 }

@@ -28,8 +28,35 @@ final class Spool: Sendable {
 
     /// Hands over each record in the order of writing. May be called again, and at the same time.
     func forEachRecord(_ body: (ArraySlice<UInt8>) throws -> Void) throws {
+        try scan(from: 0) { record, _ in
+            try body(record)
+            return true
+        }
+    }
+
+    /// The same, with the position by which `record(at:)` finds the record again.
+    func forEachRecordAndPosition(_ body: (ArraySlice<UInt8>, Int) throws -> Void) throws {
+        try scan(from: 0) { record, position in
+            try body(record, position)
+            return true
+        }
+    }
+
+    /// - Parameter position: of a record, as told by `forEachRecordAndPosition`.
+    func record(at position: Int) throws -> ArraySlice<UInt8> {
+        var found: ArraySlice<UInt8>?
+        try scan(from: position) { record, _ in
+            found = record
+            return false
+        }
+        guard let found else { throw SpoolError(reason: "a temporary file was cut short") }
+        return found
+    }
+
+    /// - Parameter body: returns whether to go on.
+    private func scan(from begin: Int, _ body: (ArraySlice<UInt8>, Int) throws -> Bool) throws {
         var buffer: [UInt8] = []
-        var (start, offset) = (0, 0)
+        var (start, offset, position) = (0, begin, begin)
         func fill(_ count: Int) throws -> Bool {
             while buffer.count - start < count, offset < byteCount {
                 buffer.removeFirst(start)
@@ -38,7 +65,7 @@ final class Spool: Sendable {
                 if let file, offset < storedCount {
                     more = try file.read(at: offset, count: min(SpoolWriter.readSize, storedCount - offset))
                 } else {
-                    more = tail
+                    more = Array(tail[(offset - storedCount)...])
                 }
                 buffer += more
                 offset += more.count
@@ -50,7 +77,8 @@ final class Spool: Sendable {
             guard try fill(4 + length) else { throw SpoolError(reason: "a temporary file was cut short") }
             let record = (start + 4)..<(start + 4 + length)
             start = record.upperBound
-            try body(buffer[record])
+            guard try body(buffer[record], position) else { return }
+            position += 4 + length
         }
     }
 }

@@ -50,7 +50,7 @@ extension RunStep {
         switch self {
         case .conclude(let verdict): verdict.outcome != .failed
         case .poll: true
-        case .retry, .askAgain, .refuse: false
+        case .retry, .miss, .askAgain, .refuse: false
         }
     }
 }

@@ -15,6 +15,15 @@ package struct RunItem: Sendable, Equatable {
     package var failures = 0
     /// Requests of this export for the run that the ledger does not know yet.
     package var requests = 0
+    /// The run is page 0 of a chain that its manifest asks for.
+    var followsPages = false
+    /// Where the manifest has what its pages are asked for with.
+    var manifestPosition: Int?
+    /// The run is a further page of a chain, and no item of a manifest.
+    var page: PageOfChain?
+
+    /// It was asked for before, and was not finished.
+    var isPoll: Bool { polls > 0 }
 
     package init(key: RunKey, executedAt: Date? = nil, expiresAt: Date, seenAlive: Bool = false, polls: Int = 0) {
         self.key = key
@@ -23,4 +32,18 @@ package struct RunItem: Sendable, Equatable {
         self.seenAlive = seenAlive
         self.polls = polls
     }
+}
+
+/// What tells a run that was started for a page from one that a manifest names.
+struct PageOfChain: Sendable, Equatable {
+    var root: RunKey
+    /// When its POST was answered.
+    var submittedAt: Date
+    /// Its chain has gone on since: it is only fetched again.
+    var isRefetch = false
+    /// How often the API did not know it yet.
+    var misses = 0
+
+    /// How long the API may not know a run that it has just started.
+    static let patience: Duration = .seconds(60)
 }

@@ -5,6 +5,7 @@ import Foundation
 ///
 ///     asked ──▶ conclude          success, error, expired, not_found, forbidden, rejected, failed
 ///       ▲  ├──▶ poll               pending, waiting
+///       │  ├──▶ miss ───────────┐ a page that this program has just started, and the API does not know yet
 ///       │  ├──▶ retry ──────────┐ a failure that may pass
 ///       │  ├──▶ ask again ──────┤ 429: the budget's business, no fault of the run
 ///       └──┼────────────────────┘
@@ -13,6 +14,7 @@ enum RunStep: Sendable, Equatable {
     case conclude(Verdict)
     case poll(Verdict, after: Duration)
     case retry(after: Duration)
+    case miss(after: Duration)
     case askAgain
     case refuse
 }
@@ -42,7 +44,11 @@ struct RunRules: Sendable {
         case .finished(.error, _): return .conclude(Verdict(outcome: .error, seenAlive: true))
         case .waiting: return poll(.waiting, item, random: random)
         case .pending: return poll(.pending, item, random: random)
-        case .gone: return .conclude(gone(item, at: now))
+        case .gone:
+            if let page = item.page, !page.isRefetch, now < page.submittedAt + PageOfChain.patience.seconds {
+                return .miss(after: polls.gap(afterPolls: page.misses, random: random))
+            }
+            return .conclude(gone(item, at: now))
         case .forbidden: return .conclude(Verdict(outcome: .forbidden, seenAlive: item.seenAlive))
         case .rejected: return .conclude(Verdict(outcome: .rejected, seenAlive: item.seenAlive))
         case .credentialsRefused: return .refuse

@@ -3,10 +3,11 @@ import DequeModule
 import Foundation
 import HeapModule
 
-/// Which run is asked for next, and when. Decides alone; `ExportLoop` acts.
+/// Which request is made next, and when. Decides alone; `ExportLoop` acts.
 ///
-/// What is ready goes in this order: first fetches and retries by their expiry, polls, runs past their time. Every
-/// request passes the rate budget.
+/// What is ready goes in this order: first fetches and retries within an hour of their expiry, steps of chains of pages,
+/// other first fetches and retries, polls, runs past their time. Every request passes the budget of its bucket: reads,
+/// or the start of runs; where one is spent, the other goes on.
 ///
 /// The work list stays in the database: here is a stretch of each queue, so that memory does not grow with the export.
 struct Scheduler: Sendable {
@@ -19,10 +20,21 @@ struct Scheduler: Sendable {
         var stretch = 1000
         /// Answers that may wait for their commit before no new request goes out.
         var uncommitted = 4000
+        /// Stored pages are asked for again too.
+        var refetch = false
     }
+
+    /// A run that expires within this time is fetched before chains of pages go on.
+    static let nearExpiry: Duration = .seconds(3600)
 
     enum Step: Equatable, Sendable {
         case fetch(RunItem)
+        /// Ask what the stored action is.
+        case lookUp(UUID)
+        /// The next page of that chain may be asked for: a slot of the runs bucket is taken.
+        case post(RunKey)
+        /// Read that chain again.
+        case lookAgain(RunKey)
         /// Read the next stretch of the queue, behind the cursor where there is one.
         case refill(WorkQueue, after: WorkCursor?)
         /// Nothing to do before then, or before the next event.
@@ -33,6 +45,12 @@ struct Scheduler: Sendable {
 
     let options: Options
     private(set) var budget: RateBudget
+    private(set) var runsBudget: RateBudget
+    private var chains = ChainQueue()
+    /// Chains that somebody holds in memory.
+    private var followed = 0
+    /// A stretch of chains is being read that may be older than a chain that was not followed at once.
+    private var hasMissedChains = false
 
     private var first: Deque<RunItem> = []
     private var late: Deque<RunItem> = []
@@ -42,14 +60,17 @@ struct Scheduler: Sendable {
 
     private var cursor: [WorkQueue: WorkCursor] = [:]
     private var refilling: Set<WorkQueue> = []
-    private var exhausted: Set<WorkQueue> = [.polls]
+    private var exhausted: Set<WorkQueue>
     /// A refill of `polls` that brought nothing new is repeated only after something has been committed.
     private var pollsAwaitCommit = false
     /// Every item that is in memory, from its stretch to its commit: a stretch may hold it again.
     private var tracked: Set<RunKey> = []
-    /// True for a poll.
-    private var inFlight: [RunKey: Bool] = [:]
+    private var inFlight = 0
+    /// Of those in flight, asked for again because they were not finished.
+    private var pollsInFlight = 0
     private var uncommitted = 0
+    /// Steps of chains that the database is at.
+    private var chainWrites = 0
     private var nothingElseSince: Date?
     private var isCommitting = false
     private var stopped = false
@@ -63,11 +84,13 @@ struct Scheduler: Sendable {
     init(options: Options) {
         self.options = options
         budget = RateBudget(share: options.budgetShare)
+        runsBudget = RateBudget(share: options.budgetShare)
+        exhausted = options.refetch ? [.polls] : [.polls, .storedPages]
     }
 
-    var requestsInFlight: Int { inFlight.count }
+    var requestsInFlight: Int { inFlight }
     /// Nothing is under way of which an event would tell.
-    var isIdle: Bool { inFlight.isEmpty && uncommitted == 0 && refilling.isEmpty }
+    var isIdle: Bool { inFlight == 0 && uncommitted == 0 && chainWrites == 0 && refilling.isEmpty }
 
     /// A stretch is being read that may hold items whose commit it cannot know: a commit has to wait for it, and such a
     /// stretch for a commit. Otherwise its items might be told of after their commit, and be asked for again.
@@ -109,11 +132,16 @@ struct Scheduler: Sendable {
         if let last = items.last, queue != .polls {
             cursor[queue] = WorkCursor(expiresAt: last.expiresAt, key: last.key)
         }
+        if queue == .storedPages {
+            for item in items { chains.add(.fetch(item), isNew: true) }
+            return
+        }
         let new = items.filter { tracked.insert($0.key).inserted }
         switch queue {
         case .first: first.append(contentsOf: new)
         case .late: late.append(contentsOf: new)
         case .polls: pollsAwaitCommit = new.isEmpty
+        case .chains, .storedPages: break
         }
     }
 
@@ -126,16 +154,23 @@ struct Scheduler: Sendable {
 
     /// The request came back, with an answer or without; what it means for the budget is told by `withBudget`.
     mutating func returned(_ item: RunItem) {
-        inFlight[item.key] = nil
+        inFlight -= 1
+        if item.isPoll { pollsInFlight -= 1 }
     }
 
     /// The item is let go of without an outcome: it stays in the queue that the database holds.
-    mutating func untrack(_ item: RunItem) { tracked.remove(item.key) }
+    mutating func untrack(_ item: RunItem) {
+        if item.page == nil { tracked.remove(item.key) }
+    }
 
     mutating func withBudget(_ change: (inout RateBudget) -> Void) { change(&budget) }
 
     mutating func retry(_ item: RunItem, at due: Date) {
-        retries.insert(Due(at: due, item: item))
+        if item.page == nil {
+            retries.insert(Due(at: due, item: item))
+        } else {
+            chains.add(.fetch(item), at: due)
+        }
     }
 
     /// The answer is on its way to the database.
@@ -144,6 +179,10 @@ struct Scheduler: Sendable {
     /// The item's state is in the database.
     mutating func committed(_ item: RunItem, pollAt: Date?) {
         uncommitted = max(0, uncommitted - 1)
+        guard item.page == nil else {
+            if let pollAt, options.maxWait > .zero { chains.add(.fetch(item), at: pollAt, isWait: true) }
+            return
+        }
         pollsAwaitCommit = false
         guard let pollAt, options.maxWait > .zero else {
             tracked.remove(item.key)
@@ -158,6 +197,46 @@ struct Scheduler: Sendable {
         }
     }
 
+    // MARK: Chains
+
+    /// - Parameter limit: of the rows that were asked for.
+    mutating func refilledChains(_ count: Int, limit: Int) {
+        refilling.remove(.chains)
+        if count < limit, !hasMissedChains { exhausted.insert(.chains) }
+        hasMissedChains = false
+    }
+
+    /// - Returns: whether the chain may be followed at once; otherwise it waits in the database for its turn.
+    mutating func mayFollow() -> Bool {
+        if exhausted.contains(.chains), followed < options.stretch { return true }
+        exhausted.remove(.chains)
+        hasMissedChains = refilling.contains(.chains)
+        return false
+    }
+
+    mutating func followBegins() { followed += 1 }
+
+    mutating func followEnds() { followed -= 1 }
+
+    mutating func request(
+        _ request: ChainQueue.Request, at time: Date? = nil, isWait: Bool = false, isNew: Bool = false
+    ) {
+        chains.add(request, at: time, isWait: isWait, isNew: isNew)
+    }
+
+    /// A look-up came back.
+    mutating func lookUpReturned() { inFlight -= 1 }
+
+    /// The slot that `post` took is used up, or given back: what of the two is told by `change`.
+    mutating func postReturned(_ change: (inout RateBudget) -> Void) {
+        inFlight -= 1
+        change(&runsBudget)
+    }
+
+    mutating func chainWriteBegins() { chainWrites += 1 }
+
+    mutating func chainWriteEnds() { chainWrites -= 1 }
+
     // MARK: Decision
 
     mutating func next(at now: Date) -> Step {
@@ -171,50 +250,99 @@ struct Scheduler: Sendable {
         var wake: Date?
         if let pausedUntil, now < pausedUntil {
             wake = pausedUntil
-        } else if inFlight.count < (isProbing ? 1 : options.concurrency), uncommitted < options.uncommitted,
-            let queue = candidate(at: now)
-        {
-            switch budget.request(at: now) {
-            case .go: return .fetch(take(queue))
-            case .wait(let until):
-                isHeldByBudget = true
-                wake = until
-            // An answer that does not come must not hold up the next window.
-            case .waitForAnswer: wake = budget.nextOpening
+        } else if inFlight < (isProbing ? 1 : options.concurrency), uncommitted < options.uncommitted {
+            if case .lookAgain? = chains.nextGet { return take(.chainGet) }
+            var spent: Set<Bucket> = []
+            while let candidate = candidate(at: now, without: spent) {
+                switch admit(candidate.bucket, at: now) {
+                case .go: return take(candidate)
+                case .wait(let until):
+                    isHeldByBudget = true
+                    wake = earliest(wake, until)
+                // An answer that does not come must not hold up the next window.
+                case .waitForAnswer: wake = earliest(wake, nextOpening(candidate.bucket))
+                }
+                spent.insert(candidate.bucket)
             }
-        } else if let due = nextDue(at: now) {
-            wake = due
+            if spent.count < 2 { wake = earliest(wake, nextDue(at: now)) }
         }
         if isFinished(at: now) { return .done }
         return .wait(until: earliest(wake, pollingEnds(at: now)))
     }
 
-    private enum Candidate { case retry, first, polls, late }
+    private enum Bucket { case reads, runs }
 
-    /// The best of what is dueRetries. Retries wait for nobody but the runs that expire before them.
-    private func candidate(at now: Date) -> Candidate? {
-        let firstFetch: Candidate? =
-            switch (dueRetries.min, first.first) {
-            case (let retry?, let fresh?): retry.item.expiresAt <= fresh.expiresAt ? .retry : .first
-            case (_?, nil): .retry
-            case (nil, _?): .first
-            case (nil, nil): nil
-            }
-        if let firstFetch { return firstFetch }
+    private enum Candidate {
+        case retry, first, polls, late, chainGet, chainPost
+
+        var bucket: Bucket { self == .chainPost ? .runs : .reads }
+    }
+
+    /// The best of what is ready and whose bucket is not spent.
+    private func candidate(at now: Date, without spent: Set<Bucket>) -> Candidate? {
+        let post: Candidate? = spent.contains(.runs) || chains.nextPost == nil ? nil : .chainPost
+        if spent.contains(.reads) { return post }
+        let firstFetch = firstFetch
+        if let firstFetch, firstFetch.expiresAt <= now + Self.nearExpiry.seconds { return firstFetch.candidate }
+        if chains.nextGet != nil { return .chainGet }
+        if let candidate = post ?? firstFetch?.candidate { return candidate }
         if mayPoll(at: now), let poll = polls.min, poll.at <= now { return .polls }
         return late.isEmpty ? nil : .late
     }
 
-    private mutating func take(_ candidate: Candidate) -> RunItem {
-        let item: RunItem
-        switch candidate {
-        case .retry: item = dueRetries.removeMin().item
-        case .first: item = first.removeFirst()
-        case .polls: item = polls.removeMin().item
-        case .late: item = late.removeFirst()
+    /// Retries wait for nobody but the runs that expire before them.
+    private var firstFetch: (candidate: Candidate, expiresAt: Date)? {
+        switch (dueRetries.min, first.first) {
+        case (let retry?, let fresh?) where retry.item.expiresAt > fresh.expiresAt: (.first, fresh.expiresAt)
+        case (let retry?, _): (.retry, retry.item.expiresAt)
+        case (nil, let fresh?): (.first, fresh.expiresAt)
+        case (nil, nil): nil
         }
-        inFlight[item.key] = candidate == .polls
-        return item
+    }
+
+    private mutating func admit(_ bucket: Bucket, at now: Date) -> RateBudget.Admission {
+        switch bucket {
+        case .reads: budget.request(at: now)
+        case .runs: runsBudget.request(at: now)
+        }
+    }
+
+    private func nextOpening(_ bucket: Bucket) -> Date? {
+        switch bucket {
+        case .reads: budget.nextOpening
+        case .runs: runsBudget.nextOpening
+        }
+    }
+
+    private mutating func take(_ candidate: Candidate) -> Step {
+        switch candidate {
+        case .retry: fetch(dueRetries.removeMin().item)
+        case .first: fetch(first.removeFirst())
+        case .polls: fetch(polls.removeMin().item)
+        case .late: fetch(late.removeFirst())
+        case .chainGet: step(chains.removeGet())
+        case .chainPost: step(chains.removePost())
+        }
+    }
+
+    private mutating func step(_ request: ChainQueue.Request?) -> Step {
+        switch request {
+        case .fetch(let item): return fetch(item)
+        case .lookUp(let action):
+            inFlight += 1
+            return .lookUp(action)
+        case .post(let root):
+            inFlight += 1
+            return .post(root)
+        case .lookAgain(let root): return .lookAgain(root)
+        case nil: return .wait(until: nil)
+        }
+    }
+
+    private mutating func fetch(_ item: RunItem) -> Step {
+        inFlight += 1
+        if item.isPoll { pollsInFlight += 1 }
+        return .fetch(item)
     }
 
     /// Moves what the clock has changed: retries whose time has come, and runs whose time is past.
@@ -225,6 +353,7 @@ struct Scheduler: Sendable {
         while let expired = dueRetries.min, expired.item.expiresAt <= now {
             late.prepend(dueRetries.removeMin().item)
         }
+        chains.makeReady(at: now, mayWait: mayPoll(at: now))
         while let head = first.first, head.expiresAt <= now {
             // `late` is read only when `first` is empty, so the database will bring it again.
             tracked.remove(head.key)
@@ -237,6 +366,8 @@ struct Scheduler: Sendable {
             have <= options.concurrency && !exhausted.contains(queue) && !refilling.contains(queue)
         }
         if wants(.first, first.count) { return .first }
+        if wants(.chains, followed - options.stretch + options.concurrency) { return .chains }
+        if wants(.storedPages, chains.hasWork ? options.stretch : 0) { return .storedPages }
         guard !isCommitting else { return nil }
         if exhausted.contains(.first), first.isEmpty, wants(.late, late.count) { return .late }
         if polls.isEmpty, !pollsAwaitCommit, mayPoll(at: now), wants(.polls, polls.count) { return .polls }
@@ -246,8 +377,9 @@ struct Scheduler: Sendable {
     // MARK: The end
 
     private var hasOtherWork: Bool {
-        !exhausted.contains(.first) || !exhausted.contains(.late) || !first.isEmpty || !late.isEmpty
-            || !retries.isEmpty || !dueRetries.isEmpty || inFlight.values.contains(false)
+        !exhausted.contains(.first) || !exhausted.contains(.late) || !exhausted.contains(.chains)
+            || !exhausted.contains(.storedPages) || !first.isEmpty || !late.isEmpty || !retries.isEmpty
+            || !dueRetries.isEmpty || chains.hasWork || inFlight > pollsInFlight
     }
 
     private func mayPoll(at now: Date) -> Bool {
@@ -267,14 +399,18 @@ struct Scheduler: Sendable {
     private mutating func isFinished(at now: Date) -> Bool {
         guard isIdle, !hasOtherWork else { return false }
         guard let end = pollingEnds(at: now), options.maxWait > .zero else { return true }
-        if polls.isEmpty && exhausted.contains(.polls) { return true }
         // A poll that would come after the end is not waited for.
-        return now >= end || (polls.min.map { $0.at > end } ?? false)
+        if now >= end { return true }
+        if polls.isEmpty, !exhausted.contains(.polls) { return false }
+        return earliest(polls.min?.at, chains.nextWait).map { $0 > end } ?? true
     }
 
     private func nextDue(at now: Date) -> Date? {
-        guard inFlight.count < options.concurrency else { return nil }
-        return earliest(retries.min?.at, mayPoll(at: now) ? polls.min?.at : nil)
+        guard inFlight < options.concurrency else { return nil }
+        // A poll that is due already waits for its bucket, which has a time of its own.
+        let poll = polls.min.flatMap { $0.at > now ? $0.at : nil }
+        let waits = mayPoll(at: now) ? earliest(poll, chains.nextWait) : nil
+        return earliest(earliest(retries.min?.at, chains.nextDue), waits)
     }
 
     private func earliest(_ a: Date?, _ b: Date?) -> Date? {

@@ -25,9 +25,13 @@ enum WorkQueue: Hashable, Sendable {
     case late
     /// Runs that were found unfinished, the earliest poll first.
     case polls
+    /// Chains of pages that go on, the oldest cursor first.
+    case chains
+    /// Stored pages that are to be fetched again.
+    case storedPages
 }
 
-/// Where a stretch of `first` or `late` ended: the next one starts behind it.
+/// Where a stretch of `first`, `late` or `storedPages` ended: the next one starts behind it.
 struct WorkCursor: Sendable, Equatable {
     var expiresAt: Date
     var key: RunKey

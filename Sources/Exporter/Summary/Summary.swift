@@ -33,7 +33,9 @@ package struct Summary: Sendable, Encodable {
     /// Rows stored by this call.
     package var results = 0
     package var errors = 0
+    /// Pages behind their roots, stored by this call.
     package var pagesFollowed = 0
+    /// The items' chains of pages by the reason of their end, those that occur.
     package var chains: [String: Int] = [:]
     package var requests = Requests()
     package var rateLimited = 0
@@ -44,8 +46,12 @@ package struct Summary: Sendable, Encodable {
 
     /// For people: why the export ended as it did, where that takes words.
     @EncodedAsNull package var reason: String?
-    /// Cursors that the manifest wants followed.
-    package var unfollowedCursors = 0
+    /// The items' chains that have no end yet.
+    package var openChains = 0
+    /// The first of the chains whose next page was perhaps asked for, with what settles it.
+    package var chainsInDoubt: [ChainReport] = []
+    /// The first of those that have no end yet, with the reason.
+    package var chainsLeft: [ChainReport] = []
     /// Runs that `--refetch` asked for, and that gave nothing better than what is stored.
     package var kept = 0
     /// Not in JSON: the soonest expiry among `unfinishedElsewhere`.
@@ -67,9 +73,14 @@ package struct Summary: Sendable, Encodable {
         case duration = "duration_s"
         case unfinishedElsewhere = "unfinished_elsewhere"
         case reason
-        case unfollowedCursors = "unfollowed_cursors"
+        case openChains = "open_chains"
+        case chainsInDoubt = "chains_in_doubt"
+        case chainsLeft = "chains_left"
         case kept
     }
+
+    /// Chains that a summary names one by one.
+    static let chainsTold = 20
 
     package init(manifests: [String], outcome: String, exitStatus: Int32) {
         self.manifests = manifests
@@ -97,6 +108,7 @@ extension Summary {
         rateLimited = tally.rateLimited
         waitedForBudget = (tally.waitedForBudget.seconds * 1000).rounded() / 1000
         kept = tally.kept
+        pagesFollowed = tally.pages
         onlyNotFound = tally.requests > 0 && tally.gone == tally.requests
     }
 
@@ -104,6 +116,8 @@ extension Summary {
         items = account.items
         for (outcome, count) in account.outcomes { outcomes[outcome.rawValue] = count }
         alreadySettled = account.alreadySettled
-        unfollowedCursors = account.unfollowedCursors
+        for (reason, count) in account.chains {
+            if let reason { chains[reason.rawValue] = count } else { openChains = count }
+        }
     }
 }

@@ -39,12 +39,15 @@ struct Export: Verb {
         help: ArgumentHelp("End the export in good order after this long: 90s, 15m, 2h.", valueName: "duration"))
     var timeLimit: DurationArgument?
 
-    @Flag(help: "Fetch settled runs again too.")
+    @Flag(help: "Fetch settled runs and stored pages again too; no page is asked for anew.")
     var refetch = false
+
+    @Flag(help: "Go on with chains of pages that ended in a page that failed: ask for that page anew.")
+    var retryFailedPages = false
 
     @Option(
         help: ArgumentHelp(
-            "What makes a complete export exit with 3: outcomes, truncated (of no effect until pages are followed), or none.",
+            "What makes a complete export exit with 3: outcomes, truncated (a chain of pages behind whose end rows may be missing), or none.",
             valueName: "list"))
     var failOn = OutcomeList([.forbidden, .notFound, .rejected], truncated: true)
 
@@ -145,7 +148,9 @@ struct Export: Verb {
         options.budgetShare = budgetShare
         options.maxWait = maxWait.duration
         options.refetch = refetch
+        options.retryFailedPages = retryFailedPages
         options.failOn = failOn.outcomes
+        options.failOnTruncated = failOn.truncated
         options.allow = allow?.outcomes ?? []
         return options
     }

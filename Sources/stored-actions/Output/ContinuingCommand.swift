@@ -4,6 +4,8 @@ import Foundation
 struct ContinuingCommand {
     let text: String
     let unfinished: String
+    /// What `resolve` needs besides, with a space before it.
+    let database: String
 
     init(export: Export, arguments: [String] = Array(CommandLine.arguments.dropFirst())) {
         let command = (["stored-actions"] + arguments.map(shellQuoted)).joined(separator: " ")
@@ -11,6 +13,7 @@ struct ContinuingCommand {
         var settings: [String] = []
         if let url = export.api.apiURL { settings += ["--api-url", shellQuoted(url)] }
         if let url = export.database.databaseURL { settings += ["--database-url", shellQuoted(url)] }
+        database = export.database.databaseURL.map { " --database-url " + shellQuoted($0) } ?? ""
         unfinished = (["stored-actions export --unfinished"] + settings).joined(separator: " ")
     }
 }

@@ -47,6 +47,7 @@ struct SummaryText {
                 "\(seconds(summary.duration)) s, \(seconds(summary.waitedForBudget)) s of it waiting for the rate window",
             ],
         ]
+        if let chains = ChainText.figures(summary) { rows.append(["chains", chains]) }
         if summary.kept > 0 {
             rows.append(["kept", "\(count(summary.kept, "run")) gave nothing better this time: what was stored stays"])
         }
@@ -59,11 +60,8 @@ struct SummaryText {
             lines.append(
                 "Every answer was 404: are this API address and this token those of the account that ran the actions?")
         }
-        if summary.unfollowedCursors > 0 {
-            lines.append(
-                "\(count(summary.unfollowedCursors, "cursor")) left unfollowed: this version stores next_page and does "
-                    + "not fetch the pages behind it.")
-        }
+        lines += ChainText.inDoubt(summary, command: command)
+        lines += ChainText.left(summary)
         switch summary.exitStatus {
         case ExitStatus.credentialsRefused:
             lines += ["Check the token (stored-actions check), then run the same command again:", "  \(command.text)"]

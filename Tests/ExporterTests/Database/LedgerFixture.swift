@@ -59,7 +59,8 @@ struct LedgerFixture {
             run.verdict = verdict
             run.item.polls = 1
             run.pollAt = now + gap.seconds
-        case .retry, .askAgain, .refuse: run.verdict = Verdict(outcome: .failed, failure: "test", seenAlive: false)
+        case .retry, .miss, .askAgain, .refuse:
+            run.verdict = Verdict(outcome: .failed, failure: "test", seenAlive: false)
         }
         return run
     }

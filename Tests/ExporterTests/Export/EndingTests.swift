@@ -6,11 +6,11 @@ import Testing
 
 @Suite("The exit status of an export")
 struct EndingTests {
-    private func account(_ outcomes: [Outcome: Int], unfollowed: Int = 0) -> Ledger.Account {
+    private func account(_ outcomes: [Outcome: Int], chains: [EndReason?: Int] = [:]) -> Ledger.Account {
         var account = Ledger.Account()
         account.outcomes = outcomes
         account.items = outcomes.values.reduce(0, +)
-        account.unfollowedCursors = unfollowed
+        account.chains = chains
         return account
     }
 
@@ -53,10 +53,21 @@ struct EndingTests {
         #expect(Ending.finished.exitStatus(account([.waiting: 1, .failed: 1]), options: options) == 75)
     }
 
-    @Test("A cursor left unfollowed is incomplete")
-    func cursors() {
-        #expect(
-            Ending.finished.exitStatus(account([.success: 1], unfollowed: 1), options: ExportOptions()) == 75)
+    @Test("A chain without an end, or with one in doubt, is incomplete", arguments: [nil, EndReason.submitUnknown])
+    func openChains(end: EndReason?) {
+        let account = account([.success: 1], chains: [end: 1, .lastPage: 3])
+        #expect(Ending.finished.exitStatus(account, options: ExportOptions()) == 75)
+    }
+
+    @Test("A truncated chain is something found, unless --fail-on leaves it out", arguments: EndReason.allCases)
+    func truncated(end: EndReason) {
+        guard end != .submitUnknown else { return }
+        let account = account([.success: 1], chains: [end: 1])
+        let isWhole = end == .lastPage || end == .emptyPages
+        #expect(Ending.finished.exitStatus(account, options: ExportOptions()) == (isWhole ? 0 : 3))
+        var options = ExportOptions()
+        options.failOnTruncated = false
+        #expect(Ending.finished.exitStatus(account, options: options) == 0)
     }
 
     @Test("A time limit that nothing was left for is no lack")

@@ -22,8 +22,8 @@ struct SchedulerTests {
     static func scheduler(
         _ items: [RunItem], late: [RunItem] = [], concurrency: Int = 1, maxWait: Duration = .seconds(600)
     ) -> Scheduler {
-        var scheduler = Scheduler(
-            options: Scheduler.Options(concurrency: concurrency, budgetShare: 1, maxWait: maxWait, stretch: 100))
+        var scheduler = Scheduler.withoutChains(
+            Scheduler.Options(concurrency: concurrency, budgetShare: 1, maxWait: maxWait, stretch: 100))
         scheduler.withBudget { budget in
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(), status: 200, at: now)
@@ -234,8 +234,8 @@ struct SchedulerTests {
     @Test("A queue is read a stretch at a time, behind the last item, and an item that is in memory is not taken twice")
     func stretches() {
         let items = (1...5).map { Self.item($0) }
-        var scheduler = Scheduler(
-            options: Scheduler.Options(concurrency: 2, budgetShare: 1, maxWait: .seconds(600), stretch: 3))
+        var scheduler = Scheduler.withoutChains(
+            Scheduler.Options(concurrency: 2, budgetShare: 1, maxWait: .seconds(600), stretch: 3))
         scheduler.withBudget { budget in
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(), status: 200, at: now)
@@ -257,8 +257,8 @@ struct SchedulerTests {
     @Test("Polls that do not fit into memory are read again from the database")
     func pollsElsewhere() {
         let items = (1...4).map { Self.item($0) }
-        var scheduler = Scheduler(
-            options: Scheduler.Options(concurrency: 1, budgetShare: 1, maxWait: .seconds(600), stretch: 2))
+        var scheduler = Scheduler.withoutChains(
+            Scheduler.Options(concurrency: 1, budgetShare: 1, maxWait: .seconds(600), stretch: 2))
         scheduler.withBudget { budget in
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(), status: 200, at: now)
@@ -276,6 +276,8 @@ struct SchedulerTests {
                 late = true
                 scheduler.refilled(.late, with: [])
             case .refill(.polls, _): Issue.record("polls are in memory still")
+            case .lookUp, .post, .lookAgain, .refill(.chains, _), .refill(.storedPages, _):
+                Issue.record("there are no chains")
             case .wait, .done: break loop
             }
         }
@@ -289,5 +291,14 @@ struct SchedulerTests {
         #expect(scheduler.next(at: now + 10) == .refill(.polls, after: nil))
         scheduler.refilledPolls(with: [(item: items[2], at: now + 3), (item: items[3], at: now + 4)])
         #expect(scheduler.next(at: now + 10) == .fetch(items[2]))
+    }
+}
+
+extension Scheduler {
+    /// Whose manifest asks for no pages.
+    static func withoutChains(_ options: Options) -> Scheduler {
+        var scheduler = Scheduler(options: options)
+        scheduler.refilledChains(0, limit: 1)
+        return scheduler
     }
 }

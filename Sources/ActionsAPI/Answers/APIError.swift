@@ -1,0 +1,55 @@
+import JSONText
+
+/// An error that the API itself answers, as in `ActionsErrorResponse` of its description.
+package struct APIError: Sendable {
+    package var status: Int?
+    package var code: String?
+    package var title: String?
+    package var detail: String?
+    package var sourcePointer: String?
+    package var sourceParameter: String?
+    package var sourceHeader: String?
+    package var meta: JSONValue?
+}
+
+extension APIError {
+    /// The errors of an `ActionsErrorResponse`, without the token; nil if the body is not one.
+    static func list(_ body: [UInt8], redactedBy token: AccessToken?) -> [APIError]? {
+        guard let body = try? JSONValue(validating: body), let errors = body["errors"] ?? body["data"]?["errors"],
+            errors.kind == .array
+        else { return nil }
+        return errors.elements().map(APIError.init).map { error in token.map(error.redacted) ?? error }
+    }
+
+    /// For people: what an answer lacks whose status alone says nothing.
+    static func absence(_ status: Int) -> String {
+        "\(status) without the API's error body: from a proxy?"
+    }
+
+    private init(_ value: JSONValue) {
+        status = value["status"]?.int
+        code = value["code"]?.string
+        title = value["title"]?.string
+        detail = value["detail"]?.string
+        sourcePointer = value["source"]?["pointer"]?.string
+        sourceParameter = value["source"]?["parameter"]?.string
+        sourceHeader = value["source"]?["header"]?.string
+        meta = value["meta"].flatMap { $0.isNull ? nil : $0 }
+    }
+
+    /// The error without the token, wherever somebody quoted it.
+    private func redacted(by token: AccessToken) -> APIError {
+        var error = self
+        let texts: [WritableKeyPath<APIError, String?>] = [
+            \.code, \.title, \.detail, \.sourcePointer, \.sourceParameter, \.sourceHeader,
+        ]
+        for text in texts { error[keyPath: text] = error[keyPath: text].map(token.redacted) }
+        if let meta = error.meta, token.stands(in: meta.bytes) { error.meta = nil }
+        return error
+    }
+}
+
+extension [APIError] {
+    /// Said of the token, not of what was asked for.
+    var refuseCredentials: Bool { contains { $0.code == "authentication_failed" } }
+}

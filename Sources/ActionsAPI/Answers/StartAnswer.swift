@@ -1,0 +1,61 @@
+import Foundation
+import JSONText
+
+/// What one answer to the POST that starts a run means.
+///
+/// The API answers `{"data": {"type": "run", "id": …}}`. A POST is not idempotent and its run may be billed, so only an
+/// answer that shows that none was started may lead to another.
+///
+/// | answer | case |
+/// | --- | --- |
+/// | any 2xx with JSON whose `id`, flat or under `data`, is a UUID | `started` |
+/// | 401; 403 `authentication_failed` | `credentialsRefused` |
+/// | 429 | `throttled` |
+/// | 503 | `unavailable` |
+/// | any other 4xx, whatever its body, but 408 and 425 | `refused` |
+/// | anything else: a 2xx without a run's id, 3xx, 408, 425, other 5xx | `inDoubt` |
+package enum StartAnswer: Sendable {
+    case started(runID: UUID)
+    /// The API would not start this run, and would not the next time. The reason is for people: without the token, and
+    /// without inputs as far as the API keeps them out of its titles.
+    case refused([APIError], reason: String)
+    case credentialsRefused([APIError])
+    /// Too many: none was started.
+    case throttled
+    /// Out of service for a while: none was started.
+    case unavailable
+    /// A run may have been started, and there is no telling.
+    case inDoubt(reason: String)
+
+    /// - Parameter token: taken out of the API's errors and out of the reasons.
+    package init(_ response: APIResponse, redactedBy token: AccessToken? = nil) {
+        let status = response.status
+        let errors = APIError.list(response.body, redactedBy: token)
+        switch status {
+        case 200...299:
+            let runID = Self.runID(response)
+            self = runID.map { .started(runID: $0) } ?? .inDoubt(reason: "\(status) without the id of a run")
+        case 401: self = .credentialsRefused(errors ?? [])
+        case 403 where errors?.refuseCredentials == true: self = .credentialsRefused(errors ?? [])
+        case 429: self = .throttled
+        case 503: self = .unavailable
+        case 408, 425: self = .inDoubt(reason: Self.reason(status, errors))
+        case 400...499: self = .refused(errors ?? [], reason: Self.reason(status, errors))
+        default: self = .inDoubt(reason: Self.reason(status, errors))
+        }
+    }
+
+    private static func runID(_ response: APIResponse) -> UUID? {
+        guard let body = try? response.json() else { return nil }
+        return [body["data"]?["id"], body["id"]].lazy.compactMap { $0?.string }.compactMap(UUID.init(uuidString:)).first
+    }
+
+    /// The status, and of the API's first error the code and a short text.
+    private static func reason(_ status: Int, _ errors: [APIError]?) -> String {
+        guard let errors else { return APIError.absence(status) }
+        let first = errors.first
+        let words = [first?.code, first?.title ?? first?.detail].compactMap { $0 }.filter { !$0.isEmpty }
+        let text = words.joined(separator: ": ").split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        return text.isEmpty ? "the API answered \(status)" : "\(status) \(text.prefix(120))"
+    }
+}

@@ -1,0 +1,293 @@
+import ActionsAPI
+import Foundation
+
+/// The export loop's part in chains of pages: does what each `PageFollower` asks for, and tells it what came of it.
+extension ExportLoop {
+    /// A step of a chain that is about to begin.
+    enum ChainTask: Sendable {
+        /// The database's: an intent, a run's ID, an end.
+        case write(PageFollower.Action, of: RunKey)
+        case post(PageFollower.Submission)
+        case read(RunKey)
+        case remember(StoredActionDescription, of: UUID)
+    }
+
+    /// What came of such a step.
+    enum ChainNews: Sendable {
+        /// nil: the intent is written.
+        case intended(Result<Chain?, any Error>)
+        case withdrawn(Result<Void, any Error>)
+        /// nil: the run is one of old.
+        case recorded(Result<Chain?, any Error>)
+        case read(Result<OpenChain?, any Error>)
+        /// The end, or why this export leaves the chain.
+        case closed(Result<Void, any Error>)
+        case remembered(Result<Void, any Error>)
+    }
+
+    // MARK: Beginning
+
+    /// Goes on with a chain that the database has open.
+    mutating func follow(_ open: OpenChain, at now: Date) {
+        let chain = open.chain
+        guard followers[chain.root] == nil, ending == nil, failure == nil else { return }
+        let inputs: [UInt8]?
+        do {
+            inputs = try inputsHash(of: open)
+        } catch {
+            return fail(error)
+        }
+        followers[chain.root] = PageFollower(chain, inputsHash: inputs, manifestPosition: open.manifestPosition)
+        scheduler.followBegins()
+        let told = lookUps.description(of: chain.root.storedActionID) ?? chain.toldType.map { .told($0) }
+        tell(chain.root, isNew: true) { $0.begin(told, at: now) }
+    }
+
+    /// Without a manifest only a chain that is asked for without inputs can go on.
+    private func inputsHash(of open: OpenChain) throws -> [UInt8]? {
+        guard pages.manifests != nil else {
+            return open.chain.inputsHash == InputsHash.none ? InputsHash.none : nil
+        }
+        return InputsHash.of(try pages.inputs(at: open.manifestPosition))
+    }
+
+    /// A run of a chain is in the database.
+    mutating func committed(_ commit: Commit, at now: Date) {
+        guard let chain = commit.chain else { return }
+        if let page = commit.item.page {
+            // One that is not finished is asked for again by the scheduler.
+            guard !page.isRefetch, commit.pollAt == nil else { return }
+            tell(chain.root) { $0.stored(chain, outcome: commit.outcome, at: now) }
+        } else if chain.pages > 0, chain.end == nil, followers[chain.root] == nil, scheduler.mayFollow() {
+            follow(OpenChain(chain: chain, manifestPosition: commit.item.manifestPosition), at: now)
+        }
+    }
+
+    // MARK: Acting
+
+    /// Tells the follower of an event and does what it asks for.
+    private mutating func tell(
+        _ root: RunKey, isNew: Bool = false, _ event: (inout PageFollower) -> PageFollower.Action
+    ) {
+        guard let action = followers[root].modify(event) else { return }
+        switch action {
+        case .lookUp: lookUp(for: root, isNew: isNew)
+        case .takeSlot(let time): scheduler.request(.post(root), at: time, isNew: isNew)
+        case .suspend(let time): scheduler.request(.post(root), at: time, isWait: true)
+        case .fetch(let item): scheduler.request(.fetch(item), isNew: isNew)
+        case .lookAgain(let time): scheduler.request(.lookAgain(root), at: time, isWait: true)
+        case .post(let submission): chainTasks.append(.post(submission))
+        case .writeIntent, .record, .withdraw, .end, .leave: chainTasks.append(.write(action, of: root))
+        case .finish: drop(root)
+        }
+    }
+
+    private mutating func drop(_ root: RunKey) {
+        if followers.removeValue(forKey: root) != nil { scheduler.followEnds() }
+    }
+
+    private mutating func lookUp(for root: RunKey, isNew: Bool) {
+        let now = clock.now
+        switch lookUps.want(root) {
+        case .known(let description): tell(root) { $0.lookedUp(description, at: now) }
+        case .failed: tell(root) { $0.lookedUp(nil, at: now) }
+        case .waits(let isFirst): if isFirst { scheduler.request(.lookUp(root.storedActionID), isNew: isNew) }
+        }
+    }
+
+    mutating func slotTaken(by root: RunKey, at now: Date) {
+        guard followers[root] != nil else { return scheduler.postReturned { $0.notSent(at: now) } }
+        tell(root) { $0.slotTaken(intentID: UUID()) }
+    }
+
+    mutating func lookAgain(at root: RunKey) { chainTasks.append(.read(root)) }
+
+    mutating func begin(
+        _ task: ChainTask, _ fetches: inout DiscardingTaskGroup, _ stores: inout DiscardingTaskGroup,
+        _ mailbox: AsyncStream<Event>.Continuation
+    ) {
+        let (ledger, intents, pages, clock) = (ledger, intents, pages, clock)
+        switch task {
+        case .post(let submission):
+            let inputs: [UInt8]
+            do {
+                inputs = try pages.inputs(at: followers[submission.root]?.manifestPosition)
+            } catch {
+                fail(error)
+                scheduler.postReturned { $0.notSent(at: clock.now) }
+                return tell(submission.root) { $0.posted(.stopped, at: clock.now, random: 0) }
+            }
+            fetches.addTask {
+                mailbox.yield(
+                    .posted(submission.root, await pages.post(submission, inputs: inputs), at: clock.now))
+            }
+        case .write(let action, let root):
+            scheduler.chainWriteBegins()
+            let chain = followers[root]?.chain
+            stores.addTask {
+                mailbox.yield(.chain(root, await Self.write(action, of: chain, ledger: ledger, intents: intents)))
+            }
+        case .read(let root):
+            scheduler.chainWriteBegins()
+            stores.addTask {
+                mailbox.yield(.chain(root, .read(await result { try await ledger.openChain(root) })))
+            }
+        case .remember(let description, let action):
+            scheduler.chainWriteBegins()
+            stores.addTask {
+                let key = RunKey(storedActionID: action, runID: action)
+                mailbox.yield(
+                    .chain(key, .remembered(await result { try await ledger.remember(description, of: action) })))
+            }
+        }
+    }
+
+    private static func write(
+        _ action: PageFollower.Action, of chain: Chain?, ledger: Ledger, intents: IntentLog
+    ) async -> ChainNews {
+        switch action {
+        case .writeIntent(let submission): return .intended(await result { try await intents.write(submission) })
+        case .withdraw(let submission): return .withdrawn(await result { try await intents.withdraw(submission) })
+        case .record(let submission, let runID):
+            return .recorded(await result { try await intents.record(submission, runID: runID) })
+        case .end(let end, let failedAttempts):
+            return .closed(
+                await result {
+                    if let chain { try await ledger.end(chain, end, failedAttempts: failedAttempts) }
+                })
+        case .leave(let left):
+            return .closed(await result { if let chain { try await ledger.leave(chain.root, left) } })
+        case .lookUp, .takeSlot, .suspend, .post, .fetch, .lookAgain, .finish: return .closed(.success(()))
+        }
+    }
+
+    // MARK: Hearing
+
+    mutating func heard(_ news: ChainNews, of root: RunKey, at now: Date) {
+        scheduler.chainWriteEnds()
+        switch news {
+        case .intended(.success(let other)):
+            let mayPost = ending == nil && failure == nil
+            if other != nil || !mayPost { scheduler.postReturned { $0.notSent(at: now) } }
+            tell(root) { $0.intended(other, mayPost: mayPost, at: now) }
+        case .intended(.failure(let error)):
+            scheduler.postReturned { $0.notSent(at: now) }
+            lost(root, error)
+        case .withdrawn(.success): tell(root) { $0.withdrawn() }
+        case .recorded(.success(let chain)): tell(root) { $0.recorded(chain, at: now) }
+        case .read(.success(let open?)): tell(root) { $0.read(open.chain, at: now) }
+        case .read(.success(nil)), .closed(.success): drop(root)
+        case .remembered(.success): break
+        case .withdrawn(.failure(let error)), .recorded(.failure(let error)), .read(.failure(let error)),
+            .closed(.failure(let error)), .remembered(.failure(let error)):
+            lost(root, error)
+        }
+    }
+
+    private mutating func lost(_ root: RunKey, _ error: any Error) {
+        drop(root)
+        fail(error)
+    }
+
+    mutating func lookedUp(_ action: UUID, _ result: PageRequests.LookUpResult, at now: Date) {
+        scheduler.lookUpReturned()
+        let chance = random()
+        switch result {
+        case .cancelled:
+            tally.request(status: nil)
+            scheduler.withBudget { $0.lost(at: now) }
+        case .failed(let error) where error.kind == .notConnected:
+            scheduler.withBudget { $0.notSent(at: now) }
+            if let time = notConnected(error, at: now, random: chance) {
+                scheduler.request(.lookUp(action), at: time)
+            }
+        case .failed(let error):
+            tally.request(status: nil)
+            scheduler.withBudget { $0.lost(at: now) }
+            if error.answerBegan { heard() }
+            lookUpFailed(action, error.failure, retryAfter: nil, at: now, random: chance)
+        case .answered(let answer, let status, let headers):
+            tally.request(status: status)
+            heard()
+            scheduler.withBudget { $0.answered(headers, status: status, at: now) }
+            switch answer {
+            case .known(let description):
+                chainTasks.append(.remember(description, of: action))
+                lookedUp(action, .told(description.actionType), at: now)
+            case .refused(let status, _): lookedUp(action, .withheld(status: status), at: now)
+            case .credentialsRefused(let errors): end(.credentialsRefused(errors.first?.text ?? ""))
+            case .throttled: scheduler.request(.lookUp(action))
+            case .faulty(let failure, _):
+                lookUpFailed(action, failure, retryAfter: headers.retryAfter, at: now, random: chance)
+            }
+        }
+    }
+
+    private mutating func lookUpFailed(
+        _ action: UUID, _ failure: RetryPolicy.Failure, retryAfter: Duration?, at now: Date, random chance: Double
+    ) {
+        if let delay = lookUps.failed(action, failure, retryAfter: retryAfter, random: chance) {
+            scheduler.request(.lookUp(action), at: now + delay.seconds)
+        } else {
+            lookedUp(action, nil, at: now)
+        }
+    }
+
+    private mutating func lookedUp(_ action: UUID, _ description: ActionDescription?, at now: Date) {
+        for root in lookUps.answered(action, description) { tell(root) { $0.lookedUp(description, at: now) } }
+    }
+
+    mutating func posted(_ root: RunKey, _ result: PageRequests.PostResult, at now: Date) {
+        let chance = random()
+        let outcome: SubmitOutcome
+        switch result {
+        case .cancelled:
+            tally.request(status: nil)
+            scheduler.postReturned { $0.lost(at: now) }
+            outcome = .inDoubt("the export was ended before the answer came")
+        case .failed(let error) where error.kind == .notConnected:
+            scheduler.postReturned { $0.notSent(at: now) }
+            outcome = notConnected(error, at: now, random: chance).map { .notSent(notBefore: $0) } ?? .stopped
+        case .failed(let error):
+            tally.request(status: nil)
+            scheduler.postReturned { $0.lost(at: now) }
+            if error.answerBegan { heard() }
+            outcome = .inDoubt(error.reason)
+        case .answered(let answer, let status, let headers):
+            tally.request(status: status)
+            heard()
+            scheduler.postReturned { $0.answered(headers, status: status, at: now) }
+            outcome = SubmitOutcome(answer, retryAfter: headers.retryAfter)
+            if case .credentialsRefused(let errors) = answer { end(.credentialsRefused(errors.first?.text ?? "")) }
+        }
+        tell(root) { $0.posted(outcome, at: now, random: chance) }
+    }
+}
+
+extension SubmitOutcome {
+    init(_ answer: StartAnswer, retryAfter: Duration?) {
+        self =
+            switch answer {
+            case .started(let runID): .started(runID: runID)
+            case .refused(_, let reason): .refused(reason)
+            case .credentialsRefused: .stopped
+            case .throttled: .throttled
+            case .unavailable: .unavailable(retryAfter: retryAfter)
+            case .inDoubt(let reason): .inDoubt(reason)
+            }
+    }
+}
+
+extension Optional {
+    /// Changes the value in its place, if there is one.
+    fileprivate mutating func modify<R>(_ change: (inout Wrapped) -> R) -> R? {
+        guard var value = self else { return nil }
+        defer { self = value }
+        return change(&value)
+    }
+}
+
+extension APIError {
+    /// What the API says of it, for people.
+    var text: String? { detail ?? title }
+}

@@ -1,0 +1,101 @@
+import Foundation
+import Postgres
+
+/// What an operator found out of a page that was asked for without an answer.
+package enum PageFate: Sendable, Equatable {
+    case started(runID: UUID)
+    case notSent
+}
+
+/// Settles a chain whose next page is in doubt: afterwards it goes on.
+package struct ChainResolution: Sendable {
+    package struct Resolved: Sendable, Equatable {
+        package var storedActionID: UUID
+        package var pageNumber: Int
+    }
+
+    /// Why there is nothing to settle.
+    package struct Refusal: Error, Sendable, CustomStringConvertible {
+        package enum Kind: Sendable {
+            /// No such chain, or none in doubt; or the run cannot be its page.
+            case usage
+            /// An export is at the page right now.
+            case inFlight
+        }
+
+        package var kind: Kind
+        package var description: String
+    }
+
+    private let session: PostgresSession
+
+    package init(session: PostgresSession) { self.session = session }
+
+    /// - Parameter storedActionID: needed only where two stored actions have a chain of that root.
+    /// - Throws: `Refusal`; `PostgresError`.
+    package func resolve(root rootRunID: UUID, of storedActionID: UUID?, as fate: PageFate) async throws -> Resolved {
+        try await session.transaction { transaction in
+            try transaction.makeDurable()
+            let root = try transaction.chain(rootRunID, of: storedActionID)
+            guard let chain = try transaction.lockChain(root), let attempt = chain.attempt, attempt.runID == nil else {
+                throw Refusal(kind: .usage, description: "no page of chain \(rootRunID.lowercase) is in doubt")
+            }
+            if attempt.isInFlight, chain.end == nil {
+                throw Refusal(
+                    kind: .inFlight,
+                    description:
+                        "an export has just asked for page \(chain.pages) of the chain: wait until it has ended")
+            }
+            switch fate {
+            case .started(let runID):
+                guard try transaction.record(runID, root: root, intentID: attempt.intentID, exportID: nil) else {
+                    throw Refusal(
+                        kind: .usage, description: "run \(runID.lowercase) is a page of a chain already, or a root")
+                }
+            case .notSent: try transaction.takeBack(attempt.intentID, of: root)
+            }
+            return Resolved(storedActionID: root.storedActionID, pageNumber: chain.pages)
+        } wasCommitted: { transaction in
+            let root = try transaction.chain(rootRunID, of: storedActionID)
+            let chain = try transaction.lockChain(root)
+            switch fate {
+            case .started(let runID): return chain?.attempt?.runID == runID
+            case .notSent: return chain?.attempt == nil
+            }
+        }
+    }
+}
+
+extension PostgresTransaction {
+    fileprivate borrowing func chain(_ rootRunID: UUID, of storedActionID: UUID?) throws -> RunKey {
+        let actions = try query(
+            """
+            select stored_action_id from stored_actions.page_chains
+             where root_run_id = $1 and ($2::uuid is null or stored_action_id = $2)
+             order by stored_action_id
+            """, [.uuid(rootRunID), .uuid(storedActionID)]
+        ).map { try $0.decode("stored_action_id", as: UUID.self) }
+        guard let action = actions.first else {
+            throw ChainResolution.Refusal(
+                kind: .usage,
+                description: "there is no chain of pages whose root is run \(rootRunID.lowercase)"
+                    + " (stored-actions status lists those in doubt)")
+        }
+        guard actions.count == 1 else {
+            throw ChainResolution.Refusal(
+                kind: .usage,
+                description: "several stored actions have a run \(rootRunID.lowercase): name one with --stored-action")
+        }
+        return RunKey(storedActionID: action, runID: rootRunID)
+    }
+
+    fileprivate borrowing func takeBack(_ intentID: UUID, of root: RunKey) throws {
+        _ = try query("delete from stored_actions.page_intents where intent_id = $1", [.uuid(intentID)])
+        _ = try query(
+            """
+            update stored_actions.page_chains
+               set end_reason = null, end_detail = null
+             where stored_action_id = $1 and root_run_id = $2 and end_reason = 'submit_unknown'
+            """, root.parameters)
+    }
+}

@@ -1,0 +1,39 @@
+/// Why a chain of pages goes no further, as `page_chains.end_reason` spells it.
+package enum EndReason: String, Sendable, CaseIterable {
+    /// The last stored page names no cursor.
+    case lastPage = "last_page"
+    /// The last stored page names a cursor that the chain has been at.
+    case repeatedCursor = "repeated_cursor"
+    /// Two pages in a row had no rows, and there was a cursor still: some apps hand them out past their last page.
+    case emptyPages = "empty_pages"
+    /// The manifest wants no more.
+    case maxPages = "max_pages"
+    /// The request for a page was refused, or the page is an error.
+    case pageError = "page_error"
+    /// The API has no result of a page that it started itself.
+    case pageExpired = "page_expired"
+    /// The stored action is no bulk read, or nobody says that it is.
+    case refused
+    /// A page was asked for, and nobody knows whether its run was started.
+    case submitUnknown = "submit_unknown"
+
+    /// Rows may be missing behind the end.
+    package var isTruncated: Bool {
+        switch self {
+        case .lastPage, .emptyPages: false
+        case .repeatedCursor, .maxPages, .pageError, .pageExpired, .refused, .submitUnknown: true
+        }
+    }
+}
+
+/// The end of a chain.
+struct ChainEnd: Sendable, Equatable {
+    var reason: EndReason
+    /// For people.
+    var detail: String?
+
+    init(_ reason: EndReason, _ detail: String? = nil) {
+        self.reason = reason
+        self.detail = detail
+    }
+}

@@ -1,0 +1,43 @@
+import Exporter
+import Foundation
+
+/// What an export's summary says of chains of pages.
+enum ChainText {
+    /// Nil if the manifests ask for no pages.
+    static func figures(_ summary: Summary) -> String? {
+        guard !summary.chains.isEmpty || summary.openChains > 0 else { return nil }
+        var parts = EndReason.allCases.compactMap { reason in
+            summary.chains[reason.rawValue].map { "\(grouped($0)) \(reason.rawValue)" }
+        }
+        if summary.openChains > 0 { parts.append("\(grouped(summary.openChains)) without an end yet") }
+        return parts.joined(separator: ", ") + "; \(count(summary.pagesFollowed, "page")) followed"
+    }
+
+    static func inDoubt(_ summary: Summary, command: ContinuingCommand) -> [String] {
+        let number = summary.chains[EndReason.submitUnknown.rawValue] ?? 0
+        guard number > 0 else { return [] }
+        var lines = [
+            "\(count(number, "page")) \(number == 1 ? "was" : "were") asked for, and nobody knows whether "
+                + "\(number == 1 ? "its run was" : "their runs were") started. Look into the account's history,",
+            "then settle each by the first command if there is a run, by the second if there is none:",
+        ]
+        for chain in summary.chainsInDoubt {
+            let time = chain.askedAt.map { " at \($0.formatted(.iso8601))" } ?? ""
+            lines.append("  page \(chain.pageNumber) of stored action \(chain.storedActionID)\(time)")
+            lines += chain.resolve.map { "    \($0)\(command.database)" }
+        }
+        return lines + more(number, summary.chainsInDoubt.count)
+    }
+
+    static func left(_ summary: Summary) -> [String] {
+        let told = summary.chainsLeft.filter { $0.detail != nil }
+        guard !told.isEmpty else { return [] }
+        return ["Chains of pages without an end yet:"]
+            + told.map { "  chain \($0.rootRunID), page \($0.pageNumber): \($0.detail ?? "")" }
+            + more(summary.openChains, told.count)
+    }
+
+    private static func more(_ number: Int, _ told: Int) -> [String] {
+        number > told ? ["  and \(grouped(number - told)) more: select … from stored_actions.page_chains"] : []
+    }
+}
