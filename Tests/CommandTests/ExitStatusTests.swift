@@ -86,24 +86,6 @@ struct ExitStatusTests {
         }
     }
 
-    @Test func `A cursor that the manifest wants followed and nobody followed makes the export incomplete`()
-        async throws
-    {
-        try await Stage.with { stage in
-            let more = #", "follow_pages": true, "inputs": {"list": "a"}, "action_type": "read_bulk""#
-            let first = Manifest.Run(.bulkStrings, 3, number: 0x0001_0000_0002, more: more)
-            let export = try await stage.export(Manifest(runs: [first]))
-            #expect(export.status == 75)
-            let path = stage.folder.appending(path: "today.json").path
-            let text = try await stage.run("export", "--manifest", path)
-            #expect(text.status == 75)
-            #expect(text.stdout.contains("1 cursor"), "\(text.stdout)")
-            // The last page of a chain leaves nothing to follow.
-            let last = Manifest.Run(.bulkStrings, 3, number: 0x0002_0002_0002, more: more)
-            #expect(try await stage.export(Manifest(name: "last", runs: [last])).status == 0)
-        }
-    }
-
     // MARK: Credentials
 
     @Test(arguments: ["401", "403"])

@@ -38,7 +38,7 @@ extension ExportLoop {
             return fail(error)
         }
         followers[chain.root] = PageFollower(chain, inputsHash: inputs, manifestPosition: open.manifestPosition)
-        scheduler.followBegins()
+        scheduler.chains.followed += 1
         let told = lookUps.description(of: chain.root.storedActionID) ?? chain.toldType.map { .told($0) }
         tell(chain.root, isNew: true) { $0.begin(told, at: now) }
     }
@@ -72,10 +72,10 @@ extension ExportLoop {
         guard let action = followers[root].modify(event) else { return }
         switch action {
         case .lookUp: lookUp(for: root, isNew: isNew)
-        case .takeSlot(let time): scheduler.request(.post(root), at: time, isNew: isNew)
-        case .suspend(let time): scheduler.request(.post(root), at: time, isWait: true)
-        case .fetch(let item): scheduler.request(.fetch(item), isNew: isNew)
-        case .lookAgain(let time): scheduler.request(.lookAgain(root), at: time, isWait: true)
+        case .takeSlot(let time): scheduler.chains.add(.post(root), at: time, isNew: isNew)
+        case .suspend(let time): scheduler.chains.add(.post(root), at: time, isWait: true)
+        case .fetch(let item): scheduler.chains.add(.fetch(item), isNew: isNew)
+        case .lookAgain(let time): scheduler.chains.add(.lookAgain(root), at: time, isWait: true)
         case .post(let submission): chainTasks.append(.post(submission))
         case .writeIntent, .record, .withdraw, .end, .leave: chainTasks.append(.write(action, of: root))
         case .finish: drop(root)
@@ -83,7 +83,7 @@ extension ExportLoop {
     }
 
     private mutating func drop(_ root: RunKey) {
-        if followers.removeValue(forKey: root) != nil { scheduler.followEnds() }
+        if followers.removeValue(forKey: root) != nil { scheduler.chains.followed -= 1 }
     }
 
     private mutating func lookUp(for root: RunKey, isNew: Bool) {
@@ -91,7 +91,7 @@ extension ExportLoop {
         switch lookUps.want(root) {
         case .known(let description): tell(root) { $0.lookedUp(description, at: now) }
         case .failed: tell(root) { $0.lookedUp(nil, at: now) }
-        case .waits(let isFirst): if isFirst { scheduler.request(.lookUp(root.storedActionID), isNew: isNew) }
+        case .waits(let isFirst): if isFirst { scheduler.chains.add(.lookUp(root.storedActionID), isNew: isNew) }
         }
     }
 
@@ -122,18 +122,18 @@ extension ExportLoop {
                     .posted(submission.root, await pages.post(submission, inputs: inputs), at: clock.now))
             }
         case .write(let action, let root):
-            scheduler.chainWriteBegins()
+            scheduler.chains.writes += 1
             let chain = followers[root]?.chain
             stores.addTask {
                 mailbox.yield(.chain(root, await Self.write(action, of: chain, ledger: ledger, intents: intents)))
             }
         case .read(let root):
-            scheduler.chainWriteBegins()
+            scheduler.chains.writes += 1
             stores.addTask {
                 mailbox.yield(.chain(root, .read(await result { try await ledger.openChain(root) })))
             }
         case .remember(let description, let action):
-            scheduler.chainWriteBegins()
+            scheduler.chains.writes += 1
             stores.addTask {
                 let key = RunKey(storedActionID: action, runID: action)
                 mailbox.yield(
@@ -164,7 +164,7 @@ extension ExportLoop {
     // MARK: Hearing
 
     mutating func heard(_ news: ChainNews, of root: RunKey, at now: Date) {
-        scheduler.chainWriteEnds()
+        scheduler.chains.writes -= 1
         switch news {
         case .intended(.success(let other)):
             let mayPost = ending == nil && failure == nil
@@ -199,7 +199,7 @@ extension ExportLoop {
         case .failed(let error) where error.kind == .notConnected:
             scheduler.withBudget { $0.notSent(at: now) }
             if let time = notConnected(error, at: now, random: chance) {
-                scheduler.request(.lookUp(action), at: time)
+                scheduler.chains.add(.lookUp(action), at: time)
             }
         case .failed(let error):
             tally.request(status: nil)
@@ -216,7 +216,7 @@ extension ExportLoop {
                 lookedUp(action, .told(description.actionType), at: now)
             case .refused(let status, _): lookedUp(action, .withheld(status: status), at: now)
             case .credentialsRefused(let errors): end(.credentialsRefused(errors.first?.text ?? ""))
-            case .throttled: scheduler.request(.lookUp(action))
+            case .throttled: scheduler.chains.add(.lookUp(action))
             case .faulty(let failure, _):
                 lookUpFailed(action, failure, retryAfter: headers.retryAfter, at: now, random: chance)
             }
@@ -227,7 +227,7 @@ extension ExportLoop {
         _ action: UUID, _ failure: RetryPolicy.Failure, retryAfter: Duration?, at now: Date, random chance: Double
     ) {
         if let delay = lookUps.failed(action, failure, retryAfter: retryAfter, random: chance) {
-            scheduler.request(.lookUp(action), at: now + delay.seconds)
+            scheduler.chains.add(.lookUp(action), at: now + delay.seconds)
         } else {
             lookedUp(action, nil, at: now)
         }

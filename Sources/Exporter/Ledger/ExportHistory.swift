@@ -47,10 +47,16 @@ package struct ExportHistory: Sendable {
         package var outcomes: [String: Int] = [:]
         /// The first to expire among those that have not, the soonest first.
         package var nextToExpire: [Unsettled] = []
+        /// Chains of pages without an end.
+        package var openChains = 0
+        /// Chains whose next page was perhaps asked for.
+        package var chainsInDoubt: [ChainReport] = []
 
         private enum CodingKeys: String, CodingKey {
             case runs, outcomes
             case nextToExpire = "next_to_expire"
+            case openChains = "open_chains"
+            case chainsInDoubt = "chains_in_doubt"
         }
     }
 
@@ -121,6 +127,17 @@ package struct ExportHistory: Sendable {
                 storedActionID: try row.decode("stored_action_id"), runID: try row.decode("run_id"),
                 outcome: try row.decode("outcome"), expiresAt: try row.decode("expires_at"))
         }
+        let chains = try await session.query(
+            """
+            select count(distinct (c.stored_action_id, c.root_run_id)) as open
+              from stored_actions.page_chains c
+              join stored_actions.export_items i on i.stored_action_id = c.stored_action_id and i.run_id = c.root_run_id
+             where c.pages > 0 and c.end_reason is null and ($1::bigint is null or i.export_id = $1)
+            """, [.int(id)])
+        left.openChains = try chains.first?.decode("open") ?? 0
+        left.chainsInDoubt = try await ChainReport.of(
+            "($1::bigint is null or i.export_id = $1)", [.int(id)], inDoubt: true, limit: Summary.chainsTold,
+            session: session)
         return left
     }
 }

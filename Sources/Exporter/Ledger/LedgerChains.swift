@@ -140,8 +140,6 @@ extension Ledger {
     /// Chains of the items that have no end or one in doubt, for the summary to name.
     func chainsToTell(inDoubt: Bool, limit: Int) async throws -> [ChainReport] {
         try await ChainReport.of(
-            """
-            i.export_id = $1 and i.follow_pages
-            """, [.int(exportID)], inDoubt: inDoubt, limit: limit, session: session)
+            "i.export_id = $1 and i.follow_pages", [.int(exportID)], inDoubt: inDoubt, limit: limit, session: session)
     }
 }

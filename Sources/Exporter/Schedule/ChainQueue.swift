@@ -34,6 +34,15 @@ struct ChainQueue: Sendable {
         static func < (a: Timed, b: Timed) -> Bool { a.at < b.at }
     }
 
+    /// Chains in memory, each with its follower.
+    var followed = 0
+    /// Steps of chains that the database is at.
+    var writes = 0
+    /// The database has no chain that is not in memory.
+    private(set) var isExhausted = false
+    /// A stretch of chains is being read that may be older than a chain that was not followed at once.
+    private var hasMissed = false
+
     private var gets = Lane()
     private var posts = Lane()
     private var later = Heap<Timed>()
@@ -46,6 +55,23 @@ struct ChainQueue: Sendable {
     var hasWork: Bool { nextGet != nil || nextPost != nil || !later.isEmpty }
     var nextWait: Date? { waits.min?.at }
     var nextDue: Date? { later.min?.at }
+
+    /// A stretch of chains was read.
+    ///
+    /// - Parameter limit: of the rows that were asked for.
+    mutating func refilled(_ count: Int, limit: Int) {
+        isExhausted = count < limit && !hasMissed
+        hasMissed = false
+    }
+
+    /// - Returns: whether a chain that has just been opened may be followed at once; otherwise it waits in the database
+    ///   for its turn.
+    mutating func mayFollow(capacity: Int, isRefilling: Bool) -> Bool {
+        if isExhausted, followed < capacity { return true }
+        isExhausted = false
+        hasMissed = isRefilling
+        return false
+    }
 
     /// - Parameters:
     ///   - time: not before then.

@@ -46,11 +46,7 @@ struct Scheduler: Sendable {
     let options: Options
     private(set) var budget: RateBudget
     private(set) var runsBudget: RateBudget
-    private var chains = ChainQueue()
-    /// Chains that somebody holds in memory.
-    private var followed = 0
-    /// A stretch of chains is being read that may be older than a chain that was not followed at once.
-    private var hasMissedChains = false
+    var chains = ChainQueue()
 
     private var first: Deque<RunItem> = []
     private var late: Deque<RunItem> = []
@@ -69,8 +65,6 @@ struct Scheduler: Sendable {
     /// Of those in flight, asked for again because they were not finished.
     private var pollsInFlight = 0
     private var uncommitted = 0
-    /// Steps of chains that the database is at.
-    private var chainWrites = 0
     private var nothingElseSince: Date?
     private var isCommitting = false
     private var stopped = false
@@ -90,7 +84,7 @@ struct Scheduler: Sendable {
 
     var requestsInFlight: Int { inFlight }
     /// Nothing is under way of which an event would tell.
-    var isIdle: Bool { inFlight == 0 && uncommitted == 0 && chainWrites == 0 && refilling.isEmpty }
+    var isIdle: Bool { inFlight == 0 && uncommitted == 0 && chains.writes == 0 && refilling.isEmpty }
 
     /// A stretch is being read that may hold items whose commit it cannot know: a commit has to wait for it, and such a
     /// stretch for a commit. Otherwise its items might be told of after their commit, and be asked for again.
@@ -202,40 +196,22 @@ struct Scheduler: Sendable {
     /// - Parameter limit: of the rows that were asked for.
     mutating func refilledChains(_ count: Int, limit: Int) {
         refilling.remove(.chains)
-        if count < limit, !hasMissedChains { exhausted.insert(.chains) }
-        hasMissedChains = false
+        chains.refilled(count, limit: limit)
     }
 
-    /// - Returns: whether the chain may be followed at once; otherwise it waits in the database for its turn.
+    /// - Returns: whether a chain that has just been opened may be followed at once.
     mutating func mayFollow() -> Bool {
-        if exhausted.contains(.chains), followed < options.stretch { return true }
-        exhausted.remove(.chains)
-        hasMissedChains = refilling.contains(.chains)
-        return false
-    }
-
-    mutating func followBegins() { followed += 1 }
-
-    mutating func followEnds() { followed -= 1 }
-
-    mutating func request(
-        _ request: ChainQueue.Request, at time: Date? = nil, isWait: Bool = false, isNew: Bool = false
-    ) {
-        chains.add(request, at: time, isWait: isWait, isNew: isNew)
+        chains.mayFollow(capacity: options.stretch, isRefilling: refilling.contains(.chains))
     }
 
     /// A look-up came back.
     mutating func lookUpReturned() { inFlight -= 1 }
 
-    /// The slot that `post` took is used up, or given back: what of the two is told by `change`.
+    /// The slot that `post` took is used up, or given back: which of the two is told by `change`.
     mutating func postReturned(_ change: (inout RateBudget) -> Void) {
         inFlight -= 1
         change(&runsBudget)
     }
-
-    mutating func chainWriteBegins() { chainWrites += 1 }
-
-    mutating func chainWriteEnds() { chainWrites -= 1 }
 
     // MARK: Decision
 
@@ -366,7 +342,7 @@ struct Scheduler: Sendable {
             have <= options.concurrency && !exhausted.contains(queue) && !refilling.contains(queue)
         }
         if wants(.first, first.count) { return .first }
-        if wants(.chains, followed - options.stretch + options.concurrency) { return .chains }
+        if !chains.isExhausted, chains.followed <= options.stretch, !refilling.contains(.chains) { return .chains }
         if wants(.storedPages, chains.hasWork ? options.stretch : 0) { return .storedPages }
         guard !isCommitting else { return nil }
         if exhausted.contains(.first), first.isEmpty, wants(.late, late.count) { return .late }
@@ -377,7 +353,7 @@ struct Scheduler: Sendable {
     // MARK: The end
 
     private var hasOtherWork: Bool {
-        !exhausted.contains(.first) || !exhausted.contains(.late) || !exhausted.contains(.chains)
+        !exhausted.contains(.first) || !exhausted.contains(.late) || !chains.isExhausted
             || !exhausted.contains(.storedPages) || !first.isEmpty || !late.isEmpty || !retries.isEmpty
             || !dueRetries.isEmpty || chains.hasWork || inFlight > pollsInFlight
     }

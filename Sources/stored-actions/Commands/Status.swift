@@ -66,9 +66,18 @@ struct Status: Verb {
     }
 
     private func left(_ left: ExportHistory.Left, at now: Date) -> String {
-        guard left.runs > 0 else { return "nothing is left to do" }
-        let outcomes = left.outcomes.sorted { $0.key < $1.key }.map { "\(grouped($0.value)) \($0.key)" }
-        var lines = ["left to do: \(count(left.runs, "run")) (\(outcomes.joined(separator: ", ")))"]
+        let settings = database.databaseURL.map { " --database-url " + shellQuoted($0) } ?? ""
+        var lines = ChainText.inDoubt(left.chainsInDoubt, of: left.chainsInDoubt.count, settings: settings)
+        guard left.runs > 0 || left.openChains > 0 else {
+            return (lines.isEmpty ? ["nothing is left to do"] : lines).joined(separator: "\n")
+        }
+        if left.runs > 0 {
+            let outcomes = left.outcomes.sorted { $0.key < $1.key }.map { "\(grouped($0.value)) \($0.key)" }
+            lines.append("left to do: \(count(left.runs, "run")) (\(outcomes.joined(separator: ", ")))")
+        }
+        if left.openChains > 0 {
+            lines.append("left to follow: \(count(left.openChains, "chain")) of pages")
+        }
         if !left.nextToExpire.isEmpty {
             lines.append("next to expire:")
             lines.append(
@@ -80,7 +89,6 @@ struct Status: Verb {
                         ]
                     }, indent: "  "))
         }
-        let settings = database.databaseURL.map { " --database-url " + shellQuoted($0) } ?? ""
         lines.append("to fetch them: stored-actions export --unfinished" + settings)
         return lines.joined(separator: "\n")
     }

@@ -13,20 +13,22 @@ enum ChainText {
         return parts.joined(separator: ", ") + "; \(count(summary.pagesFollowed, "page")) followed"
     }
 
-    static func inDoubt(_ summary: Summary, command: ContinuingCommand) -> [String] {
-        let number = summary.chains[EndReason.submitUnknown.rawValue] ?? 0
+    /// - Parameters:
+    ///   - number: of all such chains, which `chains` begins.
+    ///   - settings: what the commands take besides, with a space before it.
+    static func inDoubt(_ chains: [ChainReport], of number: Int, settings: String) -> [String] {
         guard number > 0 else { return [] }
         var lines = [
             "\(count(number, "page")) \(number == 1 ? "was" : "were") asked for, and nobody knows whether "
                 + "\(number == 1 ? "its run was" : "their runs were") started. Look into the account's history,",
             "then settle each by the first command if there is a run, by the second if there is none:",
         ]
-        for chain in summary.chainsInDoubt {
+        for chain in chains {
             let time = chain.askedAt.map { " at \($0.formatted(.iso8601))" } ?? ""
             lines.append("  page \(chain.pageNumber) of stored action \(chain.storedActionID)\(time)")
-            lines += chain.resolve.map { "    \($0)\(command.database)" }
+            lines += chain.resolve.map { "    \($0)\(settings)" }
         }
-        return lines + more(number, summary.chainsInDoubt.count)
+        return lines + more(number, chains.count)
     }
 
     static func left(_ summary: Summary) -> [String] {

@@ -60,13 +60,17 @@ struct SummaryText {
             lines.append(
                 "Every answer was 404: are this API address and this token those of the account that ran the actions?")
         }
-        lines += ChainText.inDoubt(summary, command: command)
+        lines += ChainText.inDoubt(
+            summary.chainsInDoubt, of: summary.chains[EndReason.submitUnknown.rawValue] ?? 0,
+            settings: command.database)
         lines += ChainText.left(summary)
         switch summary.exitStatus {
         case ExitStatus.credentialsRefused:
             lines += ["Check the token (stored-actions check), then run the same command again:", "  \(command.text)"]
         case ExitStatus.unreachable:
             lines += ["When the API is back, the same command continues:", "  \(command.text)"]
+        case ExitStatus.incomplete where summary.isLeftToOperator:
+            lines += ["Once that is done, the same command goes on:", "  \(command.text)"]
         case ExitStatus.incomplete, 129...:
             lines += ["The same command continues:", "  \(command.text)"]
         default: break
@@ -84,6 +88,14 @@ struct SummaryText {
 
     private static func seconds(_ value: Double) -> String {
         value.formatted(.number.precision(.fractionLength(1)).locale(Locale(identifier: "en_US")))
+    }
+}
+
+extension Summary {
+    /// All that is left is in doubt: the same command changes nothing before somebody has resolved it.
+    fileprivate var isLeftToOperator: Bool {
+        let unfinished = Outcome.allCases.filter { !$0.isFinal }.contains { (outcomes[$0.rawValue] ?? 0) > 0 }
+        return chains[EndReason.submitUnknown.rawValue] != nil && openChains == 0 && !unfinished && reason == nil
     }
 }
 
