@@ -69,6 +69,7 @@ package struct HTTPTransport: Transport {
         message.headers.add(name: "Accept", value: "application/json")
         message.headers.add(name: "Accept-Encoding", value: "gzip, deflate")
         for header in request.headers { message.headers.add(name: header.name, value: header.value) }
+
         let departure = Departure()
         let response: HTTPClientResponse
         do {

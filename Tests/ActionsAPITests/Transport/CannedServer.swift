@@ -2,16 +2,31 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// A TCP server on loopback that answers whatever comes with the same bytes.
+/// A TCP server on loopback that answers whatever request comes with the same bytes.
 final class CannedServer: Sendable {
-    enum Ending: Sendable { case keepOpen, close }
+    enum Ending: Sendable {
+        case keepOpen, close
+        /// Says as soon as there is a connection that nothing will come, and only listens.
+        case hangUp
+        /// Answers as soon as there is a connection, before any request.
+        case greet
+    }
 
     private let channel: any Channel
     private let requests: Requests
 
-    /// The requests' text, as it came.
+    /// The requests' text, as it came, and the number of the connection on which it came.
     private final class Requests: Sendable {
-        let texts = Mutex<[String]>([])
+        let texts = Mutex<[(connection: Int, text: String)]>([])
+        let connections = Mutex((opened: 0, closed: 0))
+        let bytes = Mutex(0)
+
+        func open() -> Int {
+            connections.withLock { connections in
+                connections.opened += 1
+                return connections.opened
+            }
+        }
     }
 
     private init(channel: any Channel, requests: Requests) {
@@ -43,7 +58,17 @@ final class CannedServer: Sendable {
     }
 
     var url: String { "http://127.0.0.1:\(channel.localAddress?.port ?? 0)" }
-    var received: [String] { requests.texts.withLock { $0 } }
+    var received: [String] { requests.texts.withLock { $0.map(\.text) } }
+    var receivedBytes: Int { requests.bytes.withLock { $0 } }
+    /// False before the first connection, and when the last one is closed.
+    var isConnected: Bool { requests.connections.withLock { $0.opened > $0.closed } }
+
+    /// The methods of the requests on each connection that had any, in the order in which the connections came.
+    var methodsByConnection: [[String]] {
+        let texts = requests.texts.withLock { $0 }
+        return Dictionary(grouping: texts, by: \.connection).sorted { $0.key < $1.key }
+            .map { $0.value.map { String($0.text.prefix { $0 != " " }) } }
+    }
 
     private final class Handler: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
@@ -52,6 +77,8 @@ final class CannedServer: Sendable {
         let answer: String
         let ending: Ending
         let requests: Requests
+        private var connection = 0
+        private var text = ""
 
         init(answer: String, ending: Ending, requests: Requests) {
             self.answer = answer
@@ -59,11 +86,36 @@ final class CannedServer: Sendable {
             self.requests = requests
         }
 
+        func channelActive(context: ChannelHandlerContext) {
+            connection = requests.open()
+            switch ending {
+            case .hangUp: context.close(mode: .output, promise: nil)
+            case .greet: context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
+            case .keepOpen, .close: break
+            }
+        }
+
+        func channelInactive(context: ChannelHandlerContext) {
+            requests.connections.withLock { $0.closed += 1 }
+        }
+
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-            let request = unwrapInboundIn(data)
-            requests.texts.withLock { $0.append(String(buffer: request)) }
+            let bytes = unwrapInboundIn(data)
+            requests.bytes.withLock { $0 += bytes.readableBytes }
+            text += String(buffer: bytes)
+            guard isWhole else { return }
+            requests.texts.withLock { $0.append((connection, text)) }
+            text = ""
             context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
             if ending == .close { context.close(promise: nil) }
+        }
+
+        private var isWhole: Bool {
+            let parts = text.split(separator: "\r\n\r\n", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2 else { return false }
+            let length = parts[0].split(separator: "\r\n").lazy.map { $0.lowercased() }
+                .first { $0.hasPrefix("content-length:") }.flatMap { Int($0.dropFirst(15).drop { $0 == " " }) }
+            return parts[1].utf8.count >= length ?? 0
         }
     }
 }
