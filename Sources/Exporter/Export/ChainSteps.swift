@@ -37,7 +37,8 @@ extension ExportLoop {
         } catch {
             return fail(error)
         }
-        followers[chain.root] = PageFollower(chain, inputsHash: inputs, manifestPosition: open.manifestPosition)
+        followers[chain.root] = PageFollower(
+            chain, inputsHash: inputs, manifestPosition: open.manifestPosition, longestRetry: rules.longestRetry)
         scheduler.chains.followed += 1
         let told = lookUps.description(of: chain.root.storedActionID) ?? chain.toldType.map { .told($0) }
         tell(chain.root, isNew: true) { $0.begin(told, at: now) }
@@ -150,10 +151,11 @@ extension ExportLoop {
         case .withdraw(let submission): return .withdrawn(await result { try await intents.withdraw(submission) })
         case .record(let submission, let runID):
             return .recorded(await result { try await intents.record(submission, runID: runID) })
-        case .end(let end, let failedAttempts):
+        case .end(let end, let failedAttempts, let intentID):
             return .closed(
                 await result {
-                    if let chain { try await ledger.end(chain, end, failedAttempts: failedAttempts) }
+                    guard let chain else { return }
+                    try await ledger.end(chain, end, failedAttempts: failedAttempts, intentID: intentID)
                 })
         case .leave(let left):
             return .closed(await result { if let chain { try await ledger.leave(chain.root, left) } })
@@ -226,7 +228,9 @@ extension ExportLoop {
     private mutating func lookUpFailed(
         _ action: UUID, _ failure: RetryPolicy.Failure, retryAfter: Duration?, at now: Date, random chance: Double
     ) {
-        if let delay = lookUps.failed(action, failure, retryAfter: retryAfter, random: chance) {
+        if let delay = lookUps.failed(action, failure, retryAfter: retryAfter, random: chance),
+            delay <= rules.longestRetry
+        {
             scheduler.chains.add(.lookUp(action), at: now + delay.seconds)
         } else {
             lookedUp(action, nil, at: now)

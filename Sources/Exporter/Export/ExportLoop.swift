@@ -31,7 +31,7 @@ struct ExportLoop {
     private let board: ProgressBoard
     private let logger: Logger
     private let deadline: Date?
-    private let rules: RunRules
+    let rules: RunRules
 
     var scheduler: Scheduler
     private var gate = BatchGate()

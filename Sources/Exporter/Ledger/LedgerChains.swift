@@ -43,21 +43,21 @@ extension Ledger {
     }
 
     /// Writes down how a chain ended, unless it has gone on meanwhile.
-    func end(_ chain: Chain, _ end: ChainEnd, failedAttempts: Int) async throws {
+    ///
+    /// - Parameter intentID: of the request that is in doubt, which somebody may have settled by now.
+    func end(_ chain: Chain, _ end: ChainEnd, failedAttempts: Int, intentID: UUID?) async throws {
         _ = try await session.query(
             """
             update stored_actions.page_chains
                set end_reason = $4, end_detail = $5, failed_attempts = $6, export_id = $7, loaded_at = now()
              where stored_action_id = $1 and root_run_id = $2 and pages = $3 and end_reason is null
                and failed_attempts <= $6
-               and ($4 <> 'submit_unknown'
-                    or exists (select from stored_actions.page_intents p
-                                where p.stored_action_id = $1 and p.root_run_id = $2 and p.page_number = $3
-                                  and p.attempt = $6 + 1 and p.run_id is null))
+               and ($8::uuid is null
+                    or exists (select from stored_actions.page_intents where intent_id = $8 and run_id is null))
             """,
             chain.root.parameters + [
                 .int(chain.pages), .text(end.reason.rawValue), .text(end.detail), .int(failedAttempts),
-                .int(exportID),
+                .int(exportID), .uuid(intentID),
             ])
     }
 

@@ -40,7 +40,8 @@ extension PostgresTransaction {
               from stored_actions.export_items i
              where i.export_id = $1 and i.follow_pages
                and c.stored_action_id = i.stored_action_id and c.root_run_id = i.run_id
-               and c.pages > 0 and c.end_reason in ('page_error', 'page_expired', 'refused')
+               and c.pages > 0 and (c.failed_attempts > 0 and c.end_reason in ('page_error', 'page_expired')
+                                    or c.end_reason = 'refused')
             """, [.int(exportID)])
     }
 

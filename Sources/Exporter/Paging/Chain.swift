@@ -47,11 +47,11 @@ struct Chain: Sendable, Equatable {
     var naturalEnd: ChainEnd? {
         guard let cursor else { return ChainEnd(.lastPage) }
         if emptyPages >= 2 { return ChainEnd(.emptyPages) }
-        if isCursorUsed { return ChainEnd(.repeatedCursor, "page \(pages - 1) names a cursor that was used before") }
-        if pages >= maxPages { return ChainEnd(.maxPages, "the manifest wants \(maxPages) pages at most") }
         if cursor.utf8.contains(0) {
             return ChainEnd(.pageError, "page \(pages - 1) names a cursor with a NUL, which PostgreSQL cannot hold")
         }
+        if isCursorUsed { return ChainEnd(.repeatedCursor, "page \(pages - 1) names a cursor that was used before") }
+        if pages >= maxPages { return ChainEnd(.maxPages, "the manifest wants \(maxPages) pages at most") }
         return nil
     }
 }

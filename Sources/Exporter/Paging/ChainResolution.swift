@@ -37,10 +37,10 @@ package struct ChainResolution: Sendable {
         try await session.transaction { transaction in
             try transaction.makeDurable()
             let root = try transaction.chain(rootRunID, of: storedActionID)
-            guard let chain = try transaction.lockChain(root), let attempt = chain.attempt, attempt.runID == nil else {
+            guard let chain = try transaction.lockChain(root), chain.isInDoubt else {
                 throw Refusal(kind: .usage, description: "no page of chain \(rootRunID.lowercase) is in doubt")
             }
-            if attempt.isInFlight, chain.end == nil {
+            if chain.end == nil, chain.attempt?.isInFlight == true {
                 throw Refusal(
                     kind: .inFlight,
                     description:
@@ -48,11 +48,13 @@ package struct ChainResolution: Sendable {
             }
             switch fate {
             case .started(let runID):
-                guard try transaction.record(runID, root: root, intentID: attempt.intentID, exportID: nil) else {
+                guard let attempt = chain.attempt,
+                    try transaction.record(runID, root: root, intentID: attempt.intentID, exportID: nil)
+                else {
                     throw Refusal(
                         kind: .usage, description: "run \(runID.lowercase) is a page of a chain already, or a root")
                 }
-            case .notSent: try transaction.takeBack(attempt.intentID, of: root)
+            case .notSent: try transaction.takeBack(chain.attempt?.intentID, of: root)
             }
             return Resolved(storedActionID: root.storedActionID, pageNumber: chain.pages)
         } wasCommitted: { transaction in
@@ -63,6 +65,13 @@ package struct ChainResolution: Sendable {
             case .notSent: return chain?.attempt == nil
             }
         }
+    }
+}
+
+extension Chain {
+    /// Its next page was asked for, and no run is known.
+    fileprivate var isInDoubt: Bool {
+        end?.reason == .submitUnknown || end == nil && attempt != nil && attempt?.runID == nil
     }
 }
 
@@ -87,15 +96,5 @@ extension PostgresTransaction {
                 description: "several stored actions have a run \(rootRunID.lowercase): name one with --stored-action")
         }
         return RunKey(storedActionID: action, runID: rootRunID)
-    }
-
-    fileprivate borrowing func takeBack(_ intentID: UUID, of root: RunKey) throws {
-        _ = try query("delete from stored_actions.page_intents where intent_id = $1", [.uuid(intentID)])
-        _ = try query(
-            """
-            update stored_actions.page_chains
-               set end_reason = null, end_detail = null
-             where stored_action_id = $1 and root_run_id = $2 and end_reason = 'submit_unknown'
-            """, root.parameters)
     }
 }

@@ -65,9 +65,7 @@ struct IntentLog: Sendable {
     func withdraw(_ submission: PageFollower.Submission) async throws {
         _ = try await session.transaction { transaction in
             try transaction.makeDurable()
-            _ = try transaction.query(
-                "delete from stored_actions.page_intents where intent_id = $1 and run_id is null",
-                [.uuid(submission.intentID)])
+            try transaction.takeBack(submission.intentID, of: submission.root)
         } wasCommitted: { transaction in
             try !transaction.hasIntent(submission.intentID)
         }
@@ -135,6 +133,11 @@ extension PostgresTransaction {
     ///
     /// - Returns: false, and nothing is written, if the run is one of a chain already.
     borrowing func record(_ runID: UUID, root: RunKey, intentID: UUID, exportID: Int?) throws -> Bool {
+        let known = try query(
+            "select from stored_actions.page_intents where intent_id = $1 and run_id = $2",
+            [.uuid(intentID), .uuid(runID)])
+        // An operator was faster.
+        if !known.isEmpty { return true }
         let written = try query(
             """
             insert into stored_actions.runs as r
@@ -151,15 +154,27 @@ extension PostgresTransaction {
             returning 1 as one
             """, root.parameters + [.uuid(runID), .uuid(intentID), .int(exportID)])
         guard !written.isEmpty else { return false }
+        try clearDoubt(of: root)
         _ = try query(
             "update stored_actions.page_intents set run_id = $2, recorded_at = now() where intent_id = $1",
             [.uuid(intentID), .uuid(runID)])
+        return true
+    }
+
+    /// Deletes an intent of which it is known that it started nothing. A chain that was in doubt for it goes on.
+    borrowing func takeBack(_ intentID: UUID?, of root: RunKey) throws {
+        try clearDoubt(of: root)
+        _ = try query(
+            "delete from stored_actions.page_intents where intent_id = $1 and run_id is null", [.uuid(intentID)])
+    }
+
+    /// Before any intent is changed, everywhere: or two exports of one chain would wait for each other in a circle.
+    private borrowing func clearDoubt(of root: RunKey) throws {
         _ = try query(
             """
             update stored_actions.page_chains
                set end_reason = null, end_detail = null
              where stored_action_id = $1 and root_run_id = $2 and end_reason = 'submit_unknown'
             """, root.parameters)
-        return true
     }
 }

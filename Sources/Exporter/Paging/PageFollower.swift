@@ -56,8 +56,8 @@ struct PageFollower: Sendable {
         case fetch(RunItem)
         /// Read the chain again at that time; then `read`.
         case lookAgain(at: Date)
-        /// Write the end down; the follower is done.
-        case end(ChainEnd, failedAttempts: Int)
+        /// Write the end down; the follower is done. `intentID`: of the request that is in doubt, if one is.
+        case end(ChainEnd, failedAttempts: Int, intentID: UUID? = nil)
         /// Go no further with the chain in this export, and write down why; the follower is done.
         case leave(ChainLeft)
         /// The follower is done, and there is nothing to write down.
@@ -96,6 +96,8 @@ struct PageFollower: Sendable {
     /// Where the manifest has the inputs.
     let manifestPosition: Int?
     private let retries: RetryPolicy
+    /// An API that wants to be left alone for longer is left to the next export.
+    private let longestRetry: Duration
     private var description: ActionDescription?
     private var state = State.asked
     /// POSTs for the next page that the API was not there for.
@@ -104,12 +106,14 @@ struct PageFollower: Sendable {
     private var throttled = 0
 
     init(
-        _ chain: Chain, inputsHash: [UInt8]?, manifestPosition: Int? = nil, retries: RetryPolicy = RetryPolicy()
+        _ chain: Chain, inputsHash: [UInt8]?, manifestPosition: Int? = nil, retries: RetryPolicy = RetryPolicy(),
+        longestRetry: Duration = .seconds(600)
     ) {
         self.chain = chain
         self.inputsHash = inputsHash
         self.manifestPosition = manifestPosition
         self.retries = retries
+        self.longestRetry = longestRetry
     }
 
     // MARK: Events
@@ -159,7 +163,8 @@ struct PageFollower: Sendable {
         case .started(let runID):
             state = .recording(submission)
             return .record(submission, runID: runID)
-        case .inDoubt(let reason): return end(.submitUnknown(page: submission.pageNumber, reason))
+        case .inDoubt(let reason):
+            return end(.submitUnknown(page: submission.pageNumber, reason), intentID: submission.intentID)
         case .refused(let reason):
             return end(
                 ChainEnd(.pageError, "the request for page \(submission.pageNumber) was refused: \(reason)"),
@@ -171,8 +176,9 @@ struct PageFollower: Sendable {
             let decision = retries.decision(
                 after: .status(503), attempt: failures, retryAfter: retryAfter, random: random)
             switch decision {
-            case .retry(let gap): state = .withdrawing(submission, .again(notBefore: now + gap.seconds))
-            case .giveUp:
+            case .retry(let gap) where gap <= longestRetry:
+                state = .withdrawing(submission, .again(notBefore: now + gap.seconds))
+            case .retry, .giveUp:
                 let left = ChainLeft(.unavailable, "the API was not available for page \(submission.pageNumber)")
                 state = .withdrawing(submission, .leave(left))
             }
@@ -201,21 +207,21 @@ struct PageFollower: Sendable {
                     .pageError, "the API answered the request for page \(submission.pageNumber) with a run of old"),
                 failedAttempts: submission.attempt)
         }
-        failures = 0
         return read(chain, at: now)
     }
 
     /// The page is stored, or was given up for this time: an answer that is not followed by a poll.
     mutating func stored(_ chain: Chain, outcome: Outcome, at now: Date) -> Action {
-        if outcome == .failed {
+        if outcome == .failed, chain.end == nil, chain.pages == self.chain.pages {
             return leave(ChainLeft(.pageFailed, "page \(chain.pages) could not be had this time: see runs.failure"))
         }
-        throttled = chain.resumeAt != nil ? throttled + 1 : 0
+        if chain.resumeAt != nil { throttled += 1 }
         return read(chain, at: now)
     }
 
     /// The chain as the database has it by now.
     mutating func read(_ chain: Chain, at now: Date) -> Action {
+        if chain.pages != self.chain.pages { (failures, throttled) = (0, 0) }
         self.chain = chain
         return decide(at: now)
     }
@@ -225,7 +231,8 @@ struct PageFollower: Sendable {
     /// What the chain, as it is stored, calls for.
     private mutating func decide(at now: Date) -> Action {
         state = .asked
-        if chain.end != nil { return finish() }
+        // A chain whose root is not stored has nothing to go on from.
+        if chain.end != nil || chain.pages == 0 { return finish() }
         if let attempt = chain.attempt { return takeUp(attempt, at: now) }
         if let end = chain.naturalEnd { return self.end(end) }
         guard let inputsHash else {
@@ -254,7 +261,9 @@ struct PageFollower: Sendable {
     private mutating func takeUp(_ attempt: Chain.Attempt, at now: Date) -> Action {
         guard let runID = attempt.runID else {
             if attempt.isInFlight { return .lookAgain(at: now + Self.lookAgainGap.seconds) }
-            return end(.submitUnknown(page: chain.pages, "the export ended before the answer was stored"))
+            return end(
+                .submitUnknown(page: chain.pages, "the export ended before the answer was stored"),
+                intentID: attempt.intentID)
         }
         state = .polled
         var item = RunItem(
@@ -264,9 +273,9 @@ struct PageFollower: Sendable {
         return .fetch(item)
     }
 
-    private mutating func end(_ end: ChainEnd, failedAttempts: Int? = nil) -> Action {
+    private mutating func end(_ end: ChainEnd, failedAttempts: Int? = nil, intentID: UUID? = nil) -> Action {
         state = .done
-        return .end(end, failedAttempts: failedAttempts ?? chain.failedAttempts)
+        return .end(end, failedAttempts: failedAttempts ?? chain.failedAttempts, intentID: intentID)
     }
 
     private mutating func leave(_ left: ChainLeft) -> Action {

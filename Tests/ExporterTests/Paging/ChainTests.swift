@@ -97,19 +97,19 @@ struct ChainTests {
     }
 
     @Test(
-        "Where several ends hold: no cursor, then empty pages, then a circle, then the limit, then the cursor's text",
+        "Where several ends hold: no cursor, then empty pages, then the cursor's text, then a circle, then the limit",
         arguments: 0..<32)
     func precedence(combination: Int) {
         func holds(_ bit: Int) -> Bool { combination & 1 << bit != 0 }
         var chain = PagingFixture.chain {
             $0.attempt = PagingFixture.attempt()
             $0.emptyPages = holds(1) ? 1 : 0
-            $0.maxPages = holds(3) ? 2 : 3
+            $0.maxPages = holds(4) ? 2 : 3
         }
         chain.store(
             page(
-                1, cursor: holds(0) ? nil : holds(4) ? "\u{0}" : "2", rows: holds(1) ? 0 : 1, isCursorUsed: holds(2)))
-        let order: [EndReason] = [.lastPage, .emptyPages, .repeatedCursor, .maxPages, .pageError]
+                1, cursor: holds(0) ? nil : holds(2) ? "\u{0}" : "2", rows: holds(1) ? 0 : 1, isCursorUsed: holds(3)))
+        let order: [EndReason] = [.lastPage, .emptyPages, .pageError, .repeatedCursor, .maxPages]
         #expect(chain.end?.reason == order.indices.first(where: holds).map { order[$0] })
         // Its rows are kept, whatever the reason.
         #expect(chain.pages == 2)

@@ -9,8 +9,8 @@ struct FollowerPropertyTests {
         var random = SplitMix(state: seed)
         var count = ModelWorld.Count()
         while count.pages < pages {
-            var world = ModelWorld(random, killing: killing, count: count)
-            random = world.run(exportsAtOnce: exportsAtOnce)
+            var world = ModelWorld(random, killing: killing, exportsAtOnce: exportsAtOnce, count: count)
+            random = world.run()
             count = world.count
             if !world.faults.isEmpty {
                 Issue.record("seed \(seed): \(world.faults.joined(separator: "; "))")
@@ -31,6 +31,14 @@ struct FollowerPropertyTests {
         #expect(count.kills > 30)
         #expect(count.doubts > 10)
         if exportsAtOnce > 1 { #expect(count.waits > 5) }
+    }
+
+    @Test("Where no export is killed, a chain is in doubt only after a POST without an answer")
+    func nothingKilled() {
+        let count = follow(pages: 1_000, seed: 0, exportsAtOnce: 1, killing: 0)
+        #expect(count.kills == 0)
+        #expect(count.lost > 10)
+        #expect(count.doubts == count.lost)
     }
 
     @Test("Each step is one at which exports were killed, before it was done and after")

@@ -70,6 +70,8 @@ struct ModelDatabase {
 
     func knows(_ runID: UUID) -> Bool { runs[runID] != nil }
 
+    func isFinished(_ runID: UUID) -> Bool { runs[runID]?.outcome.isFinal ?? false }
+
     // MARK: Intents
 
     enum Written: Equatable {
@@ -96,6 +98,7 @@ struct ModelDatabase {
     mutating func withdraw(_ intentID: UUID) {
         guard let key = key(of: intentID), intents[key]?.runID == nil else { return }
         intents[key] = nil
+        if row.end?.reason == .submitUnknown { row.end = nil }
     }
 
     /// - Returns: nil if the run is known already.
@@ -142,12 +145,10 @@ struct ModelDatabase {
     // MARK: Ends
 
     /// Writes the end down, unless the chain has moved on since the export looked at it.
-    mutating func end(_ end: ChainEnd, failedAttempts: Int, seen: Chain) {
-        let isInDoubt = intents.contains { key, intent in
-            intent.pageNumber == seen.pages && key.attempt == failedAttempts + 1 && intent.runID == nil
-        }
+    mutating func end(_ end: ChainEnd, failedAttempts: Int, intentID: UUID?, seen: Chain) {
+        let isInDoubt = intentID.flatMap(key).map { intents[$0]?.runID == nil } ?? false
         guard row.end == nil, row.pages == seen.pages, row.failedAttempts <= failedAttempts,
-            end.reason != .submitUnknown || isInDoubt
+            intentID == nil || isInDoubt
         else { return }
         row.end = end
         row.failedAttempts = failedAttempts

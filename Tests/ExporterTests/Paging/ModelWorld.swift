@@ -36,7 +36,10 @@ struct ModelWorld {
         var pages = 0
         var posts = 0
         var kills = 0
+        /// Chains that an operator had to resolve.
         var doubts = 0
+        /// POSTs without an answer.
+        var lost = 0
         var waits = 0
         /// The steps at which an export was killed.
         var killedAt: Set<String> = []
@@ -53,9 +56,13 @@ struct ModelWorld {
     private var now = PagingFixture.now
     private let maxPages: Int
     private let killing: Double
+    private let exportsAtOnce: Int
 
-    /// - Parameter killing: how likely an export is killed at each step.
-    init(_ random: SplitMix, killing: Double, count: Count) {
+    /// - Parameters:
+    ///   - killing: how likely an export is killed at each step.
+    ///   - exportsAtOnce: how many exports follow the chain side by side.
+    init(_ random: SplitMix, killing: Double, exportsAtOnce: Int, count: Count) {
+        self.exportsAtOnce = exportsAtOnce
         self.random = random
         self.killing = killing
         self.count = count
@@ -69,9 +76,8 @@ struct ModelWorld {
 
     /// Follows the chain to its end.
     ///
-    /// - Parameter exportsAtOnce: how many exports follow it side by side.
     /// - Returns: the generator, for the next chain.
-    mutating func run(exportsAtOnce: Int) -> SplitMix {
+    mutating func run() -> SplitMix {
         let whole = api.wholeChain(maxPages: maxPages)
         var steps = 0
         while faults.isEmpty {
@@ -202,13 +208,14 @@ struct ModelWorld {
             if exports[index].isEnding { faults.append("a POST of an export that is ending: \(submission)") }
             let outcome = post(submission, of: index)
             // The connection that holds the lock breaks: to others the export is over, until it connects again to
-            // record the run.
-            if case .started = outcome, random.happens(0.05) { database.locks.remove(exports[index].id) }
+            // record the run or to take the intent back.
+            if random.happens(0.05) { database.locks.remove(exports[index].id) }
             return .posted(outcome)
         case .record(let submission, let runID):
             database.locks.insert(exports[index].id)
             return .recorded(database.record(runID, intentID: submission.intentID, at: now))
         case .withdraw(let submission):
+            database.locks.insert(exports[index].id)
             database.withdraw(submission.intentID)
             return .withdrawn
         case .fetch(let item): return fetch(item)
@@ -216,8 +223,9 @@ struct ModelWorld {
             count.waits += 1
             now = max(now, time)
             return .read(database.chain)
-        case .end(let end, let failedAttempts):
-            database.end(end, failedAttempts: failedAttempts, seen: exports[index].follower.chain)
+        case .end(let end, let failedAttempts, let intentID):
+            database.end(
+                end, failedAttempts: failedAttempts, intentID: intentID, seen: exports[index].follower.chain)
             return .done
         case .leave, .finish: return .done
         }
@@ -225,6 +233,8 @@ struct ModelWorld {
 
     private mutating func fetch(_ item: RunItem) -> ModelExport.Event {
         let runID = item.key.runID
+        // Two exports may be at one page; one alone is never at a page that it has.
+        if exportsAtOnce == 1, database.isFinished(runID) { faults.append("page \(runID) is fetched again") }
         if random.happens(0.03) {
             return .stored(database.store(runID, .failed, at: now), .failed)
         }
@@ -248,9 +258,9 @@ struct ModelWorld {
         switch random.unit() {
         case ..<0.70: return .started(runID: start(submission))
         // Lost on its way, or its answer on the way back.
-        case ..<0.74: return .inDoubt("lost")
         case ..<0.78:
-            _ = start(submission)
+            count.lost += 1
+            if random.happens(0.5) { _ = start(submission) }
             return .inDoubt("lost")
         case ..<0.84: return .throttled
         case ..<0.90: return .unavailable(retryAfter: random.happens(0.5) ? .seconds(3) : nil)

@@ -22,7 +22,7 @@ struct PageFollowerResumeTests {
                 $0.attempt = PagingFixture.attempt(nil)
                 $0.failedAttempts = 1
             }, inputsHash: PagingFixture.inputsHash)
-        guard case .end(let end, failedAttempts: 1) = follower.begin(.told("read_bulk"), at: now) else {
+        guard case .end(let end, failedAttempts: 1, _) = follower.begin(.told("read_bulk"), at: now) else {
             Issue.record("the doubt is to be written down")
             return
         }
@@ -37,7 +37,7 @@ struct PageFollowerResumeTests {
         #expect(follower.begin(.told("read_bulk"), at: now) == .lookAgain(at: now + 1))
         #expect(follower.read(asking, at: now + 5) == .lookAgain(at: now + 6))
         guard
-            case .end(let end, failedAttempts: 0) = follower.read(
+            case .end(let end, failedAttempts: 0, _) = follower.read(
                 PagingFixture.chain { $0.attempt = PagingFixture.attempt(nil) }, at: now + 6)
         else {
             Issue.record("the doubt is to be written down")
@@ -106,9 +106,30 @@ struct PageFollowerResumeTests {
         #expect(left.detail.contains("page 1"))
     }
 
+    @Test("A page that could not be had here, and that another export has stored, is behind the chain")
+    func failedHereStoredElsewhere() {
+        var follower = PageFollower(
+            PagingFixture.chain { $0.attempt = PagingFixture.attempt() }, inputsHash: PagingFixture.inputsHash)
+        #expect(follower.begin(.told("read_bulk"), at: now) == .fetch(PagingFixture.item()))
+        let stored = PagingFixture.chain {
+            $0.pages = 2
+            $0.end = ChainEnd(.lastPage)
+        }
+        #expect(follower.stored(stored, outcome: .failed, at: now) == .finish)
+    }
+
+    @Test("Of a chain whose root is not stored nothing follows")
+    func unstoredRoot() {
+        var follower = PageFollower(Chain(root: PagingFixture.root), inputsHash: [])
+        #expect(follower.begin(.told("read_bulk"), at: now) == .finish)
+    }
+
     /// Brings the page to the partner's next refusal.
-    private func throttle(_ follower: inout PageFollower, attempt: Int) -> PageFollower.Action {
-        let asked = PagingFixture.chain { $0.failedAttempts = attempt - 1 }
+    private func throttle(_ follower: inout PageFollower, attempt: Int, page: Int = 1) -> PageFollower.Action {
+        let asked = PagingFixture.chain {
+            $0.pages = page
+            $0.failedAttempts = attempt - 1
+        }
         #expect(
             follower.slotTaken(intentID: PagingFixture.intentID) == .writeIntent(PagingFixture.submission(asked)))
         _ = follower.intended(nil, mayPost: true, at: now)
@@ -118,6 +139,7 @@ struct PageFollowerResumeTests {
         #expect(follower.recorded(recorded, at: now) == .fetch(PagingFixture.item()))
         return follower.stored(
             PagingFixture.chain {
+                $0.pages = page
                 $0.failedAttempts = attempt
                 $0.resumeAt = now + 60
             }, outcome: .error, at: now)
@@ -145,9 +167,10 @@ struct PageFollowerResumeTests {
         for attempt in 1...9 {
             #expect(throttle(&follower, attempt: attempt) == .suspend(until: now + 60))
         }
-        #expect(follower.stored(PagingFixture.chain(), outcome: .success, at: now) == .takeSlot(notBefore: nil))
+        let next = PagingFixture.chain { $0.pages = 2 }
+        #expect(follower.stored(next, outcome: .success, at: now) == .takeSlot(notBefore: nil))
         for attempt in 1...9 {
-            #expect(throttle(&follower, attempt: attempt) == .suspend(until: now + 60))
+            #expect(throttle(&follower, attempt: attempt, page: 2) == .suspend(until: now + 60))
         }
     }
 

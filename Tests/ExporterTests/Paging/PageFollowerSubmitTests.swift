@@ -26,7 +26,7 @@ struct PageFollowerSubmitTests {
     }
 
     private func end(_ action: PageFollower.Action) -> (end: ChainEnd, failedAttempts: Int)? {
-        guard case .end(let end, let failedAttempts) = action else { return nil }
+        guard case .end(let end, let failedAttempts, _) = action else { return nil }
         return (end, failedAttempts)
     }
 

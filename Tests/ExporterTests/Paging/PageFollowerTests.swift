@@ -84,7 +84,7 @@ struct PageFollowerTests {
         var (asks, knows) = (follower(chain), follower(chain))
         #expect(asks.begin(nil, at: now) == .lookUp)
         for action in [asks.lookedUp(description, at: now), knows.begin(description, at: now)] {
-            guard case .end(let end, let failedAttempts) = action else {
+            guard case .end(let end, let failedAttempts, _) = action else {
                 Issue.record("\(action) is no end")
                 return
             }
@@ -157,7 +157,7 @@ struct PageFollowerTests {
     func endInStoredPages(chain: Chain, reason: EndReason) {
         for inputsHash in [PagingFixture.inputsHash, PagingFixture.otherInputsHash, nil] {
             var follower = PageFollower(chain, inputsHash: inputsHash)
-            guard case .end(let end, failedAttempts: 0) = follower.begin(nil, at: now) else {
+            guard case .end(let end, failedAttempts: 0, _) = follower.begin(nil, at: now) else {
                 Issue.record("\(reason) is to be written down")
                 return
             }

@@ -1,0 +1,158 @@
+import Foundation
+import Logging
+import Postgres
+import Testing
+
+@testable import Exporter
+
+@Suite("The log of intents, and the ends of chains beside it")
+struct IntentLogTests {
+    /// A chain whose root is stored and names the cursor "1".
+    private struct Begun {
+        let fixture: LedgerFixture
+        let ledger: Ledger
+        let log: IntentLog
+
+        var root: RunKey { LedgerFixture.key(1) }
+
+        func chain() async throws -> Chain { try #require(try await ledger.openChain(root)).chain }
+
+        func submission(_ intentID: UUID = UUID()) -> PageFollower.Submission {
+            PageFollower.Submission(
+                root: root, pageNumber: 1, cursor: "1", attempt: 1, intentID: intentID, inputsHash: InputsHash.none)
+        }
+
+        static let inDoubt = ChainEnd(.submitUnknown, "test")
+    }
+
+    private static func begun(_ body: (Begun) async throws -> Void) async throws {
+        try await LedgerFixture.with { fixture in
+            let ledger = try await fixture.open([(number: 1, executedAt: nil)], followsPages: true)
+            var root = LedgerFixture.loaded(
+                1, status: 200, body: #"{"status": "success", "results": [{"a": 1}], "errors": [], "next_page": 1}"#)
+            root.item.followsPages = true
+            try await fixture.commit([root], to: ledger)
+            let log = IntentLog(database: fixture.database, exportID: ledger.exportID, logger: Logger(label: "test"))
+            let result: Result<Void, any Error>
+            do {
+                result = .success(try await body(Begun(fixture: fixture, ledger: ledger, log: log)))
+            } catch {
+                result = .failure(error)
+            }
+            await log.close()
+            try result.get()
+        }
+    }
+
+    @Test("An intent is written once: the second one is told how the chain stands")
+    func once() async throws {
+        try await Self.begun { begun in
+            let first = try await begun.log.write(begun.submission())
+            #expect(first == nil)
+            let chain = try #require(try await begun.log.write(begun.submission()))
+            #expect(chain.attempt != nil)
+            #expect(chain.attempt?.runID == nil)
+        }
+    }
+
+    @Test("An intent is in flight while the export that wrote it is alive, and in doubt afterwards")
+    func dead() async throws {
+        try await Self.begun { begun in
+            _ = try await begun.log.write(begun.submission())
+            #expect(try await begun.chain().attempt?.isInFlight == true)
+            await begun.log.close()
+            // The server ends the session a moment after its client has closed it.
+            var looks = 0
+            while try await begun.chain().attempt?.isInFlight == true, looks < 1000 { looks += 1 }
+            #expect(try await begun.chain().attempt?.isInFlight == false)
+        }
+    }
+
+    @Test("An intent with other inputs than the chain's is not written")
+    func otherInputs() async throws {
+        try await Self.begun { begun in
+            var submission = begun.submission()
+            submission.inputsHash = InputsHash.of(Array(#"{"list": "b"}"#.utf8))
+            let chain = try await begun.log.write(submission)
+            #expect(chain != nil)
+            let intents = try await begun.fixture.texts("select count(*) from stored_actions.page_intents")
+            #expect(intents == ["0"])
+        }
+    }
+
+    @Test("A chain that another export holds to be in doubt goes on when its intent is taken back")
+    func withdrawn() async throws {
+        try await Self.begun { begun in
+            let submission = begun.submission()
+            _ = try await begun.log.write(submission)
+            let chain = try await begun.chain()
+            try await begun.ledger.end(chain, Begun.inDoubt, failedAttempts: 0, intentID: submission.intentID)
+            #expect(try await begun.chain().end?.reason == .submitUnknown)
+            try await begun.log.withdraw(submission)
+            let after = try await begun.chain()
+            #expect(after.end == nil)
+            #expect(after.attempt == nil)
+        }
+    }
+
+    @Test("Doubt of an intent that is gone puts no other one in doubt")
+    func staleDoubt() async throws {
+        try await Self.begun { begun in
+            let first = begun.submission()
+            _ = try await begun.log.write(first)
+            let seen = try await begun.chain()
+            try await begun.log.withdraw(first)
+            _ = try await begun.log.write(begun.submission())
+            try await begun.ledger.end(seen, Begun.inDoubt, failedAttempts: 0, intentID: first.intentID)
+            let chain = try await begun.chain()
+            #expect(chain.end == nil)
+            #expect(chain.attempt?.isInFlight == true)
+        }
+    }
+
+    @Test("A run is recorded with its row, and clears a doubt")
+    func recorded() async throws {
+        try await Self.begun { begun in
+            let submission = begun.submission()
+            _ = try await begun.log.write(submission)
+            let seen = try await begun.chain()
+            try await begun.ledger.end(seen, Begun.inDoubt, failedAttempts: 0, intentID: submission.intentID)
+            let run = LedgerFixture.key(2).runID
+            let chain = try #require(try await begun.log.record(submission, runID: run))
+            #expect(chain.end == nil)
+            #expect(chain.attempt?.runID == run)
+            let rows = try await begun.fixture.texts(
+                """
+                select page || ' ' || page_number || ' ' || outcome from stored_actions.runs
+                 where run_id = '\(run)' and root_run_id = '\(begun.root.runID)'
+                """)
+            #expect(rows == ["1 1 queued"])
+        }
+    }
+
+    @Test("A run that an operator has recorded meanwhile is no run of old")
+    func resolvedMeanwhile() async throws {
+        try await Self.begun { begun in
+            let submission = begun.submission()
+            _ = try await begun.log.write(submission)
+            let seen = try await begun.chain()
+            try await begun.ledger.end(seen, Begun.inDoubt, failedAttempts: 0, intentID: submission.intentID)
+            let run = LedgerFixture.key(2).runID
+            _ = try await ChainResolution(session: begun.fixture.session)
+                .resolve(root: begun.root.runID, of: nil, as: .started(runID: run))
+            let chain = try await begun.log.record(submission, runID: run)
+            #expect(chain?.attempt?.runID == run)
+        }
+    }
+
+    @Test("A run that is the chain's own root is one of old")
+    func runOfOld() async throws {
+        try await Self.begun { begun in
+            let submission = begun.submission()
+            _ = try await begun.log.write(submission)
+            let chain = try await begun.log.record(submission, runID: begun.root.runID)
+            #expect(chain == nil)
+            #expect(try await begun.chain().attempt?.runID == nil)
+        }
+    }
+}
