@@ -10,6 +10,7 @@ extension PostgresTransaction {
     borrowing func advanceChains(_ runs: [AdvancingRun], exportID: Int) throws -> [RunKey: Chain] {
         let runs = runs.filter { $0.run.item.chainRoot != nil }
         guard !runs.isEmpty else { return [:] }
+        try lockChains(of: runs)
         let byKey = Dictionary(runs.map { ($0.run.item.key, $0) }, uniquingKeysWith: { first, _ in first })
         var states: [RunKey: ChainState] = [:]
         for row in try pagesOfChains(runs) {
@@ -26,7 +27,20 @@ extension PostgresTransaction {
         return chains
     }
 
-    /// Each run with its chain, in page order; locks the chains in key order.
+    /// In key order. What depends on the lock is read by a statement of its own: one that had to wait would show what
+    /// is joined to the chain as it was before the wait.
+    private borrowing func lockChains(of runs: [AdvancingRun]) throws {
+        _ = try query(
+            """
+            select 1 as one
+              from stored_actions.page_chains c
+             where (c.stored_action_id, c.root_run_id) in (select k.a, k.r from unnest($1::uuid[], $2::uuid[]) as k(a, r))
+             order by c.stored_action_id, c.root_run_id
+               for update of c
+            """, runs.rootParameters)
+    }
+
+    /// Each run with its chain, in page order.
     private borrowing func pagesOfChains(_ runs: [AdvancingRun]) throws -> PostgresRows {
         try query(
             """
@@ -50,12 +64,7 @@ extension PostgresTransaction {
                 on r.stored_action_id = k.stored_action_id and r.run_id = k.run_id and r.root_run_id = k.root_run_id
               \(ChainRows.liveAttempt)
              order by c.stored_action_id, c.root_run_id, r.page_number
-               for update of c
-            """,
-            [
-                .uuids(runs.map(\.run.item.key.storedActionID)), .uuids(runs.map { $0.run.item.chainRoot?.runID }),
-                .uuids(runs.map(\.run.item.key.runID)),
-            ])
+            """, runs.rootParameters + [.uuids(runs.map(\.run.item.key.runID))])
     }
 
     private borrowing func update(_ states: [ChainState], exportID: Int) throws {
@@ -89,6 +98,12 @@ extension PostgresTransaction {
 struct AdvancingRun {
     var run: LoadedRun
     var resultsBefore: Int
+}
+
+extension [AdvancingRun] {
+    fileprivate var rootParameters: [PostgresParameter] {
+        [.uuids(map(\.run.item.key.storedActionID)), .uuids(map { $0.run.item.chainRoot?.runID })]
+    }
 }
 
 /// A page's run as it is stored now.

@@ -243,7 +243,7 @@ struct Scheduler: Sendable {
             if spent.count < 2 { wake = earliest(wake, nextDue(at: now)) }
         }
         if isFinished(at: now) { return .done }
-        return .wait(until: earliest(wake, pollingEnds(at: now)))
+        return .wait(until: earliest(wake, pollingEnds(at: now).flatMap { $0 > now ? $0 : nil }))
     }
 
     private enum Bucket { case reads, runs }
@@ -309,6 +309,8 @@ struct Scheduler: Sendable {
             return .lookUp(action)
         case .post(let root):
             inFlight += 1
+            // A page that is asked for is something left to do: the wait for it has its own time.
+            nothingElseSince = nil
             return .post(root)
         case .lookAgain(let root): return .lookAgain(root)
         case nil: return .wait(until: nil)
@@ -355,7 +357,7 @@ struct Scheduler: Sendable {
     private var hasOtherWork: Bool {
         !exhausted.contains(.first) || !exhausted.contains(.late) || !chains.isExhausted
             || !exhausted.contains(.storedPages) || !first.isEmpty || !late.isEmpty || !retries.isEmpty
-            || !dueRetries.isEmpty || chains.hasWork || inFlight > pollsInFlight
+            || !dueRetries.isEmpty || chains.hasWork || chains.writes > 0 || inFlight > pollsInFlight
     }
 
     private func mayPoll(at now: Date) -> Bool {
