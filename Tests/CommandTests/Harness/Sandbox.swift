@@ -67,13 +67,13 @@ struct Sandbox: Sendable {
         return String(decoding: try await answer(to: request), as: UTF8.self)
     }
 
-    private func get<T: Decodable>(_ path: String, keepingKeys: Bool = false) async throws -> T {
+    func get<T: Decodable>(_ path: String, keepingKeys: Bool = false) async throws -> T {
         let decoder = JSONDecoder()
         if !keepingKeys { decoder.keyDecodingStrategy = .convertFromSnakeCase }
         return try decoder.decode(T.self, from: try await answer(to: URLRequest(url: try address(path))))
     }
 
-    private func address(_ path: String) throws -> URL {
+    func address(_ path: String) throws -> URL {
         guard let address = URL(string: url + path) else { throw URLError(.badURL) }
         return address
     }

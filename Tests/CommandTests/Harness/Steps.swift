@@ -1,0 +1,102 @@
+import Foundation
+import Support
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The steps of a page that a proxy can recognise on the wire.
+extension Proxy.Trigger {
+    enum Step: Sendable {
+        /// The chain's row is about to be locked, for its intent or the run that this became.
+        case chainLock
+        case durable
+        case intent
+        case recording
+        case copy
+        case commit
+        case lookup
+        case post
+        /// A read of a run, the root's included.
+        case read
+
+        var isMet: @Sendable (String) -> Bool {
+            switch self {
+            case .chainLock: { $0.contains("from stored_actions.page_chains") && $0.contains("for update") }
+            case .durable: { $0.contains("synchronous_commit") }
+            case .intent: { $0.contains("insert into stored_actions.page_intents") }
+            case .recording: { $0.contains("update stored_actions.page_intents") }
+            case .copy: { $0.contains("copy stored_actions.results") }
+            case .commit: { $0.hasPrefix("q") && $0.contains("commit") }
+            case .lookup: { $0.hasPrefix("get ") && !$0.contains("/runs/") }
+            case .post: { $0.hasPrefix("post ") && $0.contains("/run ") }
+            case .read: { $0.hasPrefix("get ") && $0.contains("/runs/") }
+            }
+        }
+    }
+
+    /// A request that never arrives.
+    static func held(at steps: Step..., occurrence: Int = 1, then harm: Harm = .hold) -> Self {
+        Self(steps: steps.map(\.isMet), occurrence: occurrence, moment: .held, harm: harm)
+    }
+
+    /// A request that arrives, and whose answer is lost, whatever it is.
+    static func sent(at steps: Step..., occurrence: Int = 1, then harm: Harm = .hold) -> Self {
+        Self(steps: steps.map(\.isMet), occurrence: occurrence, moment: .sent, harm: harm)
+    }
+
+    /// A request that was answered, and whose answer does not arrive.
+    static func answered(at steps: Step..., occurrence: Int = 1, then harm: Harm = .hold) -> Self {
+        Self(steps: steps.map(\.isMet), occurrence: occurrence, moment: .answered, harm: harm)
+    }
+}
+
+/// Proxies between the program and both of its servers.
+struct Proxies: Sendable {
+    let database: Proxy
+    let api: Proxy
+
+    /// What leads the program through them.
+    var changes: [String: String?] {
+        [
+            "PGHOST": "127.0.0.1", "PGPORT": "\(database.port)", "PGSSLMODE": "disable", "PGGSSENCMODE": "disable",
+            "ZAPIER_API_URL": "http://127.0.0.1:\(api.port)",
+        ]
+    }
+
+    var fired: Int { database.fired + api.fired }
+
+    func close() {
+        database.close()
+        api.close()
+    }
+}
+
+extension Stage {
+    /// Runs `body` with proxies that do this harm.
+    func withProxies<R>(
+        database: [Proxy.Trigger] = [], api: [Proxy.Trigger] = [], _ body: (Proxies) async throws -> R
+    ) async throws -> R {
+        guard let port = URL(string: sandbox.url)?.port.flatMap(UInt16.init(exactly:)) else {
+            throw URLError(.badURL)
+        }
+        let server = try TestServer()
+        let proxies = Proxies(
+            database: try Proxy(before: server.port, .postgres, database),
+            api: try Proxy(before: port, .http, api))
+        defer { proxies.close() }
+        return try await body(proxies)
+    }
+
+    /// A killed program's last transaction may still be under way on the server.
+    func waitForSessionsToEnd() async throws {
+        try await wait("the killed export's sessions end") {
+            try await database.count(
+                """
+                pg_catalog.pg_stat_activity where datname = current_database()
+                   and pid <> pg_catalog.pg_backend_pid() and application_name like 'stored-actions%'
+                """) == 0
+        }
+    }
+}
