@@ -345,7 +345,7 @@ struct Scheduler: Sendable {
         }
         if wants(.first, first.count) { return .first }
         if !chains.isExhausted, chains.followed <= options.stretch, !refilling.contains(.chains) { return .chains }
-        if wants(.storedPages, chains.hasWork ? options.stretch : 0) { return .storedPages }
+        if !chains.hasWork, wants(.storedPages, 0) { return .storedPages }
         guard !isCommitting else { return nil }
         if exhausted.contains(.first), first.isEmpty, wants(.late, late.count) { return .late }
         if polls.isEmpty, !pollsAwaitCommit, mayPoll(at: now), wants(.polls, polls.count) { return .polls }
