@@ -104,7 +104,7 @@ extension ExportLoop {
     mutating func lookAgain(at root: RunKey) { chainTasks.append(.read(root)) }
 
     mutating func begin(
-        _ task: ChainTask, _ fetches: inout DiscardingTaskGroup, _ stores: inout DiscardingTaskGroup,
+        _ task: ChainTask, _ posts: inout DiscardingTaskGroup, _ stores: inout DiscardingTaskGroup,
         _ mailbox: AsyncStream<Event>.Continuation
     ) {
         let (ledger, intents, pages, clock) = (ledger, intents, pages, clock)
@@ -118,7 +118,7 @@ extension ExportLoop {
                 scheduler.postReturned { $0.notSent(at: clock.now) }
                 return tell(submission.root) { $0.posted(.stopped, at: clock.now, random: 0) }
             }
-            fetches.addTask {
+            posts.addTask {
                 mailbox.yield(
                     .posted(submission.root, await pages.post(submission, inputs: inputs), at: clock.now))
             }

@@ -6,21 +6,10 @@ import Logging
 /// Runs an export: asks the pure parts what to do, does it, and tells them what came of it. The one place that waits
 /// for events.
 struct ExportLoop {
-    enum Event: Sendable {
-        case answered(RunItem, Fetch.Result, at: Date)
-        case lookedUp(UUID, PageRequests.LookUpResult, at: Date)
-        case posted(RunKey, PageRequests.PostResult, at: Date)
-        case chain(RunKey, ChainNews)
-        case refilledChains(Result<[OpenChain], any Error>)
-        case committed(Result<[Commit], any Error>)
-        case refilled(WorkQueue, Result<[RunItem], any Error>)
-        case refilledPolls(Result<[PollDue], any Error>)
-        case interrupted(signal: Int32)
-        case woke
-    }
-
     /// Seconds that requests in flight may go on after the export was told to end.
     private static let grace: TimeInterval = 1.5
+    /// Seconds after that in which the answer to a POST may still come: without it an operator has to look for its run.
+    private static let postGrace: TimeInterval = 1.7
 
     private let fetch: Fetch
     let pages: PageRequests
@@ -90,21 +79,23 @@ struct ExportLoop {
             for await signal in signals { mailbox.yield(.interrupted(signal: signal)) }
         }
         defer { listener.cancel() }
-        // Two groups, so that requests can be cut short while what they brought is still stored.
+        // Groups of their own, so that requests can be cut short, POSTs last, while what they brought is still stored.
         await withDiscardingTaskGroup { fetches in
-            await withDiscardingTaskGroup { stores in
-                var events = events.makeAsyncIterator()
-                while true {
-                    let wake = act(&fetches, &stores, mailbox)
-                    report()
-                    guard let wake else { break }
-                    alarm.set(for: wake, clock: clock) { mailbox.yield(.woke) }
-                    let heldSince = scheduler.isHeldByBudget ? clock.now : nil
-                    guard let event = await events.next() else { break }
-                    if let heldSince { tally.waitedForBudget += .seconds(clock.now.timeIntervalSince(heldSince)) }
-                    handle(event)
+            await withDiscardingTaskGroup { posts in
+                await withDiscardingTaskGroup { stores in
+                    var events = events.makeAsyncIterator()
+                    while true {
+                        let wake = act(&fetches, &posts, &stores, mailbox)
+                        report()
+                        guard let wake else { break }
+                        alarm.set(for: wake, clock: clock) { mailbox.yield(.woke) }
+                        let heldSince = scheduler.isHeldByBudget ? clock.now : nil
+                        guard let event = await events.next() else { break }
+                        if let heldSince { tally.waitedForBudget += .seconds(clock.now.timeIntervalSince(heldSince)) }
+                        handle(event)
+                    }
+                    alarm.cancel()
                 }
-                alarm.cancel()
             }
         }
         if let failure { throw failure }
@@ -117,14 +108,15 @@ struct ExportLoop {
     ///
     /// - Returns: when to look again if nothing happens before, or nil if the export is over.
     private mutating func act(
-        _ fetches: inout DiscardingTaskGroup, _ stores: inout DiscardingTaskGroup,
-        _ mailbox: AsyncStream<Event>.Continuation
+        _ fetches: inout DiscardingTaskGroup, _ posts: inout DiscardingTaskGroup,
+        _ stores: inout DiscardingTaskGroup, _ mailbox: AsyncStream<Event>.Continuation
     ) -> Date? {
         while true {
             let now = clock.now
             if let deadline, now >= deadline { endInTime(comeBackAt: nil) }
             if let cancelsAt, now >= cancelsAt { fetches.cancelAll() }
-            while let task = chainTasks.popFirst() { begin(task, &fetches, &stores, mailbox) }
+            if let cancelsPostsAt, now >= cancelsPostsAt { posts.cancelAll() }
+            while let task = chainTasks.popFirst() { begin(task, &posts, &stores, mailbox) }
             switch scheduler.next(at: now) {
             case .fetch(let item):
                 let (fetch, clock) = (fetch, clock)
@@ -151,8 +143,8 @@ struct ExportLoop {
                     continue
                 }
                 let opens = committing ? nil : gate.opens(at: now, expectsMore: true)
-                return [until, opens, deadline, cancelsAt.flatMap { $0 > now ? $0 : nil }].compactMap { $0 }
-                    .filter { $0 > now }.min() ?? .distantFuture
+                return [until, opens, deadline, cancelsAt, cancelsPostsAt].compactMap { $0 }.filter { $0 > now }.min()
+                    ?? .distantFuture
             }
         }
     }
@@ -200,6 +192,8 @@ struct ExportLoop {
             }
         }
     }
+
+    private var cancelsPostsAt: Date? { cancelsAt.map { $0 + Self.postGrace } }
 
     /// The first reason stops the export; a graver one that comes up while it ends takes its place.
     mutating func end(_ reason: Ending) {
@@ -389,11 +383,4 @@ struct ExportLoop {
             progress.budgetResetsAt = budget.resetsAt
         }
     }
-}
-
-/// A poll and when it is due.
-typealias PollDue = (item: RunItem, at: Date)
-
-func result<T>(_ body: () async throws -> T) async -> Result<T, any Error> {
-    do { return .success(try await body()) } catch { return .failure(error) }
 }

@@ -19,7 +19,7 @@ final class SignalDesk: Sendable {
 
     /// When work that does not end by itself is cancelled, and when the process ends whatever it is at. A call that
     /// blocks in the kernel, such as the look-up of a host name, hears of no cancellation.
-    private static let (cancelAfter, endAfter): (Duration, Duration) = (.milliseconds(2800), .milliseconds(4700))
+    private static let (cancelAfter, endAfter): (Duration, Duration) = (.milliseconds(3800), .milliseconds(4700))
 
     private struct State {
         var phase = Phase.preparing

@@ -88,7 +88,7 @@ struct EndReasonTests {
                 what: "POSTs answered in every form", chain: Chain(number: 0, pages: 6, course: .startedForms),
                 pages: [0, 1, 2, 3, 4, 5], end: "last_page"),
             Case(
-                what: "a circle with another first page", chain: Chain(number: 0, pages: 1, cursors: .strings),
+                what: "a first page of another name", chain: Chain(number: 0, pages: 1, cursors: .strings),
                 firstPage: "start", pages: [0], end: "last_page"),
         ], from: 0x100)
 
@@ -151,7 +151,7 @@ struct EndReasonTests {
             """, [.text(chain.root), .text(chain.action)])
         #expect(cursors.dropLast() == entry.pages.dropFirst().map(chain.cursor)[...], "\(entry.what)")
         #expect((cursors.last == "") == (entry.end == "last_page"), "\(entry.what)")
-        // An hour's hash of the inputs is the same for all pages: what was sent is what the manifest holds.
+        // All pages of a chain are asked for with the same inputs.
         let inputs = Set(try await stage.sandbox.submissions(of: chain).map(\.inputsHash))
         #expect(inputs.count <= 1, "\(entry.what)")
     }
