@@ -54,9 +54,11 @@ struct OutputTests {
         progress.budgetRemaining = 12
         progress.budgetResetsAt = now + 2.2
         progress.rateLimited = 1
+        progress.pages = 70
         #expect(
             ProgressLine(progress, at: now).text
-                == "300 of 1,200 runs (25 %) · 20.0 a second · budget 12 of 60, resets in 3 s · 1 × 429 · 45 s left")
+                == "300 of 1,200 runs (25 %) · 70 further pages · 20.0 a second · budget 12 of 60, resets in 3 s · 1 × 429 · 45 s left"
+        )
     }
 
     @Test("The summary counts every outcome that there is, and names the command that continues")

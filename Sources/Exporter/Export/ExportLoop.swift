@@ -377,6 +377,7 @@ struct ExportLoop {
         let budget = scheduler.budget
         board.update { progress in
             progress.done = progress.alreadySettled + tally.done
+            progress.pages = tally.pages
             progress.rateLimited = tally.rateLimited
             progress.budgetLimit = budget.limit
             progress.budgetRemaining = budget.remaining

@@ -8,6 +8,8 @@ package struct ExportProgress: Sendable, Equatable {
     package var alreadySettled = 0
     /// Of the items, those that need no further asking by this export.
     package var done = 0
+    /// Pages behind their roots, stored so far.
+    package var pages = 0
     package var rateLimited = 0
     /// Of the window of reads: nil while not known.
     package var budgetLimit: Int?

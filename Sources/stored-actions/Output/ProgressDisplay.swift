@@ -46,6 +46,7 @@ struct ProgressLine {
         }
         var parts = ["\(grouped(progress.done)) of \(grouped(progress.items)) runs"]
         if progress.items > 0 { parts[0] += " (\(progress.done * 100 / progress.items) %)" }
+        if progress.pages > 0 { parts.append("\(count(progress.pages, "further page"))") }
         if let rate = progress.rate(at: now) {
             parts.append("\(rate.formatted(.number.precision(.fractionLength(1)))) a second")
         }
