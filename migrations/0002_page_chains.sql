@@ -55,7 +55,7 @@ create table stored_actions.page_intents (
   recorded_at      timestamptz,
   primary key (stored_action_id, root_run_id, cursor_hash, attempt)
 );
-comment on table  stored_actions.page_intents                  is 'Requests for further pages, one row each, written before the request leaves; a row without run_id of an export that is over is a request of which nobody knows whether it started a run';
+comment on table  stored_actions.page_intents                  is 'Requests for further pages, one row each, written before the request leaves and taken back if it surely started nothing; one without run_id was refused, is just being made, or is in doubt: page_chains tells which';
 comment on column stored_actions.page_intents.stored_action_id is 'The stored action that is run again';
 comment on column stored_actions.page_intents.root_run_id      is 'Page 0 of the chain';
 comment on column stored_actions.page_intents.cursor_hash      is 'SHA-256 of the cursor: a cursor may be longer than a key';
@@ -73,10 +73,10 @@ create index runs_of_chains on stored_actions.runs (stored_action_id, root_run_i
 alter table stored_actions.export_items
   add column manifest_position bigint,
   add column chain_left        text
-    check (chain_left in ('inputs_missing', 'inputs_differ', 'page_failed', 'lookup_failed', 'unavailable', 'throttled'));
+    check (chain_left in ('inputs_missing', 'inputs_differ', 'page_failed', 'page_unfinished', 'lookup_failed', 'unavailable', 'throttled'));
 create index export_items_chains on stored_actions.export_items (export_id, stored_action_id, run_id) where follow_pages;
 comment on column stored_actions.export_items.manifest_position is 'Where the running export finds the run''s settings again; of no use afterwards';
-comment on column stored_actions.export_items.chain_left        is 'Why this export left the run''s chain of pages without an end: inputs_missing, inputs_differ, page_failed, lookup_failed, unavailable, throttled; null for others';
+comment on column stored_actions.export_items.chain_left        is 'Why this export left the run''s chain of pages without an end: inputs_missing, inputs_differ, page_failed, page_unfinished, lookup_failed, unavailable, throttled; null for others';
 
 create view stored_actions.paged_results as
   select c.stored_action_id, c.root_run_id, r.page_number, x.item_index, x.payload, r.run_id

@@ -32,7 +32,7 @@ package struct ActionsClient: Sendable {
     ///   - page: the cursor.
     /// - Returns: what the answer means, and the answer.
     /// - Throws: `TransportError`, of the kind `notConnected` only when the request surely never left;
-    ///   `CancellationError`, after which it may have.
+    ///   `CancelledBeforeDeparture`; `CancellationError`, after which it may have left.
     package func startRun(
         storedActionID: UUID, inputs: [UInt8], page: String
     ) async throws -> (StartAnswer, APIResponse) {

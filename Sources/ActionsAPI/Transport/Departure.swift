@@ -1,5 +1,8 @@
 import Synchronization
 
+/// A POST was cancelled, and surely never left.
+package struct CancelledBeforeDeparture: Error {}
+
 /// Knows whether a POST may have left: what may be sent again after a failure hangs on it.
 ///
 /// Errors don't tell for certain. An ICMP message can end even an established connection with "connection refused", and
@@ -20,8 +23,9 @@ struct Departure: Sendable {
         return Watched(bytes: bytes, departure: self)
     }
 
-    /// The error with the kind that the departure makes certain.
+    /// The error with the kind that the departure makes certain. Only once nobody is at the request any more.
     func judged(_ error: any Error) -> any Error {
+        if error is CancellationError, !mayHaveLeft { return CancelledBeforeDeparture() }
         guard var error = error as? TransportError else { return error }
         switch (mayHaveLeft, error.kind) {
         case (true, .notConnected): error.kind = .connectionLost

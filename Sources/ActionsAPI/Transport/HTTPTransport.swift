@@ -53,16 +53,24 @@ package struct HTTPTransport: Transport {
 
     package func send(_ request: APIRequest) async throws -> APIResponse {
         let watch = StallWatch(clock: ContinuousClock(), limits: limits)
-        return try await withThrowingTaskGroup(of: APIResponse.self) { group in
-            group.addTask { try await exchange(request, watch: watch) }
-            group.addTask { throw try await watch.run() }
-            defer { group.cancelAll() }
-            guard let response = try await group.next() else { throw CancellationError() }
-            return response
+        let departure = Departure()
+        do {
+            return try await withThrowingTaskGroup(of: APIResponse.self) { group in
+                group.addTask { try await exchange(request, departure: departure, watch: watch) }
+                group.addTask { throw try await watch.run() }
+                defer { group.cancelAll() }
+                guard let response = try await group.next() else { throw CancellationError() }
+                return response
+            }
+        } catch {
+            // The group has ended, so nobody sends any more.
+            throw request.method == .post ? departure.judged(error) : error
         }
     }
 
-    private func exchange(_ request: APIRequest, watch: StallWatch<ContinuousClock>) async throws -> APIResponse {
+    private func exchange(
+        _ request: APIRequest, departure: Departure, watch: StallWatch<ContinuousClock>
+    ) async throws -> APIResponse {
         var message = HTTPClientRequest(url: baseURL + request.path)
         message.method = HTTPMethod(rawValue: request.method.rawValue)
         message.headers.add(name: "User-Agent", value: userAgent)
@@ -70,7 +78,6 @@ package struct HTTPTransport: Transport {
         message.headers.add(name: "Accept-Encoding", value: "gzip, deflate")
         for header in request.headers { message.headers.add(name: header.name, value: header.value) }
 
-        let departure = Departure()
         let response: HTTPClientResponse
         do {
             switch request.method {
@@ -81,8 +88,7 @@ package struct HTTPTransport: Transport {
                 response = try await fresh.execute(message, deadline: .distantFuture)
             }
         } catch {
-            let failure = Self.transportError(error, beforeHead: true, limits: limits)
-            throw request.method == .post ? departure.judged(failure) : failure
+            throw Self.transportError(error, beforeHead: true, limits: limits)
         }
         watch.moved()
 

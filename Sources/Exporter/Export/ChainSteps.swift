@@ -56,9 +56,12 @@ extension ExportLoop {
     mutating func committed(_ commit: Commit, at now: Date) {
         guard let chain = commit.chain else { return }
         if let page = commit.item.page {
-            // One that is not finished is asked for again by the scheduler.
-            guard !page.isRefetch, commit.pollAt == nil else { return }
-            tell(chain.root) { $0.stored(chain, outcome: commit.outcome, at: now) }
+            guard !page.isRefetch else { return }
+            if let pollAt = commit.pollAt {
+                wait(until: pollAt, for: .fetch(commit.item), of: chain.root)
+            } else {
+                tell(chain.root) { $0.stored(chain, outcome: commit.outcome, at: now) }
+            }
         } else if chain.pages > 0, chain.end == nil, followers[chain.root] == nil, scheduler.mayFollow() {
             follow(OpenChain(chain: chain, manifestPosition: commit.item.manifestPosition), at: now)
         }
@@ -70,16 +73,28 @@ extension ExportLoop {
     private mutating func tell(
         _ root: RunKey, isNew: Bool = false, _ event: (inout PageFollower) -> PageFollower.Action
     ) {
-        guard let action = followers[root].modify(event) else { return }
+        if let action = followers[root].modify(event) { perform(action, for: root, isNew: isNew) }
+    }
+
+    private mutating func perform(_ action: PageFollower.Action, for root: RunKey, isNew: Bool) {
         switch action {
         case .lookUp: lookUp(for: root, isNew: isNew)
         case .takeSlot(let time): scheduler.chains.add(.post(root), at: time, isNew: isNew)
-        case .suspend(let time): scheduler.chains.add(.post(root), at: time, isWait: true)
+        case .suspend(let time): wait(until: time, for: .post(root), of: root)
         case .fetch(let item): scheduler.chains.add(.fetch(item), isNew: isNew)
-        case .lookAgain(let time): scheduler.chains.add(.lookAgain(root), at: time, isWait: true)
+        case .lookAgain(let time): wait(until: time, for: .lookAgain(root), of: root)
         case .post(let submission): chainTasks.append(.post(submission))
         case .writeIntent, .record, .withdraw, .end, .leave: chainTasks.append(.write(action, of: root))
         case .finish: drop(root)
+        }
+    }
+
+    /// What is waited for is not this export's work: a page to be finished, the partner, another export.
+    private mutating func wait(until time: Date, for request: ChainQueue.Request, of root: RunKey) {
+        if scheduler.mayWaitForChain {
+            scheduler.chains.add(request, at: time, isWait: true)
+        } else {
+            tell(root) { $0.notWaitedFor() }
         }
     }
 
@@ -97,8 +112,9 @@ extension ExportLoop {
     }
 
     mutating func slotTaken(by root: RunKey, at now: Date) {
-        guard followers[root] != nil else { return scheduler.postReturned { $0.notSent(at: now) } }
-        tell(root) { $0.slotTaken(intentID: UUID()) }
+        let action = followers[root].modify { $0.slotTaken(intentID: UUID()) } ?? .finish
+        if case .writeIntent = action {} else { scheduler.postReturned { $0.notSent(at: now) } }
+        perform(action, for: root, isNew: false)
     }
 
     mutating func lookAgain(at root: RunKey) { chainTasks.append(.read(root)) }
@@ -124,9 +140,10 @@ extension ExportLoop {
             }
         case .write(let action, let root):
             scheduler.chains.writes += 1
-            let chain = followers[root]?.chain
+            let (chain, now) = (followers[root]?.chain, clock.now)
             stores.addTask {
-                mailbox.yield(.chain(root, await Self.write(action, of: chain, ledger: ledger, intents: intents)))
+                mailbox.yield(
+                    .chain(root, await Self.write(action, of: chain, ledger: ledger, intents: intents, at: now)))
             }
         case .read(let root):
             scheduler.chains.writes += 1
@@ -144,13 +161,13 @@ extension ExportLoop {
     }
 
     private static func write(
-        _ action: PageFollower.Action, of chain: Chain?, ledger: Ledger, intents: IntentLog
+        _ action: PageFollower.Action, of chain: Chain?, ledger: Ledger, intents: IntentLog, at now: Date
     ) async -> ChainNews {
         switch action {
         case .writeIntent(let submission): return .intended(await result { try await intents.write(submission) })
         case .withdraw(let submission): return .withdrawn(await result { try await intents.withdraw(submission) })
         case .record(let submission, let runID):
-            return .recorded(await result { try await intents.record(submission, runID: runID) })
+            return .recorded(await result { try await intents.record(submission, runID: runID, at: now) })
         case .end(let end, let failedAttempts, let intentID):
             return .closed(
                 await result {
@@ -245,10 +262,13 @@ extension ExportLoop {
         let chance = random()
         let outcome: SubmitOutcome
         switch result {
-        case .cancelled:
+        case .cancelled(mayHaveLeft: true):
             tally.request(status: nil)
             scheduler.postReturned { $0.lost(at: now) }
             outcome = .inDoubt("the export was ended before the answer came")
+        case .cancelled(mayHaveLeft: false):
+            scheduler.postReturned { $0.notSent(at: now) }
+            outcome = .stopped
         case .failed(let error) where error.kind == .notConnected:
             scheduler.postReturned { $0.notSent(at: now) }
             outcome = notConnected(error, at: now, random: chance).map { .notSent(notBefore: $0) } ?? .stopped

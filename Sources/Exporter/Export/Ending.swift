@@ -39,7 +39,7 @@ extension Ending {
             items > 0 && !outcome.isFinal && !options.allow.contains(outcome)
         }
         let openChains = account.chains[nil, default: 0] + account.chains[.submitUnknown, default: 0]
-        if incomplete || openChains > 0 { return ExitStatus.incomplete }
+        if incomplete || openChains > 0 || account.hasPagesToRefetch { return ExitStatus.incomplete }
         let found =
             options.failOn.contains { account.outcomes[$0, default: 0] > 0 }
             || options.failOnTruncated && account.chains.contains { $0?.isTruncated == true && $1 > 0 }

@@ -48,6 +48,9 @@ struct ExportLoop {
     private var cancelsAt: Date?
     private var alarm = Alarm()
     var tally = Tally()
+    var hasPagesToRefetch: Bool { wasPageCut || scheduler.hasStoredPages }
+    /// The request for a page that was to be fetched again was cut short.
+    private var wasPageCut = false
 
     init(
         fetch: Fetch, pages: PageRequests, ledger: Ledger, loader: Loader, intents: IntentLog, options: ExportOptions,
@@ -185,7 +188,7 @@ struct ExportLoop {
             case .polls:
                 mailbox.yield(.refilledPolls(await result { try await ledger.polls(limit: limit) }))
             case .chains:
-                mailbox.yield(.refilledChains(await result { try await ledger.openChains(limit: 2 * limit) }))
+                mailbox.yield(.refilledChains(await result { try await ledger.openChains(limit: 3 * limit) }))
             case .storedPages:
                 mailbox.yield(
                     .refilled(queue, await result { try await ledger.pagesToRefetch(after: cursor, limit: limit) }))
@@ -210,7 +213,7 @@ struct ExportLoop {
     mutating func fail(_ error: any Error) {
         failure = failure ?? error
         scheduler.abandon()
-        cancelsAt = clock.now
+        cancelsAt = cancelsAt ?? clock.now + Self.grace
     }
 
     // MARK: Hearing
@@ -229,7 +232,7 @@ struct ExportLoop {
         case .refilled(let queue, .success(let items)): scheduler.refilled(queue, with: items)
         case .refilledPolls(.success(let due)): scheduler.refilledPolls(with: due)
         case .refilledChains(.success(let chains)):
-            scheduler.refilledChains(chains.count, limit: 2 * scheduler.options.stretch)
+            scheduler.refilledChains(chains.count, limit: 3 * scheduler.options.stretch)
             for chain in chains { follow(chain, at: clock.now) }
         case .lookedUp(let action, let result, let at): lookedUp(action, result, at: at)
         case .posted(let root, let result, let at): posted(root, result, at: at)
@@ -256,6 +259,7 @@ struct ExportLoop {
             tally.request(status: nil)
             scheduler.withBudget { $0.lost(at: now) }
             scheduler.untrack(item)
+            if item.page?.isRefetch == true { wasPageCut = true }
         case .failed(let error) where error.kind == .notConnected:
             scheduler.withBudget { $0.notSent(at: now) }
             if let time = notConnected(error, at: now, random: chance) {

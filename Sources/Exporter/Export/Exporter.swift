@@ -108,7 +108,7 @@ package struct Exporter: Sendable {
                 throw error
             }
             await intents.close()
-            return try await close(ledger, work: work, ending: ending, tally: loop.tally)
+            return try await close(ledger, work: work, ending: ending, loop: loop, session: session)
         } catch let error as PostgresError where error.kind.isConnectionLoss || error.kind == .cancelled {
             // Nothing can be written any more: the next export of the manifest closes this one's row.
             throw error
@@ -158,13 +158,17 @@ package struct Exporter: Sendable {
 
     // MARK: After
 
-    private func close(_ ledger: Ledger, work: Work, ending: Ending, tally: Tally) async throws -> Summary {
+    private func close(
+        _ ledger: Ledger, work: Work, ending: Ending, loop: ExportLoop, session: PostgresSession
+    ) async throws -> Summary {
+        let tally = loop.tally
         if case .interrupted(let signal) = ending {
             // The account of a large export takes seconds, and there may be none left.
             try await ledger.finish(
                 "interrupted", exitStatus: Int(ExitStatus.interrupted(by: signal)), account: nil, requests: tally.count)
         }
-        let account = try await ledger.account()
+        var account = try await ledger.account()
+        account.hasPagesToRefetch = loop.hasPagesToRefetch
         try check(account, work: work, tally: tally)
         let exitStatus = ending.exitStatus(account, options: options)
         var summary = Summary(
@@ -173,8 +177,8 @@ package struct Exporter: Sendable {
         summary.exportID = ledger.exportID
         summary.add(tally)
         summary.add(account)
-        summary.chainsInDoubt = try await ledger.chainsToTell(inDoubt: true, limit: Summary.chainsTold)
-        summary.chainsLeft = try await ledger.chainsToTell(inDoubt: false, limit: Summary.chainsTold)
+        summary.chainsInDoubt = try await ChainReport.of(export: ledger.exportID, inDoubt: true, session: session)
+        summary.chainsLeft = try await ChainReport.of(export: ledger.exportID, inDoubt: false, session: session)
         summary.reason = ending.reason
         let elsewhere = try await ledger.unfinishedElsewhere(at: clock.now)
         summary.unfinishedElsewhere = elsewhere.runs

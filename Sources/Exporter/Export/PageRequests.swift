@@ -6,7 +6,7 @@ struct PageRequests: Sendable {
     enum PostResult: Sendable {
         case answered(StartAnswer, status: Int, headers: RateLimitHeaders)
         case failed(TransportError)
-        case cancelled
+        case cancelled(mayHaveLeft: Bool)
     }
 
     enum LookUpResult: Sendable {
@@ -37,7 +37,7 @@ struct PageRequests: Sendable {
         } catch let error as TransportError {
             return .failed(error)
         } catch {
-            return .cancelled
+            return .cancelled(mayHaveLeft: !(error is CancelledBeforeDeparture))
         }
     }
 

@@ -23,29 +23,38 @@ package struct ChainReport: Sendable, Encodable, Equatable {
         case resolve
     }
 
-    /// - Parameter condition: SQL over `i`, an export's item, and `$1`…
+    /// SQL over `c`, a chain, and `$1`, an export or null for all.
+    static let isOfExport = """
+        ($1::bigint is null
+         or exists (select from stored_actions.export_items i
+                     where i.export_id = $1 and i.stored_action_id = c.stored_action_id and i.run_id = c.root_run_id
+                       and i.follow_pages))
+        """
+
+    /// Chains that have no end, or one in doubt: those in doubt for the longest first.
+    ///
+    /// - Parameter export: its chains alone; nil: all.
     static func of(
-        _ condition: String, _ parameters: [PostgresParameter], inDoubt: Bool, limit: Int, session: PostgresSession
+        export: Int?, inDoubt: Bool, limit: Int = Summary.chainsTold, session: PostgresSession
     ) async throws -> [ChainReport] {
         let rows = try await session.query(
             """
-            select distinct c.stored_action_id::text, c.root_run_id::text, c.pages, c.end_detail,
-                   (select max(p.intended_at) from stored_actions.page_intents p
-                     where p.stored_action_id = c.stored_action_id and p.root_run_id = c.root_run_id
-                       and p.page_number = c.pages and p.run_id is null) as asked_at
+            select c.stored_action_id::text, c.root_run_id::text, c.pages,
+                   coalesce(c.end_detail, 'page ' || c.pages || ' is ' || r.outcome) as detail, live.intended_at
               from stored_actions.page_chains c
-              join stored_actions.export_items i on i.stored_action_id = c.stored_action_id and i.run_id = c.root_run_id
-             where \(condition)
-               and \(inDoubt ? "c.end_reason = 'submit_unknown'" : "c.end_reason is null and c.pages > 0")
-             order by asked_at, stored_action_id, root_run_id
+              \(ChainRows.liveAttempt)
+              left join stored_actions.runs r on r.stored_action_id = c.stored_action_id and r.run_id = live.run_id
+             where \(inDoubt ? "c.end_reason = 'submit_unknown'" : "c.end_reason is null and c.pages > 0")
+               and \(isOfExport)
+             order by live.intended_at, c.stored_action_id, c.root_run_id
              limit \(limit)
-            """, parameters)
+            """, [.int(export)])
         return try rows.map { row in
             let root: String = try row.decode("root_run_id")
             return ChainReport(
                 storedActionID: try row.decode("stored_action_id"), rootRunID: root,
-                pageNumber: try row.decode("pages"), detail: try row.decode("end_detail"),
-                askedAt: inDoubt ? try row.decode("asked_at") : nil,
+                pageNumber: try row.decode("pages"), detail: try row.decode("detail"),
+                askedAt: inDoubt ? try row.decode("intended_at") : nil,
                 resolve: inDoubt
                     ? [
                         "stored-actions resolve --chain \(root) --run-id RUN_ID",

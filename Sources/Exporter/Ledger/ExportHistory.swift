@@ -49,14 +49,16 @@ package struct ExportHistory: Sendable {
         package var nextToExpire: [Unsettled] = []
         /// Chains of pages without an end.
         package var openChains = 0
-        /// Chains whose next page was perhaps asked for.
+        /// The first of the chains whose next page was perhaps asked for, and how many there are.
         package var chainsInDoubt: [ChainReport] = []
+        package var chainsInDoubtCount = 0
 
         private enum CodingKeys: String, CodingKey {
             case runs, outcomes
             case nextToExpire = "next_to_expire"
             case openChains = "open_chains"
             case chainsInDoubt = "chains_in_doubt"
+            case chainsInDoubtCount = "chains_in_doubt_count"
         }
     }
 
@@ -129,15 +131,15 @@ package struct ExportHistory: Sendable {
         }
         let chains = try await session.query(
             """
-            select count(distinct (c.stored_action_id, c.root_run_id)) as open
+            select count(*) filter (where c.end_reason is null) as open,
+                   count(*) filter (where c.end_reason is not null) as in_doubt
               from stored_actions.page_chains c
-              join stored_actions.export_items i on i.stored_action_id = c.stored_action_id and i.run_id = c.root_run_id
-             where c.pages > 0 and c.end_reason is null and ($1::bigint is null or i.export_id = $1)
+             where (c.pages > 0 and c.end_reason is null or c.end_reason = 'submit_unknown')
+               and \(ChainReport.isOfExport)
             """, [.int(id)])
         left.openChains = try chains.first?.decode("open") ?? 0
-        left.chainsInDoubt = try await ChainReport.of(
-            "($1::bigint is null or i.export_id = $1)", [.int(id)], inDoubt: true, limit: Summary.chainsTold,
-            session: session)
+        left.chainsInDoubtCount = try chains.first?.decode("in_doubt") ?? 0
+        left.chainsInDoubt = try await ChainReport.of(export: id, inDoubt: true, session: session)
         return left
     }
 }

@@ -68,6 +68,8 @@ struct Ledger: Sendable {
         var results = 0
         /// The items' chains of pages by their ends; nil: those that go on.
         var chains: [EndReason?: Int] = [:]
+        /// Stored pages are left that `--refetch` was to fetch again.
+        var hasPagesToRefetch = false
     }
 
     func account() async throws -> Account {

@@ -46,19 +46,14 @@ extension Ledger {
     ///
     /// - Parameter intentID: of the request that is in doubt, which somebody may have settled by now.
     func end(_ chain: Chain, _ end: ChainEnd, failedAttempts: Int, intentID: UUID?) async throws {
-        _ = try await session.query(
-            """
-            update stored_actions.page_chains
-               set end_reason = $4, end_detail = $5, failed_attempts = $6, export_id = $7, loaded_at = now()
-             where stored_action_id = $1 and root_run_id = $2 and pages = $3 and end_reason is null
-               and failed_attempts <= $6
-               and ($8::uuid is null
-                    or exists (select from stored_actions.page_intents where intent_id = $8 and run_id is null))
-            """,
-            chain.root.parameters + [
-                .int(chain.pages), .text(end.reason.rawValue), .text(end.detail), .int(failedAttempts),
-                .int(exportID), .uuid(intentID),
-            ])
+        let exportID = exportID
+        try await session.transaction { transaction in
+            // A statement that had to wait for the chain's lock would not see a run that was recorded meanwhile.
+            _ = try transaction.lockChain(chain.root)
+            try transaction.end(chain, end, failedAttempts: failedAttempts, intentID: intentID, exportID: exportID)
+        } wasCommitted: { _ in
+            false
+        }
     }
 
     /// Writes down why this export goes no further with a chain.
@@ -136,10 +131,24 @@ extension Ledger {
         }
         return counts
     }
+}
 
-    /// Chains of the items that have no end or one in doubt, for the summary to name.
-    func chainsToTell(inDoubt: Bool, limit: Int) async throws -> [ChainReport] {
-        try await ChainReport.of(
-            "i.export_id = $1 and i.follow_pages", [.int(exportID)], inDoubt: inDoubt, limit: limit, session: session)
+extension PostgresTransaction {
+    fileprivate borrowing func end(
+        _ chain: Chain, _ end: ChainEnd, failedAttempts: Int, intentID: UUID?, exportID: Int
+    ) throws {
+        _ = try query(
+            """
+            update stored_actions.page_chains
+               set end_reason = $4, end_detail = $5, failed_attempts = $6, export_id = $7, loaded_at = now()
+             where stored_action_id = $1 and root_run_id = $2 and pages = $3 and end_reason is null
+               and failed_attempts <= $6
+               and ($8::uuid is null
+                    or exists (select from stored_actions.page_intents where intent_id = $8 and run_id is null))
+            """,
+            chain.root.parameters + [
+                .int(chain.pages), .text(end.reason.rawValue), .text(end.detail), .int(failedAttempts),
+                .int(exportID), .uuid(intentID),
+            ])
     }
 }

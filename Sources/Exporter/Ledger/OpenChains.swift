@@ -6,9 +6,23 @@ extension PostgresTransaction {
     /// A row for each root whose manifest asks for its pages. What earlier pages were asked for with stays; the rest
     /// is the newest manifest's to say, and may give a chain that had ended room to go on.
     borrowing func insertChains(exportID: Int) throws {
+        // Locked first, by a statement of its own: the one below would judge by what was there before it had to wait.
+        _ = try query(
+            """
+            select 1 as one
+              from stored_actions.page_chains c
+              join pg_temp.manifest_runs m on m.stored_action_id = c.stored_action_id and m.run_id = c.root_run_id
+             where m.follow_pages
+             order by c.stored_action_id, c.root_run_id
+               for update of c
+            """)
         let hasBegun = """
             exists (select from stored_actions.page_intents p
                      where p.stored_action_id = c.stored_action_id and p.root_run_id = c.root_run_id)
+            """
+        let goesOn = """
+            (c.end_reason = 'max_pages' and excluded.max_pages > c.pages
+             or c.end_reason = 'refused' and excluded.action_type is distinct from c.action_type)
             """
         _ = try query(
             """
@@ -23,11 +37,12 @@ extension PostgresTransaction {
                set max_pages = excluded.max_pages, action_type = excluded.action_type,
                    first_page = case when \(hasBegun) then c.first_page else excluded.first_page end,
                    inputs_hash = case when \(hasBegun) then c.inputs_hash else excluded.inputs_hash end,
-                   end_reason = case when c.end_reason = 'max_pages' and excluded.max_pages > c.pages then null
-                                     when c.end_reason = 'refused'
-                                          and excluded.action_type is distinct from c.action_type then null
-                                     else c.end_reason end,
-                   end_detail = case when c.end_reason in ('max_pages', 'refused') then null else c.end_detail end
+                   end_reason = case when \(goesOn) then null else c.end_reason end,
+                   end_detail = case when \(goesOn) then null else c.end_detail end,
+                   export_id = $1, loaded_at = now()
+             where (c.max_pages, c.action_type) is distinct from (excluded.max_pages, excluded.action_type)
+                or not \(hasBegun)
+                   and (c.first_page, c.inputs_hash) is distinct from (excluded.first_page, excluded.inputs_hash)
             """, [.int(exportID)])
     }
 
@@ -36,7 +51,7 @@ extension PostgresTransaction {
         _ = try query(
             """
             update stored_actions.page_chains c
-               set end_reason = null, end_detail = null
+               set end_reason = null, end_detail = null, export_id = $1, loaded_at = now()
               from stored_actions.export_items i
              where i.export_id = $1 and i.follow_pages
                and c.stored_action_id = i.stored_action_id and c.root_run_id = i.run_id

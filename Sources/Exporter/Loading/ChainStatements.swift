@@ -53,11 +53,18 @@ extension PostgresTransaction {
                                where p.stored_action_id = c.stored_action_id and p.root_run_id = c.root_run_id
                                  and p.cursor_hash = sha256(convert_to(r.next_page, 'UTF8')))
                       as page_is_cursor_used,
-                   (select coalesce(sum(x.result_count), 0)::bigint
-                      from stored_actions.runs x
-                     where x.stored_action_id = r.stored_action_id and x.root_run_id = r.root_run_id
-                       and x.page_number = r.page_number and r.page_number > 0 and x.run_id <> r.run_id
-                       and x.outcome in ('success', 'error')) as page_superseded_count
+                   coalesce((select x.result_count
+                               from stored_actions.runs x
+                              where x.stored_action_id = r.stored_action_id and x.root_run_id = r.root_run_id
+                                and x.page_number = r.page_number and r.page_number > 0 and x.run_id <> r.run_id
+                                and x.outcome in ('success', 'error')
+                              order by x.first_seen_at desc, x.run_id desc
+                              limit 1), 0) as page_superseded_count,
+                   exists (select from stored_actions.runs x
+                            where x.stored_action_id = r.stored_action_id and x.root_run_id = r.root_run_id
+                              and x.page_number = r.page_number and x.outcome in ('success', 'error')
+                              and (x.first_seen_at, x.run_id) > (r.first_seen_at, r.run_id)) as page_is_superseded,
+                   c.result_count as chain_result_count
               from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as k(stored_action_id, root_run_id, run_id)
               join stored_actions.page_chains c using (stored_action_id, root_run_id)
               join stored_actions.runs r
@@ -114,8 +121,12 @@ private struct StoredPage {
     var cursor: String?
     var isCursorUsed: Bool
     var resultCount: Int
-    /// Rows of earlier attempts at the same page.
+    /// Rows of the newest other attempt at the same page.
     var supersededCount: Int
+    /// A newer attempt's rows count instead.
+    var isSuperseded: Bool
+    /// Rows of the chain so far.
+    var chainResultCount: Int
 
     init(_ row: PostgresRow) throws {
         number = try row.decode("page_page_number")
@@ -125,6 +136,8 @@ private struct StoredPage {
         isCursorUsed = try row.decode("page_is_cursor_used", as: Bool?.self) ?? false
         resultCount = try row.decode("page_result_count")
         supersededCount = try row.decode("page_superseded_count")
+        isSuperseded = try row.decode("page_is_superseded")
+        chainResultCount = try row.decode("chain_result_count")
     }
 }
 
@@ -144,13 +157,13 @@ private struct ChainState {
                 // A NUL in a cursor shows in the answer alone: the tables cannot hold it.
                 cursor: run.run.result?.nextPage ?? page.cursor, isCursorUsed: page.isCursorUsed,
                 resultCount: page.resultCount, throttledFor: run.run.result?.throttledFor, at: run.run.answeredAt))
-        if !isNew {
+        if isNew, page.number == 0 {
+            // The chain has no rows but the root's, and those of an earlier answer to it are gone.
+            added = (page.outcome.isStored ? page.resultCount : 0) - page.chainResultCount
+        } else if isNew {
+            added += page.outcome.isStored ? page.resultCount - page.supersededCount : 0
+        } else if !page.isSuperseded {
             added += page.resultCount - run.resultsBefore
-        } else if page.number == 0 {
-            // Of a root that failed before, whatever it left behind counts no more.
-            added += page.outcome.isStored ? page.resultCount : 0
-        } else if page.outcome.isStored {
-            added += page.resultCount - page.supersededCount
         }
     }
 }

@@ -8,6 +8,8 @@ struct ChainLeft: Sendable, Equatable {
         case inputsDiffer = "inputs_differ"
         /// The page's run was started, and its result could not be had.
         case pageFailed = "page_failed"
+        /// The page's run was not finished, and nobody waited for it.
+        case pageUnfinished = "page_unfinished"
         case lookUpFailed = "lookup_failed"
         /// The API took no request for the page: 503, again and again.
         case unavailable

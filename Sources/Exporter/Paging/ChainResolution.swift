@@ -33,7 +33,9 @@ package struct ChainResolution: Sendable {
 
     /// - Parameter storedActionID: needed only where two stored actions have a chain of that root.
     /// - Throws: `Refusal`; `PostgresError`.
-    package func resolve(root rootRunID: UUID, of storedActionID: UUID?, as fate: PageFate) async throws -> Resolved {
+    package func resolve(
+        root rootRunID: UUID, of storedActionID: UUID?, as fate: PageFate, at now: Date
+    ) async throws -> Resolved {
         try await session.transaction { transaction in
             try transaction.makeDurable()
             let root = try transaction.chain(rootRunID, of: storedActionID)
@@ -49,7 +51,7 @@ package struct ChainResolution: Sendable {
             switch fate {
             case .started(let runID):
                 guard let attempt = chain.attempt,
-                    try transaction.record(runID, root: root, intentID: attempt.intentID, exportID: nil)
+                    try transaction.record(runID, root: root, intentID: attempt.intentID, exportID: nil, at: now)
                 else {
                     throw Refusal(
                         kind: .usage, description: "run \(runID.lowercase) is a page of a chain already, or a root")

@@ -8,8 +8,9 @@ import Postgres
 /// It has a connection of its own, so that no batch of results is before it, and a lock on it that tells other exports
 /// that this one is alive: an intent of a dead export, without a run, is in doubt.
 struct IntentLog: Sendable {
-    /// A session of `recordingRounds` reconnects, a minute each, is about how long the ID of a run is held on to.
+    /// Each round reconnects for up to a minute by itself.
     private static let recordingRounds = 10
+    private static let recordingGap: Duration = .seconds(3)
 
     private let session: PostgresSession
     private let exportID: Int
@@ -75,18 +76,21 @@ struct IntentLog: Sendable {
     /// knows that ID.
     ///
     /// - Returns: the chain; nil if the run is one that the chain has had already.
-    func record(_ submission: PageFollower.Submission, runID: UUID) async throws -> Chain? {
+    ///
+    /// - Parameter now: when the API's answer came, by the clock that the page's age is reckoned with.
+    func record(_ submission: PageFollower.Submission, runID: UUID, at now: Date) async throws -> Chain? {
         var round = 1
         while true {
             do {
-                return try await recordOnce(submission, runID: runID)
-            } catch let error as PostgresError where error.kind.isConnectionLoss && round < Self.recordingRounds {
+                return try await recordOnce(submission, runID: runID, at: now)
+            } catch let error as PostgresError where error.mayPass && round < Self.recordingRounds {
                 round += 1
                 logger.warning(
                     """
                     page \(submission.pageNumber) of chain \(submission.root.runID.lowercase) is run \
                     \(runID.lowercase), which cannot be stored yet: \(error)
                     """)
+                try? await Task.sleep(for: Self.recordingGap)
             } catch {
                 logger.error(
                     """
@@ -99,12 +103,14 @@ struct IntentLog: Sendable {
         }
     }
 
-    private func recordOnce(_ submission: PageFollower.Submission, runID: UUID) async throws -> Chain? {
+    private func recordOnce(
+        _ submission: PageFollower.Submission, runID: UUID, at now: Date
+    ) async throws -> Chain? {
         let exportID = exportID
         return try await session.transaction { transaction in
             try transaction.makeDurable()
             let isNew = try transaction.record(
-                runID, root: submission.root, intentID: submission.intentID, exportID: exportID)
+                runID, root: submission.root, intentID: submission.intentID, exportID: exportID, at: now)
             return isNew ? try transaction.lockChain(submission.root) : nil
         } wasCommitted: { transaction in
             try !transaction.query(
@@ -117,6 +123,11 @@ struct IntentLog: Sendable {
     private struct NoChain: Error, CustomStringConvertible {
         var description: String { "the chain's row is gone from page_chains" }
     }
+}
+
+extension PostgresError {
+    /// The same statement may work in a while: a connection that comes back, a disk with room again.
+    fileprivate var mayPass: Bool { isTransient || kind.isConnectionLoss }
 }
 
 extension PostgresTransaction {
@@ -132,18 +143,23 @@ extension PostgresTransaction {
     /// Writes down which run the intent became, and that run's row. A chain that was in doubt for it goes on.
     ///
     /// - Returns: false, and nothing is written, if the run is one of a chain already.
-    borrowing func record(_ runID: UUID, root: RunKey, intentID: UUID, exportID: Int?) throws -> Bool {
+    borrowing func record(
+        _ runID: UUID, root: RunKey, intentID: UUID, exportID: Int?, at now: Date
+    ) throws -> Bool {
         let known = try query(
             "select from stored_actions.page_intents where intent_id = $1 and run_id = $2",
             [.uuid(intentID), .uuid(runID)])
         // An operator was faster.
-        if !known.isEmpty { return true }
+        if !known.isEmpty {
+            try clearDoubt(of: root)
+            return true
+        }
         let written = try query(
             """
             insert into stored_actions.runs as r
                    (stored_action_id, run_id, root_run_id, page, page_number, expires_at, first_seen_at, export_id)
             select p.stored_action_id, $3, p.root_run_id, p.page, p.page_number,
-                   now() + make_interval(secs => \(retention.components.seconds)), now(), coalesce($5, p.export_id)
+                   $6 + make_interval(secs => \(retention.components.seconds)), $6, coalesce($5, p.export_id)
               from stored_actions.page_intents p
              where p.stored_action_id = $1 and p.root_run_id = $2 and p.intent_id = $4
                 on conflict (stored_action_id, run_id) do update
@@ -152,12 +168,12 @@ extension PostgresTransaction {
                and not exists (select from stored_actions.page_chains c
                                 where c.stored_action_id = r.stored_action_id and c.root_run_id = r.run_id)
             returning 1 as one
-            """, root.parameters + [.uuid(runID), .uuid(intentID), .int(exportID)])
+            """, root.parameters + [.uuid(runID), .uuid(intentID), .int(exportID), .timestamp(now)])
         guard !written.isEmpty else { return false }
         try clearDoubt(of: root)
         _ = try query(
-            "update stored_actions.page_intents set run_id = $2, recorded_at = now() where intent_id = $1",
-            [.uuid(intentID), .uuid(runID)])
+            "update stored_actions.page_intents set run_id = $2, recorded_at = $3 where intent_id = $1",
+            [.uuid(intentID), .uuid(runID), .timestamp(now)])
         return true
     }
 

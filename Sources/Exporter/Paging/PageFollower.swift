@@ -219,6 +219,17 @@ struct PageFollower: Sendable {
         return read(chain, at: now)
     }
 
+    /// The export does not wait for what the chain waits for.
+    mutating func notWaitedFor() -> Action {
+        let page = "page \(chain.pages)"
+        if let resumeAt = chain.resumeAt, state == .ready {
+            return leave(
+                ChainLeft(.throttled, "the partner's app throttled \(page), until \(resumeAt.formatted(.iso8601))"))
+        }
+        let reason = state == .polled ? "\(page) is not finished" : "another export is at \(page)"
+        return leave(ChainLeft(.pageUnfinished, reason))
+    }
+
     /// The chain as the database has it by now.
     mutating func read(_ chain: Chain, at now: Date) -> Action {
         if chain.pages != self.chain.pages { (failures, throttled) = (0, 0) }

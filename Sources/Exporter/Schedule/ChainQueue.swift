@@ -39,7 +39,7 @@ struct ChainQueue: Sendable {
     /// Steps of chains that the database is at.
     var writes = 0
     /// The database has no chain that is not in memory.
-    private(set) var isExhausted = false
+    private var isExhausted = false
     /// A stretch of chains is being read that may be older than a chain that was not followed at once.
     private var hasMissed = false
 
@@ -49,12 +49,17 @@ struct ChainQueue: Sendable {
     /// Waits that end by themselves: those for the partner, for a page to finish, for another export.
     private var waits = Heap<Timed>()
 
+    /// Chains that wait for somebody else.
+    var waiting: Int { waits.count }
     var nextGet: Request? { gets.first }
     var nextPost: Request? { posts.first }
     /// Something is ready, or will be without anybody else's doing.
     var hasWork: Bool { nextGet != nil || nextPost != nil || !later.isEmpty }
     var nextWait: Date? { waits.min?.at }
     var nextDue: Date? { later.min?.at }
+
+    /// A further stretch of chains is to be read. Those that wait hold up no others.
+    func wantsMore(capacity: Int) -> Bool { !isExhausted && followed - waiting <= capacity }
 
     /// A stretch of chains was read.
     ///
@@ -67,7 +72,7 @@ struct ChainQueue: Sendable {
     /// - Returns: whether a chain that has just been opened may be followed at once; otherwise it waits in the database
     ///   for its turn.
     mutating func mayFollow(capacity: Int, isRefilling: Bool) -> Bool {
-        if isExhausted, followed < capacity { return true }
+        if isExhausted, followed - waiting < capacity { return true }
         isExhausted = false
         hasMissed = isRefilling
         return false

@@ -6,7 +6,7 @@ import HeapModule
 /// Which request is made next, and when. Decides alone; `ExportLoop` acts.
 ///
 /// What is ready goes in this order: first fetches and retries within an hour of their expiry, steps of chains of pages,
-/// other first fetches and retries, polls, runs past their time. Every request passes the budget of its bucket: reads,
+/// other first fetches and retries, stored pages that are fetched again, polls, runs past their time. Every request passes the budget of its bucket: reads,
 /// or the start of runs; where one is spent, the other goes on.
 ///
 /// The work list stays in the database: here is a stretch of each queue, so that memory does not grow with the export.
@@ -49,6 +49,7 @@ struct Scheduler: Sendable {
     var chains = ChainQueue()
 
     private var first: Deque<RunItem> = []
+    private var storedPages: Deque<RunItem> = []
     private var late: Deque<RunItem> = []
     private var polls = Heap<Due>()
     private var retries = Heap<Due>()
@@ -126,10 +127,7 @@ struct Scheduler: Sendable {
         if let last = items.last, queue != .polls {
             cursor[queue] = WorkCursor(expiresAt: last.expiresAt, key: last.key)
         }
-        if queue == .storedPages {
-            for item in items { chains.add(.fetch(item), isNew: true) }
-            return
-        }
+        if queue == .storedPages { return storedPages.append(contentsOf: items) }
         let new = items.filter { tracked.insert($0.key).inserted }
         switch queue {
         case .first: first.append(contentsOf: new)
@@ -173,10 +171,7 @@ struct Scheduler: Sendable {
     /// The item's state is in the database.
     mutating func committed(_ item: RunItem, pollAt: Date?) {
         uncommitted = max(0, uncommitted - 1)
-        guard item.page == nil else {
-            if let pollAt, options.maxWait > .zero { chains.add(.fetch(item), at: pollAt, isWait: true) }
-            return
-        }
+        guard item.page == nil else { return }
         pollsAwaitCommit = false
         guard let pollAt, options.maxWait > .zero else {
             tracked.remove(item.key)
@@ -202,6 +197,14 @@ struct Scheduler: Sendable {
     /// - Returns: whether a chain that has just been opened may be followed at once.
     mutating func mayFollow() -> Bool {
         chains.mayFollow(capacity: options.stretch, isRefilling: refilling.contains(.chains))
+    }
+
+    /// Whether a chain may wait for somebody else in memory: it is asked for again in time, and only so many do.
+    var mayWaitForChain: Bool { options.maxWait > .zero && chains.waiting < options.stretch }
+
+    /// Stored pages are left that were to be fetched again.
+    var hasStoredPages: Bool {
+        options.refetch && (!exhausted.contains(.storedPages) || !storedPages.isEmpty || chains.hasWork)
     }
 
     /// A look-up came back.
@@ -249,7 +252,7 @@ struct Scheduler: Sendable {
     private enum Bucket { case reads, runs }
 
     private enum Candidate {
-        case retry, first, polls, late, chainGet, chainPost
+        case retry, first, storedPage, polls, late, chainGet, chainPost
 
         var bucket: Bucket { self == .chainPost ? .runs : .reads }
     }
@@ -262,6 +265,7 @@ struct Scheduler: Sendable {
         if let firstFetch, firstFetch.expiresAt <= now + Self.nearExpiry.seconds { return firstFetch.candidate }
         if chains.nextGet != nil { return .chainGet }
         if let candidate = post ?? firstFetch?.candidate { return candidate }
+        if !storedPages.isEmpty { return .storedPage }
         if mayPoll(at: now), let poll = polls.min, poll.at <= now { return .polls }
         return late.isEmpty ? nil : .late
     }
@@ -294,6 +298,7 @@ struct Scheduler: Sendable {
         switch candidate {
         case .retry: fetch(dueRetries.removeMin().item)
         case .first: fetch(first.removeFirst())
+        case .storedPage: fetch(storedPages.removeFirst())
         case .polls: fetch(polls.removeMin().item)
         case .late: fetch(late.removeFirst())
         case .chainGet: step(chains.removeGet())
@@ -344,8 +349,8 @@ struct Scheduler: Sendable {
             have <= options.concurrency && !exhausted.contains(queue) && !refilling.contains(queue)
         }
         if wants(.first, first.count) { return .first }
-        if !chains.isExhausted, chains.followed <= options.stretch, !refilling.contains(.chains) { return .chains }
-        if !chains.hasWork, wants(.storedPages, 0) { return .storedPages }
+        if chains.wantsMore(capacity: options.stretch), !refilling.contains(.chains) { return .chains }
+        if wants(.storedPages, storedPages.count) { return .storedPages }
         guard !isCommitting else { return nil }
         if exhausted.contains(.first), first.isEmpty, wants(.late, late.count) { return .late }
         if polls.isEmpty, !pollsAwaitCommit, mayPoll(at: now), wants(.polls, polls.count) { return .polls }
@@ -355,8 +360,9 @@ struct Scheduler: Sendable {
     // MARK: The end
 
     private var hasOtherWork: Bool {
-        !exhausted.contains(.first) || !exhausted.contains(.late) || !chains.isExhausted
-            || !exhausted.contains(.storedPages) || !first.isEmpty || !late.isEmpty || !retries.isEmpty
+        !exhausted.contains(.first) || !exhausted.contains(.late)
+            || chains.wantsMore(capacity: options.stretch)
+            || hasStoredPages || !first.isEmpty || !late.isEmpty || !retries.isEmpty
             || !dueRetries.isEmpty || chains.hasWork || chains.writes > 0 || inFlight > pollsInFlight
     }
 

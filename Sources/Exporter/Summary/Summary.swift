@@ -79,8 +79,8 @@ package struct Summary: Sendable, Encodable {
         case kept
     }
 
-    /// Chains that a summary names one by one.
-    static let chainsTold = 20
+    /// Chains that a summary names one by one; the text of it shows fewer.
+    static let chainsTold = 1000
 
     package init(manifests: [String], outcome: String, exitStatus: Int32) {
         self.manifests = manifests

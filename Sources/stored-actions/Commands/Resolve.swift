@@ -61,7 +61,8 @@ struct Resolve: Verb {
         do {
             let resolved = try await PostgresSession.withSession(configuration) { session in
                 try await Migrator(toolVersion: toolVersion).requireUpToDate(on: session)
-                return try await ChainResolution(session: session).resolve(root: chain, of: storedAction, as: fate)
+                return try await ChainResolution(session: session).resolve(
+                    root: chain, of: storedAction, as: fate, at: Date())
             }
             let found = runID.map { "is run \($0.lowercase)" } ?? "was not asked for"
             return Report(

@@ -67,7 +67,7 @@ struct Status: Verb {
 
     private func left(_ left: ExportHistory.Left, at now: Date) -> String {
         let settings = database.databaseURL.map { " --database-url " + shellQuoted($0) } ?? ""
-        var lines = ChainText.inDoubt(left.chainsInDoubt, of: left.chainsInDoubt.count, settings: settings)
+        var lines = ChainText.inDoubt(left.chainsInDoubt, of: left.chainsInDoubtCount, settings: settings)
         guard left.runs > 0 || left.openChains > 0 else {
             return (lines.isEmpty ? ["nothing is left to do"] : lines).joined(separator: "\n")
         }

@@ -3,6 +3,9 @@ import Foundation
 
 /// What an export's summary says of chains of pages.
 enum ChainText {
+    /// Chains that are named one by one; all others are in the tables.
+    private static let shown = 20
+
     /// Nil if the manifests ask for no pages.
     static func figures(_ summary: Summary) -> String? {
         guard !summary.chains.isEmpty || summary.openChains > 0 else { return nil }
@@ -23,20 +26,20 @@ enum ChainText {
                 + "\(number == 1 ? "its run was" : "their runs were") started. Look into the account's history,",
             "then settle each by the first command if there is a run, by the second if there is none:",
         ]
-        for chain in chains {
+        for chain in chains.prefix(shown) {
             let time = chain.askedAt.map { " at \($0.formatted(.iso8601))" } ?? ""
             lines.append("  page \(chain.pageNumber) of stored action \(chain.storedActionID)\(time)")
             lines += chain.resolve.map { "    \($0)\(settings)" }
         }
-        return lines + more(number, chains.count)
+        return lines + more(number, min(chains.count, shown))
     }
 
     static func left(_ summary: Summary) -> [String] {
         let told = summary.chainsLeft.filter { $0.detail != nil }
         guard !told.isEmpty else { return [] }
         return ["Chains of pages without an end yet:"]
-            + told.map { "  chain \($0.rootRunID), page \($0.pageNumber): \($0.detail ?? "")" }
-            + more(summary.openChains, told.count)
+            + told.prefix(shown).map { "  chain \($0.rootRunID), page \($0.pageNumber): \($0.detail ?? "")" }
+            + more(summary.openChains, min(told.count, shown))
     }
 
     private static func more(_ number: Int, _ told: Int) -> [String] {

@@ -32,8 +32,11 @@ struct DepartureTests {
         }
     }
 
-    @Test("A cancellation stays one")
+    @Test("A cancellation tells whether it came before")
     func cancelled() {
-        #expect(Departure().judged(CancellationError()) is CancellationError)
+        let departure = Departure()
+        #expect(departure.judged(CancellationError()) is CancelledBeforeDeparture)
+        #expect(departure.watching([]).isEmpty)
+        #expect(departure.judged(CancellationError()) is CancellationError)
     }
 }

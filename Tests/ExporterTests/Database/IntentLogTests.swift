@@ -118,7 +118,7 @@ struct IntentLogTests {
             let seen = try await begun.chain()
             try await begun.ledger.end(seen, Begun.inDoubt, failedAttempts: 0, intentID: submission.intentID)
             let run = LedgerFixture.key(2).runID
-            let chain = try #require(try await begun.log.record(submission, runID: run))
+            let chain = try #require(try await begun.log.record(submission, runID: run, at: Date()))
             #expect(chain.end == nil)
             #expect(chain.attempt?.runID == run)
             let rows = try await begun.fixture.texts(
@@ -139,8 +139,8 @@ struct IntentLogTests {
             try await begun.ledger.end(seen, Begun.inDoubt, failedAttempts: 0, intentID: submission.intentID)
             let run = LedgerFixture.key(2).runID
             _ = try await ChainResolution(session: begun.fixture.session)
-                .resolve(root: begun.root.runID, of: nil, as: .started(runID: run))
-            let chain = try await begun.log.record(submission, runID: run)
+                .resolve(root: begun.root.runID, of: nil, as: .started(runID: run), at: Date())
+            let chain = try await begun.log.record(submission, runID: run, at: Date())
             #expect(chain?.attempt?.runID == run)
         }
     }
@@ -150,7 +150,7 @@ struct IntentLogTests {
         try await Self.begun { begun in
             let submission = begun.submission()
             _ = try await begun.log.write(submission)
-            let chain = try await begun.log.record(submission, runID: begun.root.runID)
+            let chain = try await begun.log.record(submission, runID: begun.root.runID, at: Date())
             #expect(chain == nil)
             #expect(try await begun.chain().attempt?.runID == nil)
         }

@@ -59,6 +59,13 @@ struct EndingTests {
         #expect(Ending.finished.exitStatus(account, options: ExportOptions()) == 75)
     }
 
+    @Test("A refetch that was cut short of its pages is incomplete")
+    func cutRefetch() {
+        var account = account([.success: 1])
+        account.hasPagesToRefetch = true
+        #expect(Ending.timeLimit(comeBackAt: nil).exitStatus(account, options: ExportOptions()) == 75)
+    }
+
     @Test("A truncated chain is something found, unless --fail-on leaves it out", arguments: EndReason.allCases)
     func truncated(end: EndReason) {
         guard end != .submitUnknown else { return }

@@ -189,7 +189,8 @@ struct PageFollowerResumeTests {
     func reasons() {
         #expect(
             ChainLeft.Reason.allCases.map(\.rawValue) == [
-                "inputs_missing", "inputs_differ", "page_failed", "lookup_failed", "unavailable", "throttled",
+                "inputs_missing", "inputs_differ", "page_failed", "page_unfinished", "lookup_failed", "unavailable",
+                "throttled",
             ])
     }
 }

@@ -161,34 +161,75 @@ struct SchedulerChainTests {
         #expect(scheduler.mayFollow() == true)
     }
 
-    @Test("With --refetch stored pages are read a stretch at a time, and asked for after what chains have to do")
+    @Test("With --refetch stored pages are read a stretch at a time, and asked for after all that is new")
     func storedPages() {
-        var options = Scheduler.Options(concurrency: 2, budgetShare: 1, maxWait: .zero, stretch: 2)
+        var options = Scheduler.Options(concurrency: 1, budgetShare: 1, maxWait: .zero, stretch: 2)
         options.refetch = true
         var scheduler = Scheduler.withoutChains(options)
+        let run = item(9, expiresIn: 100)
         #expect(scheduler.next(at: now) == .refill(.first, after: nil))
-        scheduler.refilled(.first, with: [])
+        scheduler.refilled(.first, with: [run])
         #expect(scheduler.next(at: now) == .refill(.storedPages, after: nil))
         var pages = [page(1), page(2)]
         for index in pages.indices { pages[index].page?.isRefetch = true }
         scheduler.refilled(.storedPages, with: pages)
-        scheduler.chains.add(.fetch(page(3)))
-        guard case .refill(.late, _) = scheduler.next(at: now) else {
-            Issue.record("late runs are to be read")
-            return
-        }
-        scheduler.refilled(.late, with: [])
-        #expect(scheduler.next(at: now) == .fetch(page(3)))
-        scheduler.withBudget { $0.answered(RateLimitHeaders(), status: 200, at: now) }
-        scheduler.returned(page(3))
-        for page in pages { #expect(scheduler.next(at: now) == .fetch(page)) }
-        for page in pages {
+        for item in [run] + pages {
+            guard case .fetch(let next) = afterRefills(&scheduler, pages: pages) else {
+                Issue.record("\(item.key) is to be fetched")
+                return
+            }
+            #expect(next == item)
+            #expect(scheduler.hasStoredPages == (item != pages[1]))
             scheduler.withBudget { $0.answered(RateLimitHeaders(), status: 200, at: now) }
-            scheduler.returned(page)
+            scheduler.returned(item)
         }
-        let cursor = WorkCursor(expiresAt: pages[1].expiresAt, key: pages[1].key)
-        #expect(scheduler.next(at: now) == .refill(.storedPages, after: cursor))
-        scheduler.refilled(.storedPages, with: [])
+        #expect(afterRefills(&scheduler, pages: pages) == .done)
+        #expect(scheduler.hasStoredPages == false)
+    }
+
+    /// The next step once the database has said that it holds nothing more.
+    private func afterRefills(_ scheduler: inout Scheduler, pages: [RunItem]) -> Scheduler.Step {
+        while true {
+            switch scheduler.next(at: now) {
+            case .refill(let queue, let cursor):
+                if queue == .storedPages { #expect(cursor?.key == pages.last?.key) }
+                scheduler.refilled(queue, with: [])
+            case let step: return step
+            }
+        }
+    }
+
+    @Test("Chains that wait hold up no others, and only so many wait in memory")
+    func waitingChains() {
+        var scheduler = Scheduler(
+            options: Scheduler.Options(concurrency: 1, budgetShare: 1, maxWait: .seconds(600), stretch: 2))
+        #expect(scheduler.next(at: now) == .refill(.first, after: nil))
+        scheduler.refilled(.first, with: [])
+        #expect(scheduler.next(at: now) == .refill(.chains, after: nil))
+        scheduler.refilledChains(6, limit: 6)
+        scheduler.chains.followed = 4
+        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
+        scheduler.refilled(.late, with: [])
+        #expect(scheduler.mayWaitForChain)
+        for number in 1...2 {
+            scheduler.chains.add(.post(LedgerFixture.key(number)), at: now + 60, isWait: true)
+        }
+        #expect(scheduler.mayWaitForChain == false)
+        // Of the four, two wait: others may come.
+        #expect(scheduler.next(at: now) == .refill(.chains, after: nil))
+    }
+
+    @Test("An export whose chains are more than fit in memory ends when nothing is left but to wait")
+    func fullOfChains() {
+        var scheduler = Scheduler(
+            options: Scheduler.Options(concurrency: 1, budgetShare: 1, maxWait: .zero, stretch: 2))
+        #expect(scheduler.next(at: now) == .refill(.first, after: nil))
+        scheduler.refilled(.first, with: [])
+        #expect(scheduler.next(at: now) == .refill(.chains, after: nil))
+        scheduler.refilledChains(6, limit: 6)
+        scheduler.chains.followed = 6
+        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
+        scheduler.refilled(.late, with: [])
         #expect(scheduler.next(at: now) == .done)
     }
 }
