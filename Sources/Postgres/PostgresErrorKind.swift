@@ -29,7 +29,8 @@ extension PostgresError {
         package init(sqlstate: String) {
             switch sqlstate {
             case "40001", "40P01": self = .conflict
-            case "57P01", "57P02", "57P03": self = .shutdown
+            // 55000: the database takes no connections just now.
+            case "57P01", "57P02", "57P03", "55000": self = .shutdown
             case "55P03": self = .lockNotAvailable
             case "57014": self = .cancelled
             case "42501": self = .permission

@@ -8,6 +8,8 @@ package struct RunResult: Sendable {
     package var type: String?
     /// The cursor of the next page; nil at the end (null, absent or empty in the answer). A number is kept as written.
     package var nextPage: String?
+    /// Why the cursor cannot be sent back as it came, for people; nil for most.
+    package var cursorFault: String?
     /// The elements of `results`, whatever their kind.
     package var results: JSONElements
     package var resultCount: Int
@@ -39,6 +41,7 @@ extension RunResult {
         status = fields["status"].flatMap { $0.isNull ? nil : $0.string ?? $0.text }
         type = fields["type"].flatMap { $0.isNull ? nil : $0.string ?? $0.text }
         nextPage = fields["next_page"].flatMap(Self.cursor)
+        cursorFault = nextPage == nil ? nil : fields["next_page"].flatMap(Self.cursorFault)
         results = fields["results"].map(Self.items) ?? JSONElements()
         // Counted once: a look at every element costs a pass over the body.
         (resultCount, resultBytes) = results.reduce((0, 0)) { ($0.0 + 1, $0.1 + $1.bytes.count) }
@@ -70,6 +73,23 @@ extension RunResult {
         if value.isNull { return nil }
         let cursor = value.string ?? value.text
         return cursor.isEmpty ? nil : cursor
+    }
+
+    /// A cursor is a string or, as clients have met it, an integer.
+    private static func cursorFault(_ value: JSONValue) -> String? {
+        switch value.kind {
+        case .number where !value.bytes.contains { [".", "e", "E"].map { UInt8(ascii: $0) }.contains($0) }: nil
+        case .string:
+            if value.string?.utf8.contains(0) == true {
+                "no text that PostgreSQL can hold: it has a NUL"
+            } else if value.hasLoneSurrogate {
+                "no whole text: it has half a character"
+            } else {
+                nil
+            }
+        case .number, .object, .array, .bool: "neither a string nor an integer"
+        case .null: nil
+        }
     }
 }
 
@@ -122,6 +142,14 @@ private struct Fields {
 }
 
 extension JSONValue {
+    /// Decoding made U+FFFD of something that was not written as it.
+    fileprivate var hasLoneSurrogate: Bool {
+        guard let string, string.unicodeScalars.contains("\u{FFFD}") else { return false }
+        let written = String(decoding: bytes, as: UTF8.self)
+        let replacements = written.ranges(of: "\u{FFFD}").count + written.lowercased().ranges(of: "\\ufffd").count
+        return string.unicodeScalars.count { $0 == "\u{FFFD}" } > replacements
+    }
+
     /// The value as it was written.
     fileprivate var text: String { String(decoding: bytes, as: UTF8.self) }
 }

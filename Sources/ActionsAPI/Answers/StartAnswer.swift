@@ -16,8 +16,7 @@ import JSONText
 /// | anything else: a 2xx without a run's id, 3xx, 408, 425, other 5xx | `inDoubt` |
 package enum StartAnswer: Sendable {
     case started(runID: UUID)
-    /// The API would not start this run, and would not the next time. The reason is for people: without the token, and
-    /// without inputs as far as the API keeps them out of its titles.
+    /// The API would not start this run, and would not the next time. The reason is for people, without token and inputs.
     case refused([APIError], reason: String)
     case credentialsRefused([APIError])
     /// Too many: none was started.
@@ -27,7 +26,7 @@ package enum StartAnswer: Sendable {
     /// A run may have been started, and there is no telling.
     case inDoubt(reason: String)
 
-    /// - Parameter token: taken out of the API's errors and out of the reasons.
+    /// - Parameter token: taken out of the API's errors.
     package init(_ response: APIResponse, redactedBy token: AccessToken? = nil) {
         let status = response.status
         let errors = APIError.list(response.body, redactedBy: token)
@@ -50,12 +49,21 @@ package enum StartAnswer: Sendable {
         return [body["data"]?["id"], body["id"]].lazy.compactMap { $0?.string }.compactMap(UUID.init(uuidString:)).first
     }
 
-    /// The status, and of the API's first error the code and a short text.
+    /// The status, and the code of the API's first error. Its texts may quote the inputs, which nobody is to see.
     private static func reason(_ status: Int, _ errors: [APIError]?) -> String {
         guard let errors else { return APIError.absence(status) }
-        let first = errors.first
-        let words = [first?.code, first?.title ?? first?.detail].compactMap { $0 }.filter { !$0.isEmpty }
-        let text = words.joined(separator: ": ").split(whereSeparator: \.isWhitespace).joined(separator: " ")
-        return text.isEmpty ? "the API answered \(status)" : "\(status) \(text.prefix(120))"
+        guard let code = errors.first?.code, code.utf8.count <= 60, code.utf8.allSatisfy(isWordByte) else {
+            return "the API answered \(status)"
+        }
+        return "\(status) \(code)"
+    }
+
+    private static func isWordByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."):
+            true
+        default: false
+        }
     }
 }

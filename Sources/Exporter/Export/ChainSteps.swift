@@ -98,6 +98,11 @@ extension ExportLoop {
         }
     }
 
+    /// A page that the API does not know yet.
+    mutating func wait(for item: RunItem, until time: Date) {
+        if let root = item.page?.root { wait(until: time, for: .fetch(item), of: root) }
+    }
+
     private mutating func drop(_ root: RunKey) {
         if followers.removeValue(forKey: root) != nil { scheduler.chains.followed -= 1 }
     }

@@ -327,7 +327,7 @@ struct ExportLoop {
             scheduler.retry(run.item, at: run.answeredAt + delay.seconds)
         case .miss(let delay):
             run.item.page?.misses += 1
-            scheduler.retry(run.item, at: run.answeredAt + delay.seconds)
+            wait(for: run.item, until: run.answeredAt + delay.seconds)
         case .askAgain: scheduler.retry(run.item, at: run.answeredAt)
         case .refuse: break
         }

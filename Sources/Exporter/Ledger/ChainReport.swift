@@ -7,6 +7,8 @@ package struct ChainReport: Sendable, Encodable, Equatable {
     package var rootRunID: String
     /// The page that is next, or in doubt.
     package var pageNumber: Int
+    /// Why the export went no further, as `export_items.chain_left` spells it.
+    package var leftFor: String?
     /// For people: what happened.
     package var detail: String?
     /// When the page in doubt was asked for; nil if none is.
@@ -18,6 +20,7 @@ package struct ChainReport: Sendable, Encodable, Equatable {
         case storedActionID = "stored_action_id"
         case rootRunID = "root_run_id"
         case pageNumber = "page_number"
+        case leftFor = "left_for"
         case detail
         case askedAt = "asked_at"
         case resolve
@@ -40,6 +43,10 @@ package struct ChainReport: Sendable, Encodable, Equatable {
         let rows = try await session.query(
             """
             select c.stored_action_id::text, c.root_run_id::text, c.pages,
+                   count(*) over (partition by c.root_run_id) > 1 as is_ambiguous,
+                   (select i.chain_left from stored_actions.export_items i
+                     where i.export_id = $1 and i.stored_action_id = c.stored_action_id and i.run_id = c.root_run_id)
+                      as left_for,
                    coalesce(c.end_detail, 'page ' || c.pages || ' is ' || r.outcome) as detail, live.intended_at
               from stored_actions.page_chains c
               \(ChainRows.liveAttempt)
@@ -51,14 +58,17 @@ package struct ChainReport: Sendable, Encodable, Equatable {
             """, [.int(export)])
         return try rows.map { row in
             let root: String = try row.decode("root_run_id")
+            let action: String = try row.decode("stored_action_id")
+            let which = try row.decode("is_ambiguous") ? "\(root) --stored-action \(action)" : root
             return ChainReport(
-                storedActionID: try row.decode("stored_action_id"), rootRunID: root,
-                pageNumber: try row.decode("pages"), detail: try row.decode("detail"),
+                storedActionID: action, rootRunID: root,
+                pageNumber: try row.decode("pages"), leftFor: try row.decode("left_for"),
+                detail: try row.decode("detail"),
                 askedAt: inDoubt ? try row.decode("intended_at") : nil,
                 resolve: inDoubt
                     ? [
-                        "stored-actions resolve --chain \(root) --run-id RUN_ID",
-                        "stored-actions resolve --chain \(root) --not-sent",
+                        "stored-actions resolve --chain \(which) --run-id RUN_ID",
+                        "stored-actions resolve --chain \(which) --not-sent",
                     ] : [])
         }
     }

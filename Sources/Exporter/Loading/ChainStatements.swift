@@ -154,8 +154,8 @@ private struct ChainState {
         let isNew = chain.store(
             PageAnswer(
                 number: page.number, isCurrent: page.isCurrent, outcome: page.outcome,
-                // A NUL in a cursor shows in the answer alone: the tables cannot hold it.
-                cursor: run.run.result?.nextPage ?? page.cursor, isCursorUsed: page.isCursorUsed,
+                // Such a fault shows in the answer alone.
+                cursor: page.cursor, cursorFault: run.run.result?.cursorFault, isCursorUsed: page.isCursorUsed,
                 resultCount: page.resultCount, throttledFor: run.run.result?.throttledFor, at: run.run.answeredAt))
         if isNew, page.number == 0 {
             // The chain has no rows but the root's, and those of an earlier answer to it are gone.

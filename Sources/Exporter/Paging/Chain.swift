@@ -45,11 +45,8 @@ struct Chain: Sendable, Equatable {
     /// A cursor behind two empty pages comes from an app that has nothing more to give, wherever it leads: so that is
     /// asked before whether it leads in a circle.
     var naturalEnd: ChainEnd? {
-        guard let cursor else { return ChainEnd(.lastPage) }
+        guard cursor != nil else { return ChainEnd(.lastPage) }
         if emptyPages >= 2 { return ChainEnd(.emptyPages) }
-        if cursor.utf8.contains(0) {
-            return ChainEnd(.pageError, "page \(pages - 1) names a cursor with a NUL, which PostgreSQL cannot hold")
-        }
         if isCursorUsed { return ChainEnd(.repeatedCursor, "page \(pages - 1) names a cursor that was used before") }
         if pages >= maxPages { return ChainEnd(.maxPages, "the manifest wants \(maxPages) pages at most") }
         return nil
@@ -64,6 +61,8 @@ struct PageAnswer: Sendable, Equatable {
     var isCurrent: Bool
     var outcome: Outcome
     var cursor: String?
+    /// Why the cursor cannot be sent back as it came.
+    var cursorFault: String?
     var isCursorUsed = false
     var resultCount = 0
     /// How long the partner, which throttled the page, wants to be left alone.
@@ -89,6 +88,9 @@ extension Chain {
             resumeAt = nil
             attempt = nil
             end = naturalEnd
+            if let fault = page.cursorFault, end?.reason.isTruncated != false {
+                end = ChainEnd(.pageError, "page \(page.number) names a cursor that is \(fault)")
+            }
         case .error:
             // The root's own run cannot be asked for anew: only what the chain started itself.
             if page.number > 0, let delay = page.throttledFor {

@@ -33,9 +33,7 @@ package struct ChainResolution: Sendable {
 
     /// - Parameter storedActionID: needed only where two stored actions have a chain of that root.
     /// - Throws: `Refusal`; `PostgresError`.
-    package func resolve(
-        root rootRunID: UUID, of storedActionID: UUID?, as fate: PageFate, at now: Date
-    ) async throws -> Resolved {
+    package func resolve(root rootRunID: UUID, of storedActionID: UUID?, as fate: PageFate) async throws -> Resolved {
         try await session.transaction { transaction in
             try transaction.makeDurable()
             let root = try transaction.chain(rootRunID, of: storedActionID)
@@ -51,7 +49,8 @@ package struct ChainResolution: Sendable {
             switch fate {
             case .started(let runID):
                 guard let attempt = chain.attempt,
-                    try transaction.record(runID, root: root, intentID: attempt.intentID, exportID: nil, at: now)
+                    try transaction.record(
+                        runID, root: root, intentID: attempt.intentID, exportID: nil, at: attempt.askedAt)
                 else {
                     throw Refusal(
                         kind: .usage, description: "run \(runID.lowercase) is a page of a chain already, or a root")
@@ -79,13 +78,17 @@ extension Chain {
 
 extension PostgresTransaction {
     fileprivate borrowing func chain(_ rootRunID: UUID, of storedActionID: UUID?) throws -> RunKey {
-        let actions = try query(
+        let all = try query(
             """
-            select stored_action_id from stored_actions.page_chains
+            select stored_action_id, end_reason is not distinct from 'submit_unknown' as is_in_doubt
+              from stored_actions.page_chains
              where root_run_id = $1 and ($2::uuid is null or stored_action_id = $2)
              order by stored_action_id
-            """, [.uuid(rootRunID), .uuid(storedActionID)]
-        ).map { try $0.decode("stored_action_id", as: UUID.self) }
+            """, [.uuid(rootRunID), .uuid(storedActionID)])
+        let inDoubt = try all.filter { try $0.decode("is_in_doubt") }
+        let actions = try (inDoubt.isEmpty ? Array(all) : inDoubt).map { row in
+            try row.decode("stored_action_id", as: UUID.self)
+        }
         guard let action = actions.first else {
             throw ChainResolution.Refusal(
                 kind: .usage,
@@ -95,7 +98,8 @@ extension PostgresTransaction {
         guard actions.count == 1 else {
             throw ChainResolution.Refusal(
                 kind: .usage,
-                description: "several stored actions have a run \(rootRunID.lowercase): name one with --stored-action")
+                description: "several stored actions have such a chain of root \(rootRunID.lowercase): name one with"
+                    + " --stored-action")
         }
         return RunKey(storedActionID: action, runID: rootRunID)
     }

@@ -202,10 +202,10 @@ struct PageFollower: Sendable {
     mutating func recorded(_ chain: Chain?, at now: Date) -> Action {
         guard case .recording(let submission) = state else { return finish() }
         guard let chain else {
+            // Which run it started, if it did, nobody knows.
             return end(
-                ChainEnd(
-                    .pageError, "the API answered the request for page \(submission.pageNumber) with a run of old"),
-                failedAttempts: submission.attempt)
+                .submitUnknown(page: submission.pageNumber, "the API answered with a run of old"),
+                intentID: submission.intentID)
         }
         return read(chain, at: now)
     }

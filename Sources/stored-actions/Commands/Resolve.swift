@@ -62,7 +62,7 @@ struct Resolve: Verb {
             let resolved = try await PostgresSession.withSession(configuration) { session in
                 try await Migrator(toolVersion: toolVersion).requireUpToDate(on: session)
                 return try await ChainResolution(session: session).resolve(
-                    root: chain, of: storedAction, as: fate, at: Date())
+                    root: chain, of: storedAction, as: fate)
             }
             let found = runID.map { "is run \($0.lowercase)" } ?? "was not asked for"
             return Report(

@@ -71,6 +71,8 @@ struct SummaryText {
             lines += ["When the API is back, the same command continues:", "  \(command.text)"]
         case ExitStatus.incomplete where summary.isLeftToOperator:
             lines += ["Once that is done, the same command goes on:", "  \(command.text)"]
+        case ExitStatus.incomplete where summary.isLeftToManifests:
+            lines += ["An export of their own manifests, with the inputs they began with, goes on with these chains."]
         case ExitStatus.incomplete, 129...:
             lines += ["The same command continues:", "  \(command.text)"]
         default: break
@@ -94,8 +96,19 @@ struct SummaryText {
 extension Summary {
     /// All that is left is in doubt: the same command changes nothing before somebody has resolved it.
     fileprivate var isLeftToOperator: Bool {
-        let unfinished = Outcome.allCases.filter { !$0.isFinal }.contains { (outcomes[$0.rawValue] ?? 0) > 0 }
-        return chains[EndReason.submitUnknown.rawValue] != nil && openChains == 0 && !unfinished && reason == nil
+        chains[EndReason.submitUnknown.rawValue] != nil && openChains == 0 && !hasUnfinishedRuns && reason == nil
+    }
+
+    /// All that is left are chains whose inputs this export does not have.
+    fileprivate var isLeftToManifests: Bool {
+        let reasons: Set = ["inputs_missing", "inputs_differ"]
+        return openChains > 0 && openChains == chainsLeft.count
+            && chainsLeft.allSatisfy { $0.leftFor.map(reasons.contains) ?? false } && !hasUnfinishedRuns
+            && chains[EndReason.submitUnknown.rawValue] == nil && reason == nil
+    }
+
+    private var hasUnfinishedRuns: Bool {
+        Outcome.allCases.contains { !$0.isFinal && (outcomes[$0.rawValue] ?? 0) > 0 }
     }
 }
 

@@ -53,7 +53,7 @@ struct StartAnswerTests {
     func refused(status: Int) throws {
         let withErrors = try #require(refusal(answer(status, Self.badRequest)))
         #expect(withErrors.codes == ["bad_request"])
-        #expect(withErrors.reason == "\(status) bad_request: Bad Request")
+        #expect(withErrors.reason == "\(status) bad_request")
         for body in ["", Self.html, "{}"] {
             let without = try #require(refusal(answer(status, body)))
             #expect(without.codes.isEmpty)
@@ -62,16 +62,17 @@ struct StartAnswerTests {
     }
 
     @Test(
-        "A refusal's reason is short, and on one line",
+        "A refusal's reason is the API's code, and none of its texts, which may quote inputs",
         arguments: [
-            (denied, "403 permission_denied: Not enough permissions"),
-            (#"{"errors": [{"title": "Two\nlines", "detail": "more"}, {"code": "second"}]}"#, "403 Two lines"),
+            (denied, "403 permission_denied"),
+            (#"{"errors": [{"title": "Two\nlines", "detail": "more"}, {"code": "second"}]}"#, "the API answered 403"),
             (#"{"errors": []}"#, "the API answered 403"),
             (#"{"errors": [{}]}"#, "the API answered 403"),
             (#"{"errors": ["plain words"]}"#, "the API answered 403"),
+            (#"{"errors": [{"code": "inputs.list = leads"}]}"#, "the API answered 403"),
             (
                 #"{"errors": [{"code": "\#(String(repeating: "x", count: 500))"}]}"#,
-                "403 " + String(repeating: "x", count: 120)
+                "the API answered 403"
             ),
         ])
     func reason(body: String, reason: String) {
@@ -102,7 +103,7 @@ struct StartAnswerTests {
     func inDoubt(status: Int) {
         #expect(doubt(answer(status)) == "\(status) without the API's error body: from a proxy?")
         #expect(doubt(answer(status, "{\(Self.id)}")) == "\(status) without the API's error body: from a proxy?")
-        #expect(doubt(answer(status, Self.badRequest)) == "\(status) bad_request: Bad Request")
+        #expect(doubt(answer(status, Self.badRequest)) == "\(status) bad_request")
     }
 
     @Test("The token stands neither in the errors nor in a reason, cut off or whole")
@@ -118,7 +119,7 @@ struct StartAnswerTests {
         guard case .refused(let errors, let reason) = refused else { throw Unexpected(answer: "\(refused)") }
         #expect(errors.first?.title == String(repeating: "x", count: 110) + "[token]")
         #expect(errors.first?.meta == nil)
-        #expect(reason.hasPrefix("400 c: xxx"))
+        #expect(reason == "400 c")
     }
 
     struct Unexpected: Error { var answer: String }

@@ -139,7 +139,7 @@ struct IntentLogTests {
             try await begun.ledger.end(seen, Begun.inDoubt, failedAttempts: 0, intentID: submission.intentID)
             let run = LedgerFixture.key(2).runID
             _ = try await ChainResolution(session: begun.fixture.session)
-                .resolve(root: begun.root.runID, of: nil, as: .started(runID: run), at: Date())
+                .resolve(root: begun.root.runID, of: nil, as: .started(runID: run))
             let chain = try await begun.log.record(submission, runID: run, at: Date())
             #expect(chain?.attempt?.runID == run)
         }

@@ -89,15 +89,17 @@ struct ChainTests {
         #expect(begun().maxPages == 1_000)
     }
 
-    @Test("A cursor that PostgreSQL cannot hold is never asked with")
+    @Test("A cursor that cannot be sent back as it came is never asked with")
     func nulInCursor() {
         var chain = begun()
-        #expect(ends(&chain, [page(0, cursor: "a\u{0}b")]) == [.pageError])
+        var root = page(0, cursor: "a\u{FFFD}b")
+        root.cursorFault = "a test"
+        #expect(ends(&chain, [root]) == [.pageError])
         #expect(chain.pages == 1)
     }
 
     @Test(
-        "Where several ends hold: no cursor, then empty pages, then the cursor's text, then a circle, then the limit",
+        "Where several ends hold: no cursor, then empty pages, then the cursor's fault, then a circle, then the limit",
         arguments: 0..<32)
     func precedence(combination: Int) {
         func holds(_ bit: Int) -> Bool { combination & 1 << bit != 0 }
@@ -106,9 +108,9 @@ struct ChainTests {
             $0.emptyPages = holds(1) ? 1 : 0
             $0.maxPages = holds(4) ? 2 : 3
         }
-        chain.store(
-            page(
-                1, cursor: holds(0) ? nil : holds(2) ? "\u{0}" : "2", rows: holds(1) ? 0 : 1, isCursorUsed: holds(3)))
+        var answer = page(1, cursor: holds(0) ? nil : "2", rows: holds(1) ? 0 : 1, isCursorUsed: holds(3))
+        if holds(2) { answer.cursorFault = "a test" }
+        chain.store(answer)
         let order: [EndReason] = [.lastPage, .emptyPages, .pageError, .repeatedCursor, .maxPages]
         #expect(chain.end?.reason == order.indices.first(where: holds).map { order[$0] })
         // Its rows are kept, whatever the reason.

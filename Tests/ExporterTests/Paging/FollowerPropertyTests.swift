@@ -33,7 +33,7 @@ struct FollowerPropertyTests {
         if exportsAtOnce > 1 { #expect(count.waits > 5) }
     }
 
-    @Test("Where no export is killed, a chain is in doubt only after a POST without an answer")
+    @Test("Where no export is killed, a chain is in doubt only after a POST whose answer tells no new run")
     func nothingKilled() {
         let count = follow(pages: 1_000, seed: 0, exportsAtOnce: 1, killing: 0)
         #expect(count.kills == 0)

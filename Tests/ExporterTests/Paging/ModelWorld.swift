@@ -266,7 +266,10 @@ struct ModelWorld {
         case ..<0.90: return .unavailable(retryAfter: random.happens(0.5) ? .seconds(3) : nil)
         case ..<0.95: return .notSent(notBefore: now + 1)
         case ..<0.97: return .refused("422")
-        case ..<0.98: return .started(runID: PagingFixture.root.runID)
+        // A run of old.
+        case ..<0.98:
+            count.lost += 1
+            return .started(runID: PagingFixture.root.runID)
         default:
             exports[index].isEnding = true
             return .stopped

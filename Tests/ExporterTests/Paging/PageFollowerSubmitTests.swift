@@ -178,13 +178,13 @@ struct PageFollowerSubmitTests {
         #expect(item.chainRoot == PagingFixture.root)
     }
 
-    @Test("A run that the chain has had already is no new page: the chain ends, and the attempt has failed")
+    @Test("A run that the chain has had already is no new page: whether one was started is in doubt")
     func runOfOld() throws {
         var follower = submitting(PagingFixture.chain { $0.failedAttempts = 1 })
         _ = follower.posted(.started(runID: PagingFixture.root.runID), at: now, random: 0)
         let ended = try #require(end(follower.recorded(nil, at: now)))
-        #expect(ended.end.reason == .pageError)
-        #expect(ended.failedAttempts == 2)
+        #expect(ended.end.reason == .submitUnknown)
+        #expect(ended.failedAttempts == 1)
     }
 
     @Test("An event that does not belong to the state ends the follower, and never sends a thing")
