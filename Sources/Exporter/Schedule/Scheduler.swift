@@ -6,42 +6,13 @@ import HeapModule
 /// Which request is made next, and when. Decides alone; `ExportLoop` acts.
 ///
 /// What is ready goes in this order: first fetches and retries within an hour of their expiry, steps of chains of pages,
-/// other first fetches and retries, stored pages that are fetched again, polls, runs past their time. Every request passes the budget of its bucket: reads,
-/// or the start of runs; where one is spent, the other goes on.
+/// other first fetches and retries, stored pages that are fetched again, polls, runs past their time. Every request
+/// passes the budget of its bucket, reads or the start of runs; where one is spent, the other goes on.
 ///
 /// The work list stays in the database: here is a stretch of each queue, so that memory does not grow with the export.
 struct Scheduler: Sendable {
-    struct Options: Sendable {
-        var concurrency: Int
-        var budgetShare: Double
-        /// How long to go on polling once nothing else is left; zero polls nothing again.
-        var maxWait: Duration
-        /// Items read from a queue at a time.
-        var stretch = 1000
-        /// Answers that may wait for their commit before no new request goes out.
-        var uncommitted = 4000
-        /// Stored pages are asked for again too.
-        var refetch = false
-    }
-
     /// A run that expires within this time is fetched before chains of pages go on.
     static let nearExpiry: Duration = .seconds(3600)
-
-    enum Step: Equatable, Sendable {
-        case fetch(RunItem)
-        /// Ask what the stored action is.
-        case lookUp(UUID)
-        /// The next page of that chain may be asked for: a slot of the runs bucket is taken.
-        case post(RunKey)
-        /// Read that chain again.
-        case lookAgain(RunKey)
-        /// Read the next stretch of the queue, behind the cursor where there is one.
-        case refill(WorkQueue, after: WorkCursor?)
-        /// Nothing to do before then, or before the next event.
-        case wait(until: Date?)
-        /// Every item is done with, as far as this export goes.
-        case done
-    }
 
     let options: Options
     private(set) var budget: RateBudget

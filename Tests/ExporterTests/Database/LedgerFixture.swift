@@ -30,12 +30,12 @@ struct LedgerFixture {
     /// Opens an export of a manifest that names these runs.
     func open(
         _ runs: [(number: Int, executedAt: Date?)], name: String = "test", followsPages: Bool = false,
-        refetch: Bool = false, at now: Date = Date()
+        inputs: String? = nil, refetch: Bool = false, at now: Date = Date()
     ) async throws -> Ledger {
         let lines = runs.map { run in
             let date = run.executedAt.map { #", "executed_at": "\#($0.formatted(.iso8601))""# } ?? ""
             let key = Self.key(run.number)
-            let pages = followsPages ? #", "follow_pages": true"# : ""
+            let pages = followsPages ? #", "follow_pages": true"# + (inputs.map { #", "inputs": \#($0)"# } ?? "") : ""
             return #"{"stored_action_id": "\#(key.storedActionID)", "run_id": "\#(key.runID)"\#(date)\#(pages)}"#
         }
         let path = NSTemporaryDirectory() + "\(UUID()).json"
