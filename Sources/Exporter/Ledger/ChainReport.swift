@@ -10,7 +10,7 @@ package struct ChainReport: Sendable, Encodable, Equatable {
     /// Why the export went no further, as `export_items.chain_left` spells it.
     package var leftFor: String?
     /// For people: what happened.
-    package var detail: String?
+    package var detail: String
     /// When the page in doubt was asked for; nil if none is.
     package var askedAt: Date?
     /// What settles a page in doubt: one of these commands.
@@ -47,7 +47,11 @@ package struct ChainReport: Sendable, Encodable, Equatable {
                    (select i.chain_left from stored_actions.export_items i
                      where i.export_id = $1 and i.stored_action_id = c.stored_action_id and i.run_id = c.root_run_id)
                       as left_for,
-                   coalesce(c.end_detail, 'page ' || c.pages || ' is ' || r.outcome) as detail, live.intended_at
+                   coalesce(c.end_detail,
+                            'page ' || c.pages || case when r.outcome = 'queued' then ' is asked for, and not fetched yet'
+                                                       else coalesce(' is ' || r.outcome, ' is not asked for yet') end)
+                      as detail,
+                   live.intended_at
               from stored_actions.page_chains c
               \(ChainRows.liveAttempt)
               left join stored_actions.runs r on r.stored_action_id = c.stored_action_id and r.run_id = live.run_id

@@ -35,10 +35,10 @@ enum ChainText {
     }
 
     static func left(_ summary: Summary) -> [String] {
-        let told = summary.chainsLeft.filter { $0.detail != nil }
+        let told = summary.chainsLeft
         guard !told.isEmpty else { return [] }
         return ["Chains of pages without an end yet:"]
-            + told.prefix(shown).map { "  chain \($0.rootRunID), page \($0.pageNumber): \($0.detail ?? "")" }
+            + told.prefix(shown).map { "  chain \($0.rootRunID): \($0.detail)" }
             + more(summary.openChains, min(told.count, shown))
     }
 
