@@ -23,6 +23,14 @@ struct IntentLogTests {
         }
 
         static let inDoubt = ChainEnd(.submitUnknown, "test")
+
+        /// An intent that is written, and that somebody holds to be in doubt.
+        func doubt() async throws -> PageFollower.Submission {
+            let submission = submission()
+            _ = try await log.write(submission)
+            try await ledger.end(chain(), Self.inDoubt, failedAttempts: 0, intentID: submission.intentID)
+            return submission
+        }
     }
 
     private static func begun(_ body: (Begun) async throws -> Void) async throws {
@@ -83,10 +91,7 @@ struct IntentLogTests {
     @Test("A chain that another export holds to be in doubt goes on when its intent is taken back")
     func withdrawn() async throws {
         try await Self.begun { begun in
-            let submission = begun.submission()
-            _ = try await begun.log.write(submission)
-            let chain = try await begun.chain()
-            try await begun.ledger.end(chain, Begun.inDoubt, failedAttempts: 0, intentID: submission.intentID)
+            let submission = try await begun.doubt()
             #expect(try await begun.chain().end?.reason == .submitUnknown)
             try await begun.log.withdraw(submission)
             let after = try await begun.chain()
@@ -113,10 +118,7 @@ struct IntentLogTests {
     @Test("A run is recorded with its row, and clears a doubt")
     func recorded() async throws {
         try await Self.begun { begun in
-            let submission = begun.submission()
-            _ = try await begun.log.write(submission)
-            let seen = try await begun.chain()
-            try await begun.ledger.end(seen, Begun.inDoubt, failedAttempts: 0, intentID: submission.intentID)
+            let submission = try await begun.doubt()
             let run = LedgerFixture.key(2).runID
             let chain = try #require(try await begun.log.record(submission, runID: run, at: Date()))
             #expect(chain.end == nil)
@@ -133,10 +135,7 @@ struct IntentLogTests {
     @Test("A run that an operator has recorded meanwhile is no run of old")
     func resolvedMeanwhile() async throws {
         try await Self.begun { begun in
-            let submission = begun.submission()
-            _ = try await begun.log.write(submission)
-            let seen = try await begun.chain()
-            try await begun.ledger.end(seen, Begun.inDoubt, failedAttempts: 0, intentID: submission.intentID)
+            let submission = try await begun.doubt()
             let run = LedgerFixture.key(2).runID
             _ = try await ChainResolution(session: begun.fixture.session)
                 .resolve(root: begun.root.runID, of: nil, as: .started(runID: run))
