@@ -7,7 +7,8 @@ struct PureTests {
         "An SQLSTATE tells the kind, and the kind whether the same call may pass later",
         arguments: [
             ("40001", .conflict, true), ("40P01", .conflict, true), ("57P01", .shutdown, true),
-            ("57P02", .shutdown, true), ("57P03", .shutdown, true), ("53300", .resources, true),
+            ("57P02", .shutdown, true), ("57P03", .shutdown, true), ("55000", .shutdown, true),
+            ("53300", .resources, true),
             ("53100", .resources, true), ("55P03", .lockNotAvailable, true), ("08006", .connectionLost, true),
             ("28P01", .authentication, false), ("57014", .cancelled, false), ("22P02", .data, false),
             ("23505", .data, false), ("42501", .permission, false), ("42P01", .other, false),

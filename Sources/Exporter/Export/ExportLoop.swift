@@ -175,6 +175,7 @@ struct ExportLoop {
         _ mailbox: AsyncStream<Event>.Continuation
     ) {
         let (ledger, limit, now) = (ledger, scheduler.options.stretch, clock.now)
+        let chainLimit = scheduler.options.chainStretch
         stores.addTask {
             switch queue {
             case .first:
@@ -188,7 +189,7 @@ struct ExportLoop {
             case .polls:
                 mailbox.yield(.refilledPolls(await result { try await ledger.polls(limit: limit) }))
             case .chains:
-                mailbox.yield(.refilledChains(await result { try await ledger.openChains(limit: 3 * limit) }))
+                mailbox.yield(.refilledChains(await result { try await ledger.openChains(limit: chainLimit) }))
             case .storedPages:
                 mailbox.yield(
                     .refilled(queue, await result { try await ledger.pagesToRefetch(after: cursor, limit: limit) }))
@@ -232,7 +233,7 @@ struct ExportLoop {
         case .refilled(let queue, .success(let items)): scheduler.refilled(queue, with: items)
         case .refilledPolls(.success(let due)): scheduler.refilledPolls(with: due)
         case .refilledChains(.success(let chains)):
-            scheduler.refilledChains(chains.count, limit: 3 * scheduler.options.stretch)
+            scheduler.refilledChains(chains.count, limit: scheduler.options.chainStretch)
             for chain in chains { follow(chain, at: clock.now) }
         case .lookedUp(let action, let result, let at): lookedUp(action, result, at: at)
         case .posted(let root, let result, let at): posted(root, result, at: at)

@@ -8,6 +8,8 @@ extension Scheduler {
         var maxWait: Duration
         /// Items read from a queue at a time.
         var stretch = 1000
+        /// Chains read at a time: those in memory, at work or waiting, are among them, and others are to come with them.
+        var chainStretch: Int { 3 * stretch }
         /// Answers that may wait for their commit before no new request goes out.
         var uncommitted = 4000
         /// Stored pages are asked for again too.

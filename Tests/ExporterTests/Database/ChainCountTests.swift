@@ -38,11 +38,7 @@ struct ChainCountTests {
     @Test("Of a page that was asked for several times, those of its newest answer")
     func attempts() async throws {
         try await LedgerFixture.with { fixture in
-            let ledger = try await fixture.open([(number: 1, executedAt: nil)], followsPages: true)
-            var root = LedgerFixture.loaded(
-                1, status: 200, body: #"{"status": "success", "results": [1, 2], "errors": [], "next_page": "1"}"#)
-            root.item.followsPages = true
-            try await fixture.commit([root], to: ledger)
+            let ledger = try await fixture.openChain()
             #expect(try await Self.counts(fixture) == ["1 2 2"])
             let log = IntentLog(database: fixture.database, exportID: ledger.exportID, logger: Logger(label: "test"))
             for (attempt, rows) in [(1, 5), (2, 3), (3, 7)] {
@@ -83,11 +79,7 @@ struct ChainCountTests {
     @Test("A manifest with other inputs changes nothing once a page was asked for, and everything before")
     func inputs() async throws {
         try await LedgerFixture.with { fixture in
-            let first = try await fixture.open([(number: 1, executedAt: nil)], followsPages: true, inputs: #"{"a": 1}"#)
-            var root = LedgerFixture.loaded(
-                1, status: 200, body: #"{"status": "success", "results": [1], "errors": [], "next_page": "1"}"#)
-            root.item.followsPages = true
-            try await fixture.commit([root], to: first)
+            _ = try await fixture.openChain(inputs: #"{"a": 1}"#)
             let second = try await fixture.open([(number: 1, executedAt: nil)], followsPages: true)
             let open = try #require(try await second.openChain(Self.root))
             #expect(open.chain.inputsHash == InputsHash.none)

@@ -10,11 +10,7 @@ struct ChainRaceTests {
     @Test("Leaves the inputs that the page is asked for with, though it read the chain before")
     func inputs() async throws {
         try await LedgerFixture.with { fixture in
-            let ledger = try await fixture.open([(number: 1, executedAt: nil)], followsPages: true)
-            var root = LedgerFixture.loaded(
-                1, status: 200, body: #"{"status": "success", "results": [1], "errors": [], "next_page": "1"}"#)
-            root.item.followsPages = true
-            try await fixture.commit([root], to: ledger)
+            let ledger = try await fixture.openChain()
             let (locked, hasLocked) = AsyncStream<Void>.makeStream()
             let (key, exportID) = (LedgerFixture.key(1), ledger.exportID)
             try await PostgresSession.withSession(fixture.database) { other in

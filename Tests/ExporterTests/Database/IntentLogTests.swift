@@ -35,11 +35,7 @@ struct IntentLogTests {
 
     private static func begun(_ body: (Begun) async throws -> Void) async throws {
         try await LedgerFixture.with { fixture in
-            let ledger = try await fixture.open([(number: 1, executedAt: nil)], followsPages: true)
-            var root = LedgerFixture.loaded(
-                1, status: 200, body: #"{"status": "success", "results": [{"a": 1}], "errors": [], "next_page": 1}"#)
-            root.item.followsPages = true
-            try await fixture.commit([root], to: ledger)
+            let ledger = try await fixture.openChain()
             let log = IntentLog(database: fixture.database, exportID: ledger.exportID, logger: Logger(label: "test"))
             let result: Result<Void, any Error>
             do {
@@ -141,6 +137,39 @@ struct IntentLogTests {
                 .resolve(root: begun.root.runID, of: nil, as: .started(runID: run))
             let chain = try await begun.log.record(submission, runID: run, at: Date())
             #expect(chain?.attempt?.runID == run)
+        }
+    }
+
+    @Test("Intent and run are durable, even where the database's own setting is not to wait for its disk")
+    func durable() async throws {
+        try await Self.begun { begun in
+            try await begun.fixture.session.transaction { transaction in
+                try transaction.execute(
+                    script: """
+                        do $$ begin
+                          execute format('alter database %I set synchronous_commit = off', current_database());
+                        end $$;
+                        create table public.seen (operation text, setting text);
+                        create function public.note() returns trigger language plpgsql as $$ begin
+                          insert into public.seen values (tg_op, current_setting('synchronous_commit'));
+                          return null;
+                        end $$;
+                        create trigger note after insert or update or delete on stored_actions.page_intents
+                          for each row execute function public.note();
+                        """)
+            } wasCommitted: { _ in
+                true
+            }
+            let withdrawn = begun.submission()
+            _ = try await begun.log.write(withdrawn)
+            try await begun.log.withdraw(withdrawn)
+            let started = begun.submission()
+            _ = try await begun.log.write(started)
+            _ = try await begun.log.record(started, runID: LedgerFixture.key(2).runID, at: Date())
+            let seen = try await begun.fixture.texts(
+                "select operation || ' ' || setting || ' ' || count(*) from public.seen group by operation, setting order by 1"
+            )
+            #expect(seen == ["DELETE on 1", "INSERT on 2", "UPDATE on 1"])
         }
     }
 

@@ -49,6 +49,16 @@ struct LedgerFixture {
             refetch: refetch, session: session, at: now)
     }
 
+    /// Opens an export of run 1, whose pages it follows, and stores that run with the cursor "1".
+    func openChain(results: String = "[1, 2]", inputs: String? = nil) async throws -> Ledger {
+        let ledger = try await open([(number: 1, executedAt: nil)], followsPages: true, inputs: inputs)
+        var root = Self.loaded(
+            1, status: 200, body: #"{"status": "success", "results": \#(results), "errors": [], "next_page": "1"}"#)
+        root.item.followsPages = true
+        try await commit([root], to: ledger)
+        return ledger
+    }
+
     /// What `ExportLoop` would hand over after this answer.
     static func loaded(_ number: Int, status: Int, body: String, at now: Date = Date()) -> LoadedRun {
         let item = RunItem(key: key(number), executedAt: now, expiresAt: now + retention.seconds)
