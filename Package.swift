@@ -65,7 +65,10 @@ let package = Package(
         .target(
             name: "Migrations",
             path: "migrations",
-            resources: [.embedInCode("0001_init.sql"), .embedInCode("0002_page_chains.sql")],
+            resources: [
+                .embedInCode("0001_init.sql"), .embedInCode("0002_page_chains.sql"),
+                .embedInCode("0003_exact_bytes.sql"),
+            ],
             swiftSettings: settings
         ),
         .executableTarget(
