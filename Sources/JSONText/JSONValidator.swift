@@ -1,13 +1,16 @@
-/// Checks a whole text against RFC 8259 and UTF-8 in one pass.
+/// Checks a whole text against RFC 8259, and against UTF-8 if told to, in one pass.
 ///
 /// Iterative: what is open is kept as one bit a level, so that nesting costs an eighth of a byte, not stack.
 struct JSONValidator {
     private let text: UnsafeRawBufferPointer
+    private let allowsBrokenUTF8: Bool
     private var position = 0
     private var nesting = BitStack()
 
-    init(_ text: UnsafeRawBufferPointer) {
+    /// - Parameter allowsBrokenUTF8: inside strings; outside of them such bytes are no JSON in any case.
+    init(_ text: UnsafeRawBufferPointer, allowingBrokenUTF8 allowsBrokenUTF8: Bool) {
         self.text = text
+        self.allowsBrokenUTF8 = allowsBrokenUTF8
     }
 
     /// The range of the one value, without the white space around it.
@@ -104,10 +107,12 @@ struct JSONValidator {
             case 0x0A, 0x0D: throw fault("a string is not closed on its line, or holds a bare line break")
             case 0x00..<0x20: throw fault("a control character in a string is not escaped")
             default:
-                guard let length = lengthOfUTF8Sequence(in: text, at: position) else {
-                    throw fault("the text is not UTF-8")
+                if let length = lengthOfUTF8Sequence(in: text, at: position) {
+                    position += length
+                } else {
+                    guard allowsBrokenUTF8 else { throw fault("the text is not UTF-8") }
+                    position += 1
                 }
-                position += length
             }
         }
     }
@@ -182,26 +187,5 @@ struct JSONValidator {
 
     private func unexpectedEnd() -> JSONSyntaxError {
         fault("the text ends before its value is complete", at: text.count)
-    }
-}
-
-/// A stack of bits.
-private struct BitStack {
-    private var words: [UInt64] = []
-    private var count = 0
-
-    var top: Bool? {
-        count == 0 ? nil : words[(count - 1) >> 6] & (1 << UInt64((count - 1) & 63)) != 0
-    }
-
-    mutating func push(_ bit: Bool) {
-        let (word, mask) = (count >> 6, UInt64(1) << UInt64(count & 63))
-        if word == words.count { words.append(0) }
-        if bit { words[word] |= mask } else { words[word] &= ~mask }
-        count += 1
-    }
-
-    mutating func pop() {
-        count -= 1
     }
 }

@@ -7,10 +7,15 @@ package struct JSONValue: Sendable {
     ///
     /// Accepted as syntax, as the grammar has it: `\u0000`, a lone surrogate escape such as `\ud800`, duplicate keys,
     /// numbers of any length, nesting of any depth.
-    package init(validating bytes: [UInt8]) throws(JSONSyntaxError) {
+    ///
+    /// - Parameter allowsBrokenUTF8: inside strings, keys included, each byte that is no UTF-8 is kept; decoded it
+    ///   becomes U+FFFD.
+    package init(
+        validating bytes: [UInt8], allowingBrokenUTF8 allowsBrokenUTF8: Bool = false
+    ) throws(JSONSyntaxError) {
         text = bytes
         range = try bytes.withUnsafeBufferPointer { (buffer) throws(JSONSyntaxError) in
-            var validator = JSONValidator(UnsafeRawBufferPointer(buffer))
+            var validator = JSONValidator(UnsafeRawBufferPointer(buffer), allowingBrokenUTF8: allowsBrokenUTF8)
             return try validator.validate()
         }
     }
@@ -27,7 +32,12 @@ package struct JSONValue: Sendable {
 
     /// An object's members in their order, duplicate keys included; empty for any other kind.
     package func members() -> [(key: String, value: JSONValue)] {
-        memberRanges().map { (decodedString(in: $0.key), JSONValue(text: text, range: $0.value)) }
+        spelledMembers().map { ($0.key, $0.value) }
+    }
+
+    /// The same, with each key also as it was written, quotes included.
+    package func spelledMembers() -> [(key: String, spelling: ArraySlice<UInt8>, value: JSONValue)] {
+        memberRanges().map { (decodedString(in: $0.key), text[$0.key], JSONValue(text: text, range: $0.value)) }
     }
 
     /// An array's elements; empty for any other kind.
@@ -39,17 +49,34 @@ package struct JSONValue: Sendable {
     /// that spellings that Unicode holds to be equivalent stay apart.
     package subscript(key: String) -> JSONValue? {
         let wanted = Array(key.utf8)
+        let wantsReplacement = key.unicodeScalars.contains("\u{FFFD}")
         let found = memberRanges().last { member in
             let content = text[member.key].dropFirst().dropLast()
-            if !content.contains(UInt8(ascii: "\\")) { return content.elementsEqual(wanted) }
+            // Most keys are compared as they stand: decoding changes escapes and what becomes U+FFFD.
+            if !wantsReplacement, !content.contains(UInt8(ascii: "\\")) { return content.elementsEqual(wanted) }
             return decodedString(in: member.key).utf8.elementsEqual(wanted)
         }
         return found.map { JSONValue(text: text, range: $0.value) }
     }
 
-    /// The decoded string; a lone surrogate becomes U+FFFD. Nil for any other kind.
+    /// The decoded string; each lone surrogate and each byte that is no UTF-8 becomes U+FFFD. Nil for any other kind.
     package var string: String? {
         kind == .string ? decodedString(in: range) : nil
+    }
+
+    /// A string that holds a lone surrogate or bytes that are no UTF-8: `string` is not all that was written.
+    package var isBrokenString: Bool {
+        guard kind == .string else { return false }
+        return text.withUnsafeBytes { text in
+            var pieces = JSONStringPieces(text, from: range.lowerBound + 1)
+            while let piece = pieces.next() {
+                switch piece {
+                case .loneSurrogate, .brokenByte: return true
+                case .text, .escaped: continue
+                }
+            }
+            return false
+        }
     }
 
     /// An integer written as one: `3` and `-2`, but neither `3.0` nor `1e3`. Nil outside of 64 bits.

@@ -12,12 +12,16 @@ struct JSONWalker {
         var position = afterWhiteSpace(start + 1)
         while text[position] != UInt8(ascii: "}") {
             let key = position..<endOfString(at: position)
-            let valueStart = afterWhiteSpace(afterWhiteSpace(key.upperBound) + 1)
-            let value = valueStart..<endOfValue(at: valueStart)
+            let value = valueOfMember(keyEndingAt: key.upperBound)
             members.append((key, value))
             position = afterComma(value.upperBound)
         }
         return members
+    }
+
+    func valueOfMember(keyEndingAt end: Int) -> Range<Int> {
+        let start = afterWhiteSpace(afterWhiteSpace(end) + 1)
+        return start..<endOfValue(at: start)
     }
 
     /// Nil if the array is empty.
@@ -91,7 +95,7 @@ struct JSONWalker {
         }
     }
 
-    private func endOfScalar(at start: Int) -> Int {
+    func endOfScalar(at start: Int) -> Int {
         var position = start
         while position < text.count {
             let byte = text[position]
@@ -102,7 +106,8 @@ struct JSONWalker {
         return position
     }
 
-    private func afterComma(_ position: Int) -> Int {
+    /// The next element or key, or the closing bracket.
+    func afterComma(_ position: Int) -> Int {
         let next = afterWhiteSpace(position)
         return text[next] == UInt8(ascii: ",") ? afterWhiteSpace(next + 1) : next
     }

@@ -80,6 +80,33 @@ struct JSONSyntaxTests {
         #expect(throws: JSONSyntaxError(offset: 12, reason: "the text is not UTF-8")) {
             try JSONValue(validating: text)
         }
+        let kept = try? JSONValue(validating: text, allowingBrokenUTF8: true)
+        #expect(kept?.bytes.elementsEqual(text) == true)
+        #expect(kept?.elements().count == 1)
+        #expect(kept?.elements().first?.isBrokenString == true)
+    }
+
+    @Test("Bytes that are not UTF-8 are refused outside of strings, whatever is allowed inside of them")
+    func notUTF8OutsideOfStrings() {
+        for (text, offset) in [([0xFF], 0), ([0x5B, 0x31, 0xC3, 0x5D], 2), ([0x5B, 0xC2, 0xA0, 0x31, 0x5D], 1)] {
+            let error = #expect(throws: JSONSyntaxError.self) {
+                try JSONValue(validating: text.map { UInt8($0) }, allowingBrokenUTF8: true)
+            }
+            #expect(error?.offset == offset)
+        }
+    }
+
+    @Test("A broken sequence hides neither the end of its string nor a control character nor an escape")
+    func brokenSequenceBeforeStructure() throws {
+        let text: [UInt8] = [0x5B, 0x22, 0xE2, 0x22, 0x2C, 0x22, 0xF0, 0x9F, 0x5C, 0x6E, 0x22, 0x5D]
+        let value = try JSONValue(validating: text, allowingBrokenUTF8: true)
+        #expect(value.elements().map(\.string) == ["\u{FFFD}", "\u{FFFD}\u{FFFD}\n"])
+        #expect(throws: JSONSyntaxError(offset: 2, reason: "a control character in a string is not escaped")) {
+            try JSONValue(validating: [0x22, 0xE2, 0x01, 0x22], allowingBrokenUTF8: true)
+        }
+        #expect(throws: JSONSyntaxError(offset: 2, reason: "the text ends inside a string")) {
+            try JSONValue(validating: [0x22, 0xE2], allowingBrokenUTF8: true)
+        }
     }
 
     @Test(

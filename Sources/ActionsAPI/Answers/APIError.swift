@@ -15,8 +15,8 @@ package struct APIError: Sendable {
 extension APIError {
     /// The errors of an `ActionsErrorResponse`, without the token; nil if the body is not one.
     static func list(_ body: [UInt8], redactedBy token: AccessToken?) -> [APIError]? {
-        guard let body = try? JSONValue(validating: body), let errors = body["errors"] ?? body["data"]?["errors"],
-            errors.kind == .array
+        guard let body = try? JSONValue(validating: body, allowingBrokenUTF8: true),
+            let errors = body["errors"] ?? body["data"]?["errors"], errors.kind == .array
         else { return nil }
         return errors.elements().map(APIError.init).map { error in token.map(error.redacted) ?? error }
     }

@@ -16,7 +16,8 @@ package struct RunResult: Sendable {
     /// Bytes of the results, as they were sent.
     package var resultBytes: Int
     package var errors: [PartnerError]
-    /// An object of the fields that this description of the API does not know; nil when there is none.
+    /// An object of the fields that this description of the API does not know, and of those members of known fields
+    /// behind which the same key stands again; nil when there is none.
     package var extra: [UInt8]?
 }
 
@@ -29,6 +30,8 @@ package struct PartnerError: Sendable {
     package var delay: Int?
     package var meta: JSONValue?
     package var extra: [UInt8]?
+    /// The whole element of `errors`, as sent.
+    package var value: JSONValue
 }
 
 extension RunResult {
@@ -46,9 +49,9 @@ extension RunResult {
         // Counted once: a look at every element costs a pass over the body.
         (resultCount, resultBytes) = results.reduce((0, 0)) { ($0.0 + 1, $0.1 + $1.bytes.count) }
         errors = (fields["errors"] ?? outer?["errors"]).map(Self.items)?.map(PartnerError.init) ?? []
-        extra = fields.rest(
-            but: ["id", "status", "type", "next_page", "results", "errors"],
-            before: outer?.members.filter { !["data", "errors"].contains($0.key) } ?? [])
+        extra = Fields.object(
+            of: fields.members(but: ["id", "status", "type", "next_page", "results", "errors"])
+                + (outer?.members(but: fields["errors"] == nil ? ["data", "errors"] : ["data"]) ?? []))
     }
 
     /// The run's own object: the body (flat), or what stands under `data` (as the sibling APIs answer), perhaps with
@@ -82,8 +85,8 @@ extension RunResult {
         case .string:
             if value.string?.utf8.contains(0) == true {
                 "no text that PostgreSQL can hold: it has a NUL"
-            } else if value.hasLoneSurrogate {
-                "no whole text: it has half a character"
+            } else if value.isBrokenString {
+                "no whole text: it has half a character, or bytes that are no UTF-8"
             } else {
                 nil
             }
@@ -95,6 +98,7 @@ extension RunResult {
 
 extension PartnerError {
     init(_ value: JSONValue) {
+        self.value = value
         guard value.kind == .object else {
             extra = Array(#"{"value":"#.utf8) + value.bytes + Array("}".utf8)
             return
@@ -107,32 +111,41 @@ extension PartnerError {
         meta = fields["meta"].flatMap { $0.isNull ? nil : $0 }
         // A field of an unforeseen kind (a number for a code) has no column and is kept here.
         let told = [("code", code != nil), ("title", title != nil), ("detail", detail != nil), ("delay", delay != nil)]
-        extra = fields.rest(but: ["meta"] + told.filter { $0.1 || fields[$0.0]?.isNull == true }.map(\.0))
+        extra = Fields.object(
+            of: fields.members(but: ["meta"] + told.filter { $0.1 || fields[$0.0]?.isNull == true }.map(\.0)))
     }
 }
 
 /// An object's members by key; of a key that occurs twice the last one counts, as in PostgreSQL.
 private struct Fields {
-    let members: [(key: String, value: JSONValue)]
-    private let last: [String: JSONValue]
+    typealias Member = (key: String, spelling: ArraySlice<UInt8>, value: JSONValue)
+
+    private let members: [Member]
+    /// Where the member of each key stands that counts.
+    private let last: [String: Int]
 
     init(_ object: JSONValue) {
-        members = object.members()
-        last = Dictionary(members, uniquingKeysWith: { $1 })
+        members = object.spelledMembers()
+        last = Dictionary(members.indices.map { [members] in (members[$0].key, $0) }, uniquingKeysWith: { $1 })
     }
 
-    subscript(key: String) -> JSONValue? { last[key] }
+    subscript(key: String) -> JSONValue? { last[key].map { members[$0].value } }
 
     var tellOfRun: Bool { ["errors", "results", "status"].contains { last[$0] != nil } }
 
-    /// An object of all members but those, and of `others`, in the bytes in which their values came.
-    func rest(but known: [String], before others: [(key: String, value: JSONValue)] = []) -> [UInt8]? {
-        let rest = members.filter { !known.contains($0.key) } + others
-        guard !rest.isEmpty else { return nil }
+    /// All members but the ones of those keys that count.
+    func members(but known: [String]) -> [Member] {
+        let counting = Set(known.compactMap { last[$0] })
+        return members.indices.filter { !counting.contains($0) }.map { members[$0] }
+    }
+
+    /// An object of those members, in the bytes in which they came; nil if there are none.
+    static func object(of members: [Member]) -> [UInt8]? {
+        guard !members.isEmpty else { return nil }
         var object: [UInt8] = []
-        for member in rest {
+        for member in members {
             object.append(UInt8(ascii: object.isEmpty ? "{" : ","))
-            object += JSONValue.quoted(member.key).utf8
+            object += member.spelling
             object.append(UInt8(ascii: ":"))
             object += member.value.bytes
         }
@@ -142,14 +155,6 @@ private struct Fields {
 }
 
 extension JSONValue {
-    /// Decoding made U+FFFD of something that was not written as it.
-    fileprivate var hasLoneSurrogate: Bool {
-        guard let string, string.unicodeScalars.contains("\u{FFFD}") else { return false }
-        let written = String(decoding: bytes, as: UTF8.self)
-        let replacements = written.ranges(of: "\u{FFFD}").count + written.lowercased().ranges(of: "\\ufffd").count
-        return string.unicodeScalars.count { $0 == "\u{FFFD}" } > replacements
-    }
-
     /// The value as it was written.
     fileprivate var text: String { String(decoding: bytes, as: UTF8.self) }
 }

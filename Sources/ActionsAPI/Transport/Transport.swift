@@ -45,10 +45,10 @@ package struct APIResponse: Sendable {
     /// The body is JSON: not a page of a proxy's.
     package var isJSON: Bool { (try? json()) != nil }
 
-    /// The body's value.
+    /// The body's value; broken UTF-8 inside its strings is data like any other.
     func json() throws(NoJSON) -> JSONValue {
         do throws(JSONSyntaxError) {
-            return try JSONValue(validating: body)
+            return try JSONValue(validating: body, allowingBrokenUTF8: true)
         } catch {
             throw NoJSON(
                 reason: body.isEmpty ? "an empty body" : "no JSON: \(error.reason) at byte \(error.offset)")

@@ -5,8 +5,10 @@ import Testing
 
 @Suite("Cursors of next pages")
 struct CursorTests {
-    private func result(_ nextPage: String) throws -> RunResult {
-        let body = Array(#"{"status": "success", "errors": [], "next_page": \#(nextPage)}"#.utf8)
+    private func result(_ nextPage: String) throws -> RunResult { try result(Array(nextPage.utf8)) }
+
+    private func result(_ nextPage: [UInt8]) throws -> RunResult {
+        let body = Array(#"{"status": "success", "errors": [], "next_page": "#.utf8) + nextPage + [UInt8(ascii: "}")]
         guard case .finished(_, let result) = RunAnswer(APIResponse(status: 200, body: body), runID: UUID()) else {
             throw NoResult()
         }
@@ -45,5 +47,14 @@ struct CursorTests {
         let result = try result(json)
         #expect(result.nextPage != nil)
         #expect(result.cursorFault != nil)
+    }
+
+    @Test(
+        "A cursor with broken UTF-8 is one with a fault, also beside a U+FFFD that was written",
+        arguments: [[0xFF], [0xC3], [0xE2, 0x82], [0xEF, 0xBF, 0xBD, 0xED, 0xA0, 0x80]] as [[UInt8]])
+    func brokenUTF8(bytes: [UInt8]) throws {
+        let result = try result([UInt8(ascii: "\"")] + bytes + [UInt8(ascii: "\"")])
+        #expect(result.nextPage?.unicodeScalars.contains("\u{FFFD}") == true)
+        #expect(result.cursorFault?.hasPrefix("no whole text: ") == true)
     }
 }

@@ -8,8 +8,10 @@ import Testing
 struct RunAnswerTests {
     static let runID = UUID(uuidString: "9b1d0000-0000-4000-8000-000000000001")!
 
-    static func result(_ body: String) throws -> RunResult {
-        let answer = RunAnswer(APIResponse(status: 200, body: Array(body.utf8)), runID: runID)
+    static func result(_ body: String) throws -> RunResult { try result(Array(body.utf8)) }
+
+    static func result(_ body: [UInt8]) throws -> RunResult {
+        let answer = RunAnswer(APIResponse(status: 200, body: body), runID: runID)
         switch answer {
         case .finished(_, let result), .waiting(let result): return result
         default: throw Unexpected(answer: "\(answer)")
@@ -127,6 +129,65 @@ struct RunAnswerTests {
     @Test("Of a key that stands twice the last one counts")
     func duplicateKeys() throws {
         #expect(try Self.result(#"{"status": "error", "errors": [], "status": "success"}"#).status == "success")
+    }
+
+    @Test(
+        "What stands before the last one of a key is kept as it was written, known field or not",
+        arguments: [
+            (
+                #"{"status": "waiting", "status": "error", "errors": [], "status": "success"}"#,
+                #"{"status":"waiting","status":"error"}"#
+            ),
+            (
+                #"{"results": [1], "errors": [], "a": 1, "results": [2], "\u0061": 2}"#,
+                #"{"results":[1],"a":1,"\u0061":2}"#
+            ),
+            (
+                #"{"next_page": "1", "next_page": null, "results": [], "errors": [{"code": "x"}], "errors": null}"#,
+                #"{"next_page":"1","errors":[{"code": "x"}]}"#
+            ),
+            (
+                #"{"data": {"results": [1]}, "errors": [3], "data": {"results": [2], "id": null, "id": null}, "errors": []}"#,
+                #"{"id":null,"data":{"results": [1]},"errors":[3]}"#
+            ),
+            (
+                #"{"data": {"status": "success", "errors": []}, "errors": [{"code": "x"}]}"#,
+                #"{"errors":[{"code": "x"}]}"#
+            ),
+        ])
+    func shadowedMembers(body: String, extra: String) throws {
+        let result = try Self.result(body)
+        #expect(result.errors.isEmpty)
+        #expect(result.extra.map { String(decoding: $0, as: UTF8.self) } == extra)
+    }
+
+    @Test("Unknown keys keep their spelling, half a character and broken UTF-8 included")
+    func spelling() throws {
+        let result = try Self.result(
+            Array(#"{"errors": [], "\ud800": 1, ""#.utf8) + [0xFF] + Array(#"": "\u0000"}"#.utf8))
+        #expect(result.extra == Array(#"{"\ud800":1,""#.utf8) + [0xFF] + Array(#"":"\u0000"}"#.utf8))
+    }
+
+    @Test("Broken UTF-8 inside strings is data; outside of them the answer is no JSON")
+    func brokenUTF8() throws {
+        let sent: [UInt8] = [UInt8(ascii: "\""), 0xFF, UInt8(ascii: "\"")]
+        let result = try Self.result(Array(#"{"errors": [], "results": ["#.utf8) + sent + Array("]}".utf8))
+        #expect(result.results.map { Array($0.bytes) } == [sent])
+        #expect(throws: Unexpected.self) {
+            try Self.result(Array(#"{"errors": [], "results": ["#.utf8) + [0xFF] + Array("]}".utf8))
+        }
+        let gone = Array(#"{"errors": [{"code": "not_found", "title": "#.utf8) + sent + Array("}]}".utf8)
+        let answer = RunAnswer(APIResponse(status: 404, body: gone), runID: Self.runID)
+        guard case .gone(let errors) = answer else { throw Unexpected(answer: "\(answer)") }
+        #expect(errors.map(\.title) == ["\u{FFFD}"])
+    }
+
+    @Test("A partner's error is also kept whole, as it was sent")
+    func wholePartnerErrors() throws {
+        let body = #"{"errors": [{"code": "x", "code": "\u0000",  "meta": {}}, "plain words"]}"#
+        let errors = try Self.result(body).errors
+        #expect(errors.map { text($0.value) } == [#"{"code": "x", "code": "\u0000",  "meta": {}}"#, #""plain words""#])
+        #expect(errors.map(\.code) == ["\0", nil])
     }
 
     @Test("Nesting of a depth that breaks stacks is decoded like any other")

@@ -1,0 +1,117 @@
+/// Renders the nearest form of a value that `jsonb` cannot hold: what needs no change keeps its bytes.
+struct NearestForm {
+    private(set) var notes = ChangeNotes()
+
+    private let text: UnsafeRawBufferPointer
+    private let range: Range<Int>
+    private var output: [UInt8] = []
+    /// Up to where the text is in the output, or left out.
+    private var copied: Int
+    private var path: [JSONPointerStep] = []
+
+    init(of text: UnsafeRawBufferPointer, in range: Range<Int>) {
+        self.text = text
+        self.range = range
+        copied = range.lowerBound
+    }
+
+    mutating func render() -> [UInt8] {
+        let repeated = repeatedKeys()
+        var tokens = JSONTokens(text, in: range)
+        output.reserveCapacity(range.count)
+        while let token = tokens.next() {
+            if case .key(let key, let traits) = token {
+                if repeated.shadowed.contains(key.lowerBound) {
+                    copy(upTo: key.lowerBound)
+                    copied = tokens.skipMember()
+                    continue
+                }
+                path[path.count - 1] = .key(key)
+                if traits.contains(.isDamaged) { replaceString(key, isKey: true) }
+                if let count = repeated.counts[key.lowerBound] {
+                    note("of \(count) values of this key the last one was kept")
+                }
+                continue
+            }
+            if case .close = token {
+                path.removeLast()
+                continue
+            }
+            if case .element(let index)? = path.last { path[path.count - 1] = .element(index + 1) }
+            switch token {
+            case .open(let isObject): path.append(isObject ? .object : .element(-1))
+            case .string(let string, let traits):
+                if traits.contains(.isDamaged) { replaceString(string, isKey: false) }
+            case .number(let number):
+                if !fitsNumeric(UnsafeRawBufferPointer(rebasing: text[number])) { quoteNumber(number) }
+            case .key, .close, .word: break
+            }
+        }
+        copy(upTo: range.upperBound)
+        return output
+    }
+
+    /// The positions of the keys that stand again later in their object, and how often the last ones stand there.
+    private func repeatedKeys() -> (shadowed: Set<Int>, counts: [Int: Int]) {
+        var shadowed: Set<Int> = []
+        var counts: [Int: Int] = [:]
+        var tokens = JSONTokens(text, in: range)
+        var keys = OpenKeys(of: text)
+        while let token = tokens.next() {
+            switch token {
+            case .key(let key, let traits): keys.append(key, isEncoded: traits.contains(.isEncoded))
+            case .open(isObject: true): keys.openObject()
+            case .close(isObject: true):
+                for positions in keys.duplicates() {
+                    shadowed.formUnion(positions.dropLast())
+                    if let last = positions.last { counts[last] = positions.count }
+                }
+                keys.closeObject()
+            case .open, .close, .string, .number, .word: break
+            }
+        }
+        return (shadowed, counts)
+    }
+
+    private mutating func copy(upTo position: Int) {
+        output.append(contentsOf: text[copied..<position])
+        copied = position
+    }
+
+    private mutating func replaceString(_ string: Range<Int>, isKey: Bool) {
+        var (nulls, surrogates, bytes) = (0, 0, 0)
+        var pieces = JSONStringPieces(text, from: string.lowerBound + 1)
+        var start = pieces.position
+        while let piece = pieces.next() {
+            defer { start = pieces.position }
+            switch piece {
+            case .escaped("\0"): nulls += 1
+            case .loneSurrogate: surrogates += 1
+            case .brokenByte: bytes += 1
+            case .text, .escaped: continue
+            }
+            copy(upTo: start)
+            output.append(contentsOf: replacementCharacter)
+            copied = pieces.position
+        }
+        let change = "\(isKey ? " in the key" : "") became U+FFFD"
+        if nulls > 0 { note((nulls == 1 ? "" : "\(nulls) times ") + "\\u0000" + change) }
+        if surrogates > 0 { note((surrogates == 1 ? "a lone surrogate" : "\(surrogates) lone surrogates") + change) }
+        if bytes > 0 { note((bytes == 1 ? "1 byte that is" : "\(bytes) bytes that are") + " no UTF-8" + change) }
+    }
+
+    private mutating func quoteNumber(_ number: Range<Int>) {
+        copy(upTo: number.lowerBound)
+        output.append(UInt8(ascii: "\""))
+        copy(upTo: number.upperBound)
+        output.append(UInt8(ascii: "\""))
+        let shown = 40
+        let spelling = String(decoding: text[number].prefix(shown), as: UTF8.self)
+        let name = number.count > shown ? "\(spelling)… of \(number.count) characters" : spelling
+        note("the number \(name) is out of range and became a string")
+    }
+
+    private mutating func note(_ change: String) {
+        notes.add(change, at: path, in: text)
+    }
+}
