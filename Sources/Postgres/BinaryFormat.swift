@@ -51,6 +51,7 @@ enum TypeOID {
     static let timestamptzArray: UInt32 = 1185
     static let uuidArray: UInt32 = 2951
     static let jsonbArray: UInt32 = 3807
+    static let byteaArray: UInt32 = 1001
 }
 
 extension [UInt8] {

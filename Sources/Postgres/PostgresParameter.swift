@@ -56,8 +56,12 @@ package struct PostgresParameter: Sendable {
         }
         return array(TypeOID.timestamptzArray, of: TypeOID.timestamptz, values) { $0.flatMap(timestampBytes) }
     }
-    package static func jsons(_ values: [String?]) -> Self {
-        array(TypeOID.jsonbArray, of: TypeOID.jsonb, values) { $0.map { jsonBytes($0.utf8) } }
+    /// From JSON texts in UTF-8.
+    package static func jsons(_ values: [ArraySlice<UInt8>?]) -> Self {
+        array(TypeOID.jsonbArray, of: TypeOID.jsonb, values) { $0.map(jsonBytes) }
+    }
+    package static func byteas(_ values: [ArraySlice<UInt8>?]) -> Self {
+        array(TypeOID.byteaArray, of: TypeOID.bytea, values) { $0.map(Array.init) }
     }
 
     static let unrepresentableDate = "the date lies beyond what a timestamptz can hold"

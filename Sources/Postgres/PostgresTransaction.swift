@@ -54,6 +54,22 @@ package struct PostgresTransaction: ~Copyable {
         return try statements.endCopy(operation: operation)
     }
 
+    /// Runs `body` so that a throw of it undoes what it did and nothing that was done before. Such parts do not nest.
+    package func savepoint<R>(_ body: (borrowing PostgresTransaction) throws -> R) throws -> R {
+        try execute(script: "savepoint part")
+        do {
+            let value = try body(self)
+            try execute(script: "release savepoint part")
+            return value
+        } catch {
+            // A connection that is gone takes the whole transaction with it.
+            if PQstatus(statements.raw) != CONNECTION_BAD {
+                try statements.execute("rollback to savepoint part; release savepoint part", operation: "rollback")
+            }
+            throw error
+        }
+    }
+
     private func checkCancellation(_ operation: String) throws(PostgresError) {
         if cancellation.isRequested { throw PostgresConnection.cancelled(operation) }
     }

@@ -115,19 +115,6 @@ struct FaultTests {
         }
     }
 
-    @Test func `A body nested far too deep ends no export but its own run`() async throws {
-        try await Stage.with { stage in
-            let manifest = Manifest(runs: [
-                Manifest.Run(.deep, 1000, number: 1, executed: .daysAgo(3)), Manifest.Run(.success, 3, number: 2),
-            ])
-            let export = try await stage.export(manifest)
-            #expect([0, 75].contains(export.status), "\(export.finished.stderr)")
-            #expect(
-                try await stage.database.value("select outcome from runs where run_id = '\(manifest.runs[1].id)'")
-                    == "success")
-        }
-    }
-
     @Test func `A run that gets no answer, though it expires first, keeps no other from being fetched`() async throws {
         try await Stage.with { stage in
             let mute = Manifest.Run(.noAnswer, number: 1, executed: .daysAgo(6))

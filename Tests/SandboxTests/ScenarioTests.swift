@@ -112,13 +112,20 @@ struct ScenarioTests {
     @Test(
         "bodies that are not the promised JSON are not",
         arguments: [
-            Scenario.emptyBody, .html, .notJSON, .truncatedJSON, .invalidUTF8, .notFoundHTML, .forbiddenHTML,
+            Scenario.emptyBody, .html, .notJSON, .truncatedJSON, .notFoundHTML, .forbiddenHTML,
         ])
     func notJSON(_ scenario: Scenario) {
         let answer = read(scenario)
         let text = String(validating: answer.body, as: UTF8.self)
         #expect(text.flatMap { try? JSONSerialization.jsonObject(with: Data($0.utf8)) } == nil)
         #expect(!answer.isFinal)
+    }
+
+    @Test("a body with bytes that are not UTF-8 is final all the same")
+    func invalidUTF8() {
+        let answer = read(.invalidUTF8)
+        #expect(String(validating: answer.body, as: UTF8.self) == nil)
+        #expect(answer.isFinal)
     }
 
     @Test("a run of no scenario is not found")

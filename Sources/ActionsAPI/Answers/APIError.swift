@@ -10,6 +10,8 @@ package struct APIError: Sendable {
     package var sourceParameter: String?
     package var sourceHeader: String?
     package var meta: JSONValue?
+    /// The whole error, as it was sent; nil if it quotes the token.
+    package var value: JSONValue?
 }
 
 extension APIError {
@@ -35,6 +37,7 @@ extension APIError {
         sourceParameter = value["source"]?["parameter"]?.string
         sourceHeader = value["source"]?["header"]?.string
         meta = value["meta"].flatMap { $0.isNull ? nil : $0 }
+        self.value = value
     }
 
     /// The error without the token, wherever somebody quoted it.
@@ -45,6 +48,7 @@ extension APIError {
         ]
         for text in texts { error[keyPath: text] = error[keyPath: text].map(token.redacted) }
         if let meta = error.meta, token.stands(in: meta.bytes) { error.meta = nil }
+        if let value = error.value, token.stands(in: value.bytes) { error.value = nil }
         return error
     }
 }

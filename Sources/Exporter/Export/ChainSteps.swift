@@ -79,6 +79,7 @@ extension ExportLoop {
     private mutating func perform(_ action: PageFollower.Action, for root: RunKey, isNew: Bool) {
         switch action {
         case .lookUp: lookUp(for: root, isNew: isNew)
+        case .takeSlot where pagesFail: tell(root) { $0.unavailable() }
         case .takeSlot(let time): scheduler.chains.add(.post(root), at: time, isNew: isNew)
         case .suspend(let time): wait(until: time, for: .post(root), of: root)
         case .fetch(let item): scheduler.chains.add(.fetch(item), isNew: isNew)
@@ -117,6 +118,10 @@ extension ExportLoop {
     }
 
     mutating func slotTaken(by root: RunKey, at now: Date) {
+        guard !pagesFail else {
+            scheduler.postReturned { $0.notSent(at: now) }
+            return tell(root) { $0.unavailable() }
+        }
         let action = followers[root].modify { $0.slotTaken(intentID: UUID()) } ?? .finish
         if case .writeIntent = action {} else { scheduler.postReturned { $0.notSent(at: now) } }
         perform(action, for: root, isNew: false)
@@ -229,11 +234,13 @@ extension ExportLoop {
             tally.request(status: nil)
             scheduler.withBudget { $0.lost(at: now) }
             if error.answerBegan { heard() }
+            if reachability.hasAnswered { hear(Health(error), isRetry: true, retryAfter: nil, at: now, random: chance) }
             lookUpFailed(action, error.failure, retryAfter: nil, at: now, random: chance)
         case .answered(let answer, let status, let headers):
             tally.request(status: status)
             heard()
             scheduler.withBudget { $0.answered(headers, status: status, at: now) }
+            hear(Health(answer), isRetry: true, retryAfter: headers.retryAfter, at: now, random: chance)
             switch answer {
             case .known(let description):
                 chainTasks.append(.remember(description, of: action))
@@ -282,14 +289,34 @@ extension ExportLoop {
             scheduler.postReturned { $0.lost(at: now) }
             if error.answerBegan { heard() }
             outcome = .inDoubt(error.reason)
+            hearOfPages(.failing(reason: error.reason), retryAfter: nil, at: now, random: chance)
         case .answered(let answer, let status, let headers):
             tally.request(status: status)
             heard()
             scheduler.postReturned { $0.answered(headers, status: status, at: now) }
             outcome = SubmitOutcome(answer, retryAfter: headers.retryAfter)
+            hearOfPages(Health(answer), retryAfter: headers.retryAfter, at: now, random: chance)
             if case .credentialsRefused(let errors) = answer { end(.credentialsRefused(errors.first?.text ?? "")) }
         }
         tell(root) { $0.posted(outcome, at: now, random: chance) }
+    }
+
+    /// When requests for pages fail one after the other, the rest of the chains is left to the next export: each one
+    /// more may be a page in doubt.
+    private mutating func hearOfPages(_ health: Health, retryAfter: Duration?, at now: Date, random: Double) {
+        switch health {
+        case .unknown: break
+        case .well: if pageCircuit.succeeded() { scheduler.resumePosts() }
+        case .failing:
+            switch pageCircuit.failed(retryAfter: retryAfter, at: now, random: random) {
+            case .closed: break
+            case .probe(let time): scheduler.probePosts(at: time)
+            case .giveUp:
+                pagesFail = true
+                scheduler.resumePosts()
+                while case .post(let root)? = scheduler.chains.removePost() { tell(root) { $0.unavailable() } }
+            }
+        }
     }
 }
 

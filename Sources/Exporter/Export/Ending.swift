@@ -12,6 +12,8 @@ package enum Ending: Sendable, Equatable {
     case credentialsRefused(String)
     /// No request ever got an answer.
     case apiUnreachable(String)
+    /// It answers, and fails whatever it is asked.
+    case apiFailing(String)
 }
 
 extension Ending {
@@ -21,8 +23,9 @@ extension Ending {
         case .credentialsRefused: 0
         case .apiUnreachable: 1
         case .interrupted: 2
-        case .timeLimit: 3
-        case .finished: 4
+        case .apiFailing: 3
+        case .timeLimit: 4
+        case .finished: 5
         }
     }
 
@@ -33,7 +36,7 @@ extension Ending {
         case .credentialsRefused: return ExitStatus.credentialsRefused
         case .apiUnreachable: return ExitStatus.unreachable
         case .interrupted(let signal): return ExitStatus.interrupted(by: signal)
-        case .finished, .timeLimit: break
+        case .finished, .timeLimit, .apiFailing: break
         }
         let incomplete = account.outcomes.contains { outcome, items in
             items > 0 && !outcome.isFinal && !options.allow.contains(outcome)

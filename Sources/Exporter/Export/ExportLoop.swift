@@ -25,7 +25,12 @@ struct ExportLoop {
     var scheduler: Scheduler
     private var gate = BatchGate()
     private var watch = CredentialsWatch()
-    private var reachability = Reachability()
+    private(set) var reachability = Reachability()
+    private var circuit: Circuit
+    /// Of the requests for pages alone: each one that fails may be a page in doubt, so few may.
+    var pageCircuit: Circuit
+    /// No further page is asked for in this export.
+    var pagesFail = false
     /// Why no connection is to be had at present.
     private var noConnection: String?
     /// 0 to 1, 1 excluded.
@@ -68,6 +73,8 @@ struct ExportLoop {
         self.logger = logger
         self.deadline = deadline
         rules = RunRules(maxWait: options.maxWait)
+        circuit = Circuit(longestGap: rules.longestRetry)
+        pageCircuit = Circuit(threshold: 3, probes: 2, longestGap: rules.longestRetry)
         scheduler = Scheduler(
             options: Scheduler.Options(
                 concurrency: options.concurrency, budgetShare: options.budgetShare, maxWait: options.maxWait,
@@ -275,15 +282,21 @@ struct ExportLoop {
             if error.answerBegan { heard() }
             let run = LoadedRun(item: item, verdict: .unanswered, answeredAt: now)
             let step = rules.step(item, error: error, random: chance)
-            if reachability.hasAnswered { take(step, run) } else { takeSilent(step, run, error) }
-        case .answered(let answer, let status, let headers, let lease):
+            if reachability.hasAnswered {
+                take(step, run, health: Health(error), retryAfter: nil, random: chance)
+            } else {
+                takeSilent(step, run, error)
+            }
+        case .answered(let answer, let status, let headers, let body, let lease):
             tally.request(status: status)
             item.requests += 1
             heard()
             scheduler.withBudget { $0.answered(headers, status: status, at: now) }
             let step = rules.step(item, answer: answer, retryAfter: headers.retryAfter, at: now, random: chance)
             if case .gone = answer { tally.gone += 1 }
-            take(step, LoadedRun(item: item, answer: answer, httpStatus: status, answeredAt: now, lease: lease))
+            let run = LoadedRun(
+                item: item, answer: answer, httpStatus: status, body: body, answeredAt: now, lease: lease)
+            take(step, run, health: Health(answer, status: status), retryAfter: headers.retryAfter, random: chance)
         }
     }
 
@@ -299,6 +312,48 @@ struct ExportLoop {
         case .giveUp:
             end(.apiUnreachable(error.reason))
             return nil
+        }
+    }
+
+    /// - Parameter random: 0 to 1, 1 excluded.
+    private mutating func take(
+        _ step: RunStep, _ run: LoadedRun, health: Health, retryAfter: Duration?, random: Double
+    ) {
+        let isRetry = run.item.failures > 0
+        switch hear(health, isRetry: isRetry, retryAfter: retryAfter, at: run.answeredAt, random: random) {
+        case .closed: take(step, run)
+        case .probe(let time):
+            var item = run.item
+            item.lastStatus = run.httpStatus
+            scheduler.retry(item, at: time)
+        case .giveUp:
+            gather(run.failed(health))
+            for item in scheduler.removeRetries() {
+                let run = LoadedRun(
+                    item: item, verdict: .unanswered, httpStatus: item.lastStatus, answeredAt: run.answeredAt)
+                gather(run.failed(health))
+            }
+        }
+    }
+
+    /// What the API's health calls for, before anything else is made of the answer.
+    @discardableResult
+    mutating func hear(
+        _ health: Health, isRetry: Bool, retryAfter: Duration?, at now: Date, random: Double
+    ) -> Circuit.Word {
+        switch health {
+        case .unknown: return .closed
+        case .well:
+            if circuit.succeeded() { scheduler.resume() }
+            return .closed
+        case .failing(let reason):
+            let word = circuit.failed(isRetry: isRetry, retryAfter: retryAfter, at: now, random: random)
+            switch word {
+            case .closed: break
+            case .probe(let time): scheduler.probe(at: time)
+            case .giveUp: end(.apiFailing(reason))
+            }
+            return word
         }
     }
 
@@ -325,6 +380,7 @@ struct ExportLoop {
             gather(run)
         case .retry(let delay):
             run.item.failures += 1
+            run.item.lastStatus = run.httpStatus
             scheduler.retry(run.item, at: run.answeredAt + delay.seconds)
         case .miss(let delay):
             run.item.page?.misses += 1

@@ -8,6 +8,8 @@ package struct ExportOptions: Sendable, Equatable {
     package var maxWait: Duration = .seconds(600)
     /// Fetch settled runs again too.
     package var refetch = false
+    /// Keep the whole body of each final answer.
+    package var keepRaw = false
     /// Chains of pages that ended in a page that failed go on.
     package var retryFailedPages = false
     /// Outcomes that make a complete export exit with 3.

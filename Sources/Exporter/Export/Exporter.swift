@@ -95,7 +95,7 @@ package struct Exporter: Sendable {
 
         let intents = IntentLog(database: database, exportID: ledger.exportID, logger: logger)
         var loop = ExportLoop(
-            fetch: Fetch(client: client, clock: clock),
+            fetch: Fetch(client: client, clock: clock, keepsBodies: options.keepRaw),
             pages: PageRequests(client: client, clock: clock, manifests: work.manifests), ledger: ledger,
             loader: Loader(session: session, exportID: ledger.exportID, refetch: options.refetch), intents: intents,
             options: options, deadline: deadline, clock: clock, board: board, logger: logger)
@@ -235,6 +235,7 @@ extension Ending {
         case .credentialsRefused(let detail):
             "the API refused the credentials" + (detail.isEmpty ? "" : ": \(detail.prefix(200))")
         case .apiUnreachable(let reason): "the API cannot be reached: \(reason)"
+        case .apiFailing(let reason): "the API fails whatever it is asked: \(reason)"
         }
     }
 }

@@ -4,19 +4,24 @@ import Foundation
 /// Asks the API for one run and makes sense of the answer, off the export's own loop.
 struct Fetch: Sendable {
     enum Result: Sendable {
-        case answered(RunAnswer, status: Int, headers: RateLimitHeaders, lease: BodyLease?)
+        /// `body`: only if it is to be kept.
+        case answered(RunAnswer, status: Int, headers: RateLimitHeaders, body: [UInt8]?, lease: BodyLease?)
         case failed(TransportError)
         case cancelled
     }
 
     let client: ActionsClient
     let clock: SteadyClock
+    /// Bodies are kept whole.
+    let keepsBodies: Bool
 
     func callAsFunction(_ key: RunKey) async -> Result {
         do {
             let (answer, response) = try await client.fetchRun(storedActionID: key.storedActionID, runID: key.runID)
             let headers = RateLimitHeaders(receivedAt: clock.now, field: response.header)
-            return .answered(answer, status: response.status, headers: headers, lease: response.lease)
+            return .answered(
+                answer, status: response.status, headers: headers, body: keepsBodies ? response.body : nil,
+                lease: response.lease)
         } catch let error as TransportError {
             return .failed(error)
         } catch {

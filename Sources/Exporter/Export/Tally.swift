@@ -10,6 +10,8 @@ struct Tally: Sendable, Equatable {
     /// Rows that this export stored.
     var results = 0
     var errors = 0
+    /// Parts of answers that PostgreSQL refused.
+    var rejects = 0
     /// Of the results, those of its items: not of the pages behind them.
     var itemResults = 0
     /// Pages by which chains have grown.
@@ -32,6 +34,7 @@ struct Tally: Sendable, Equatable {
     mutating func committed(_ commit: Commit) {
         results += commit.results
         errors += commit.errors
+        rejects += commit.rejects
         if commit.item.page == nil {
             itemResults += commit.results
             if commit.outcome.isFinal || commit.outcome == .failed { done += 1 }

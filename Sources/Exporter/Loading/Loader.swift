@@ -10,6 +10,8 @@ struct Commit: Sendable {
     var rule: MergeRule
     var results: Int
     var errors: Int
+    /// Parts of the answer that PostgreSQL refused.
+    var rejects: Int
     var pollAt: Date?
     /// Where its chain is now, if the run is of one.
     var chain: Chain?
@@ -39,8 +41,8 @@ actor Loader {
         self.refetch = refetch
     }
 
-    /// Commits the batch. Data that PostgreSQL will not take costs its own run alone: the batch is halved until the
-    /// culprit stands by itself, and that run is recorded as `failed`.
+    /// Commits the batch. What PostgreSQL will not take costs nothing else: the batch is halved until the culprit's run
+    /// stands by itself, which is then written part by part.
     ///
     /// - Throws: `PostgresError` when the database is out of reach or refuses to work; nothing of the batch is stored
     ///   then, or whole halves of it.
@@ -50,11 +52,10 @@ actor Loader {
 
     private func commitHalving(_ batch: ArraySlice<LoadedRun>, requests: RequestCount) async throws -> [Commit] {
         do {
-            return try await commitWhole(Array(batch), requests: requests)
-        } catch let error as PostgresError where error.kind == .data || error.kind == .other {
-            if batch.count == 1, let culprit = batch.first {
-                guard !culprit.isBare else { throw error }
-                return try await commitWhole([culprit.refused(error)], requests: requests)
+            return try await commitWhole(Array(batch), partByPart: false, requests: requests)
+        } catch let error as PostgresError where error.mayBlameData {
+            guard batch.count > 1 else {
+                return try await commitWhole(Array(batch), partByPart: true, requests: requests)
             }
             let middle = batch.startIndex + batch.count / 2
             return try await commitHalving(batch[..<middle], requests: requests)
@@ -62,30 +63,34 @@ actor Loader {
         }
     }
 
-    private func commitWhole(_ batch: [LoadedRun], requests: RequestCount) async throws -> [Commit] {
+    private func commitWhole(
+        _ batch: [LoadedRun], partByPart: Bool, requests: RequestCount
+    ) async throws -> [Commit] {
         let number = batches + 1
         let exportID = exportID
         let refetch = refetch
         let commits = try await session.transaction { transaction in
-            let stored = try transaction.lockRuns(batch)
-            let merged = zip(batch, stored).map { run, stored in
-                (run, MergeRule(stored: stored.outcome, answer: run.verdict.outcome, refetch: refetch), stored)
+            var merges = zip(batch, try transaction.lockRuns(batch)).map { run, stored in
+                Merge(
+                    run: run, stored: stored,
+                    rule: MergeRule(stored: stored.outcome, answer: run.verdict.outcome, refetch: refetch))
             }
-            let writes = merged.filter { $0.1 == .replace || $0.1 == .update }.map(\.0)
-            let refetched = merged.filter { $0.1 == .replace && $0.2.outcome.isStored }.map(\.0)
-            try transaction.delete(from: .results, .errors, of: refetched)
-            // They tell of the last attempt only.
-            try transaction.delete(from: .apiErrors, of: writes)
-            try transaction.copyResults(writes, exportID: exportID)
-            try transaction.copyErrors(writes, exportID: exportID)
-            try transaction.copyAPIErrors(writes, exportID: exportID)
-            try transaction.updateRuns(writes, exportID: exportID)
+            let writes = merges.filter(\.writes).map(\.run)
+            try transaction.delete(
+                from: .results, .errors, of: merges.filter { $0.writes && $0.stored.outcome.isStored }.map(\.run))
+            // They tell of the last answer only.
+            try transaction.delete(from: .apiErrors, .rejects, .runBodies, of: writes)
+            if partByPart {
+                for index in merges.indices where merges[index].writes {
+                    merges[index].run = try transaction.writePartByPart(merges[index].run, exportID: exportID)
+                }
+            } else {
+                try transaction.write(writes, exportID: exportID)
+            }
             try transaction.countRequests(batch)
             let chains = try transaction.advanceChains(
-                zip(batch, stored).map { AdvancingRun(run: $0, resultsBefore: $1.resultCount) }, exportID: exportID)
-            let commits = merged.map { run, rule, stored in
-                Commit(run, rule: rule, stored: stored.outcome, chain: chains[run.item.key])
-            }
+                merges.map { AdvancingRun(run: $0.run, resultsBefore: $0.stored.resultCount) }, exportID: exportID)
+            let commits = merges.map { Commit($0, chain: chains[$0.run.item.key]) }
             try transaction.updateItems(commits, exportID: exportID)
             try transaction.countBatch(number, exportID: exportID, requests: requests)
             return commits
@@ -97,35 +102,28 @@ actor Loader {
     }
 }
 
+/// An answer, and what it meets in the tables.
+private struct Merge {
+    var run: LoadedRun
+    var stored: PostgresTransaction.StoredRun
+    var rule: MergeRule
+
+    var writes: Bool { rule == .replace || rule == .update }
+}
+
 extension Commit {
-    fileprivate init(_ run: LoadedRun, rule: MergeRule, stored: Outcome, chain: Chain?) {
-        let writes = rule == .replace || rule == .update
+    fileprivate init(_ merge: Merge, chain: Chain?) {
+        let run = merge.run
         item = run.item
         // They are counted in the run's row now.
         item.requests = 0
-        outcome = writes ? run.verdict.outcome : stored
-        self.rule = rule
-        results = rule == .replace ? run.result?.resultCount ?? 0 : 0
-        errors = rule == .replace ? run.result?.errors.count ?? 0 : 0
-        pollAt = writes ? run.pollAt : nil
+        rule = merge.rule
+        outcome = merge.writes ? run.verdict.outcome : merge.stored.outcome
+        results = rule == .replace ? run.resultCount : 0
+        errors = rule == .replace ? run.errorCount : 0
+        rejects = merge.writes ? run.rejects : 0
+        pollAt = merge.writes ? run.pollAt : nil
         self.chain = chain
-        isNewPage = item.page != nil && rule == .replace && outcome == .success && !stored.isStored
-    }
-}
-
-extension LoadedRun {
-    /// Nothing in it came from outside but the IDs.
-    fileprivate var isBare: Bool { result == nil && apiErrors.allSatisfy { $0.meta == nil } && status == nil }
-
-    /// The run without the data that PostgreSQL refused.
-    fileprivate func refused(_ error: PostgresError) -> LoadedRun {
-        var run = self
-        for index in run.apiErrors.indices { run.apiErrors[index].meta = nil }
-        run.status = nil
-        guard run.result != nil else { return run }
-        run.result = nil
-        run.verdict = Verdict(
-            outcome: .failed, failure: "PostgreSQL does not take its result: \(error)", seenAlive: true)
-        return run
+        isNewPage = item.page != nil && rule == .replace && outcome == .success && !merge.stored.outcome.isStored
     }
 }

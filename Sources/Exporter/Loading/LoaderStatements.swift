@@ -33,8 +33,9 @@ extension PostgresTransaction {
 
     /// Tables whose rows belong to a run.
     enum RunTable: String {
-        case results, errors
+        case results, errors, rejects
         case apiErrors = "api_errors"
+        case runBodies = "run_bodies"
     }
 
     borrowing func delete(from tables: RunTable..., of runs: [LoadedRun]) throws {
@@ -49,57 +50,56 @@ extension PostgresTransaction {
         }
     }
 
-    borrowing func copyResults(_ runs: [LoadedRun], exportID: Int) throws {
-        let runs = runs.filter { ($0.result?.resultCount ?? 0) > 0 }
-        guard !runs.isEmpty else { return }
+    borrowing func copyResults(_ rows: some Sequence<AnswerRow<JSONValue>>, exportID: Int) throws {
         _ = try copy(
             into: "stored_actions.results",
-            columns: ["run_id", "item_index", "stored_action_id", "payload", "export_id"]
+            columns: [
+                "run_id", "item_index", "stored_action_id", "payload", "payload_raw", "payload_notes", "export_id",
+            ]
         ) { writer in
-            for run in runs {
-                for (index, value) in (run.result?.results ?? JSONElements()).enumerated() {
-                    try writer.beginRow()
-                    try writer.uuid(run.item.key.runID)
-                    try writer.int4(Int32(clamping: index))
-                    try writer.uuid(run.item.key.storedActionID)
-                    try writer.jsonb(value.bytes)
-                    try writer.int8(Int64(exportID))
-                }
+            for row in rows {
+                let stored = StoredJSON(row.value)
+                try writer.beginRow()
+                try writer.uuid(row.key.runID)
+                try writer.int4(Int32(clamping: row.position))
+                try writer.uuid(row.key.storedActionID)
+                try writer.jsonb(stored.json)
+                try writer.bytea(stored.raw)
+                try writer.texts(stored.notes)
+                try writer.int8(Int64(exportID))
             }
         }
     }
 
-    borrowing func copyErrors(_ runs: [LoadedRun], exportID: Int) throws {
-        let runs = runs.filter { $0.result?.errors.isEmpty == false }
-        guard !runs.isEmpty else { return }
+    borrowing func copyErrors(_ rows: some Sequence<AnswerRow<PartnerError>>, exportID: Int) throws {
         _ = try copy(
             into: "stored_actions.errors",
             columns: [
                 "run_id", "error_index", "stored_action_id", "code", "title", "detail", "delay_seconds", "meta",
-                "extra", "export_id",
+                "extra", "raw", "notes", "export_id",
             ]
         ) { writer in
-            for run in runs {
-                for (index, error) in (run.result?.errors ?? []).enumerated() {
-                    try writer.beginRow()
-                    try writer.uuid(run.item.key.runID)
-                    try writer.int4(Int32(clamping: index))
-                    try writer.uuid(run.item.key.storedActionID)
-                    try writer.text(storable(error.code))
-                    try writer.text(storable(error.title))
-                    try writer.text(storable(error.detail))
-                    try writer.int8(error.delay.map(Int64.init))
-                    try writer.jsonb(error.meta?.bytes)
-                    try writer.jsonb(error.extra?[...])
-                    try writer.int8(Int64(exportID))
-                }
+            for row in rows {
+                let error = row.value
+                let whole = StoredJSON(error.value)
+                try writer.beginRow()
+                try writer.uuid(row.key.runID)
+                try writer.int4(Int32(clamping: row.position))
+                try writer.uuid(row.key.storedActionID)
+                try writer.text(storable(error.code))
+                try writer.text(storable(error.title))
+                try writer.text(storable(error.detail))
+                try writer.int8(error.delay.map(Int64.init))
+                try writer.jsonb(error.meta.flatMap { StoredJSON($0).json })
+                try writer.jsonb(error.extra.flatMap { StoredJSON(text: $0).json })
+                try writer.bytea(whole.raw)
+                try writer.texts(whole.notes)
+                try writer.int8(Int64(exportID))
             }
         }
     }
 
-    borrowing func copyAPIErrors(_ runs: [LoadedRun], exportID: Int) throws {
-        let runs = runs.filter { !$0.apiErrors.isEmpty }
-        guard !runs.isEmpty else { return }
+    borrowing func copyAPIErrors(_ rows: some Sequence<AnswerRow<AnsweredError>>, exportID: Int) throws {
         _ = try copy(
             into: "stored_actions.api_errors",
             columns: [
@@ -107,43 +107,73 @@ extension PostgresTransaction {
                 "source_pointer", "source_parameter", "source_header", "meta", "occurred_at", "export_id",
             ]
         ) { writer in
-            for run in runs {
-                for (index, error) in run.apiErrors.enumerated() {
-                    try writer.beginRow()
-                    try writer.uuid(run.item.key.storedActionID)
-                    try writer.uuid(run.item.key.runID)
-                    try writer.int4(Int32(clamping: index))
-                    try writer.int4(Int32(clamping: run.httpStatus ?? 0))
-                    try writer.int4(error.status.flatMap { Int32(exactly: $0) })
-                    try writer.text(storable(error.code))
-                    try writer.text(storable(error.title))
-                    try writer.text(storable(error.detail))
-                    try writer.text(storable(error.sourcePointer))
-                    try writer.text(storable(error.sourceParameter))
-                    try writer.text(storable(error.sourceHeader))
-                    try writer.jsonb(error.meta?.bytes)
-                    try writer.timestamptz(run.answeredAt)
-                    try writer.int8(Int64(exportID))
-                }
+            for row in rows {
+                let error = row.value.error
+                try writer.beginRow()
+                try writer.uuid(row.key.storedActionID)
+                try writer.uuid(row.key.runID)
+                try writer.int4(Int32(clamping: row.position))
+                try writer.int4(Int32(clamping: row.value.httpStatus))
+                try writer.int4(error.status.flatMap { Int32(exactly: $0) })
+                try writer.text(storable(error.code))
+                try writer.text(storable(error.title))
+                try writer.text(storable(error.detail))
+                try writer.text(storable(error.sourcePointer))
+                try writer.text(storable(error.sourceParameter))
+                try writer.text(storable(error.sourceHeader))
+                try writer.jsonb(error.meta.flatMap { StoredJSON($0).json })
+                try writer.timestamptz(row.value.answeredAt)
+                try writer.int8(Int64(exportID))
             }
         }
     }
 
+    borrowing func copyBodies(_ runs: some Sequence<LoadedRun>, exportID: Int) throws {
+        _ = try copy(
+            into: "stored_actions.run_bodies", columns: ["stored_action_id", "run_id", "body", "export_id"]
+        ) { writer in
+            for run in runs {
+                guard let body = run.finalBody else { continue }
+                try writer.beginRow()
+                try writer.uuid(run.item.key.storedActionID)
+                try writer.uuid(run.item.key.runID)
+                try writer.bytea(body)
+                try writer.int8(Int64(exportID))
+            }
+        }
+    }
+
+    /// All rows of these answers at once.
+    borrowing func write(_ runs: [LoadedRun], exportID: Int) throws {
+        if runs.contains(where: { ($0.result?.resultCount ?? 0) > 0 }) {
+            try copyResults(runs.lazy.flatMap(\.resultRows), exportID: exportID)
+        }
+        if runs.contains(where: { $0.result?.errors.isEmpty == false }) {
+            try copyErrors(runs.lazy.flatMap(\.errorRows), exportID: exportID)
+        }
+        if runs.contains(where: { !$0.apiErrors.isEmpty }) {
+            try copyAPIErrors(runs.lazy.flatMap(\.apiErrorRows), exportID: exportID)
+        }
+        if runs.contains(where: { $0.finalBody != nil }) { try copyBodies(runs, exportID: exportID) }
+        try updateRuns(runs, exportID: exportID)
+    }
+
     borrowing func updateRuns(_ runs: [LoadedRun], exportID: Int) throws {
         guard !runs.isEmpty else { return }
+        let extras = runs.map { $0.result?.extra.map(StoredJSON.init(text:)) }
         _ = try query(
             """
             update stored_actions.runs r
                set outcome = n.outcome, status = n.status, http_status = n.http_status, type = n.type,
                    result_count = n.result_count, error_count = n.error_count, next_page = n.next_page,
-                   extra = n.extra, fetched_at = n.fetched_at, checked_at = n.checked_at,
+                   extra = n.extra, extra_raw = n.extra_raw, pruned_at = null, fetched_at = n.fetched_at, checked_at = n.checked_at,
                    seen_alive = r.seen_alive or n.seen_alive, evidence = n.evidence, failure = n.failure,
-                   export_id = $16, loaded_at = now()
+                   export_id = $17, loaded_at = now()
               from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::text[], $7::int[], $8::int[],
                           $9::text[], $10::jsonb[], $11::timestamptz[], $12::timestamptz[], $13::boolean[],
-                          $14::text[], $15::text[])
+                          $14::text[], $15::text[], $16::bytea[])
                    as n(stored_action_id, run_id, outcome, status, http_status, type, result_count, error_count,
-                        next_page, extra, fetched_at, checked_at, seen_alive, evidence, failure)
+                        next_page, extra, fetched_at, checked_at, seen_alive, evidence, failure, extra_raw)
              where r.stored_action_id = n.stored_action_id and r.run_id = n.run_id
             """,
             runs.keyParameters + [
@@ -151,15 +181,16 @@ extension PostgresTransaction {
                 .texts(runs.map { storable($0.result?.status ?? $0.status) }),
                 .ints(runs.map(\.httpStatus)),
                 .texts(runs.map { storable($0.result?.type) }),
-                .ints(runs.map { $0.result?.resultCount ?? 0 }),
-                .ints(runs.map { $0.result?.errors.count ?? 0 }),
+                .ints(runs.map(\.resultCount)),
+                .ints(runs.map(\.errorCount)),
                 .texts(runs.map { storable($0.result?.nextPage) }),
-                .jsons(runs.map { $0.result?.extra.map { String(decoding: $0, as: UTF8.self) } }),
+                .jsons(extras.map { $0?.json }),
                 .timestamps(runs.map { $0.verdict.outcome.isStored ? $0.answeredAt : nil }),
                 .timestamps(runs.map(\.answeredAt)),
                 .bools(runs.map(\.verdict.seenAlive)),
                 .texts(runs.map(\.verdict.evidence?.rawValue)),
                 .texts(runs.map { storable($0.verdict.failure) }),
+                .byteas(extras.map { $0?.raw }),
                 .int(exportID),
             ])
     }

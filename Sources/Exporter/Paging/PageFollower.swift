@@ -230,6 +230,11 @@ struct PageFollower: Sendable {
         return leave(ChainLeft(.pageUnfinished, reason))
     }
 
+    /// The API fails for every request for a page.
+    mutating func unavailable() -> Action {
+        leave(ChainLeft(.unavailable, "the API failed for one request for a page after the other"))
+    }
+
     /// The chain as the database has it by now.
     mutating func read(_ chain: Chain, at now: Date) -> Action {
         if chain.pages != self.chain.pages { (failures, throttled) = (0, 0) }

@@ -13,6 +13,8 @@ package struct RunItem: Sendable, Equatable {
     package var polls = 0
     /// Failed tries since the last answer that was of use.
     package var failures = 0
+    /// HTTP status of the last try that failed.
+    var lastStatus: Int?
     /// Requests of this export for the run that the ledger does not know yet.
     package var requests = 0
     /// The run is page 0 of a chain that its manifest asks for.

@@ -40,10 +40,10 @@ struct Scheduler: Sendable {
     private var nothingElseSince: Date?
     private var isCommitting = false
     private var stopped = false
-    /// Nothing goes out before then.
-    private var pausedUntil: Date?
-    /// One request at a time, until somebody answers.
-    private var isProbing = false
+    private var hold = Hold()
+    /// Of requests for pages alone.
+    private var postHold = Hold()
+    private var postsInFlight = 0
     /// Something is ready, and waits for the window's reset alone.
     private(set) var isHeldByBudget = false
 
@@ -66,18 +66,17 @@ struct Scheduler: Sendable {
     mutating func stop() { stopped = true }
 
     /// No request, of whatever item, goes out before then.
-    mutating func pause(until time: Date) { pausedUntil = time }
+    mutating func pause(until time: Date) { hold.until = time }
 
     /// The same, and then one request at a time until `resume`.
-    mutating func probe(at time: Date) {
-        pausedUntil = time
-        isProbing = true
-    }
+    mutating func probe(at time: Date) { hold = Hold(until: time, isProbing: true) }
 
-    mutating func resume() {
-        pausedUntil = nil
-        isProbing = false
-    }
+    mutating func resume() { hold = Hold() }
+
+    /// The same for requests for pages alone.
+    mutating func probePosts(at time: Date) { postHold = Hold(until: time, isProbing: true) }
+
+    mutating func resumePosts() { postHold = Hold() }
 
     mutating func commitBegins() { isCommitting = true }
 
@@ -157,6 +156,12 @@ struct Scheduler: Sendable {
         }
     }
 
+    /// Takes out the items that have failed and were to be asked for again.
+    mutating func removeRetries() -> [RunItem] {
+        defer { (retries, dueRetries) = (Heap(), Heap()) }
+        return retries.unordered.map(\.item) + dueRetries.unordered.map(\.item)
+    }
+
     // MARK: Chains
 
     /// - Parameter limit: of the rows that were asked for.
@@ -184,6 +189,7 @@ struct Scheduler: Sendable {
     /// The slot that `post` took is used up, or given back: which of the two is told by `change`.
     mutating func postReturned(_ change: (inout RateBudget) -> Void) {
         inFlight -= 1
+        postsInFlight -= 1
         change(&runsBudget)
     }
 
@@ -198,9 +204,9 @@ struct Scheduler: Sendable {
         }
         makeReady(at: now)
         var wake: Date?
-        if let pausedUntil, now < pausedUntil {
-            wake = pausedUntil
-        } else if inFlight < (isProbing ? 1 : options.concurrency), uncommitted < options.uncommitted {
+        if let until = hold.until, now < until {
+            wake = until
+        } else if inFlight < (hold.isProbing ? 1 : options.concurrency), uncommitted < options.uncommitted {
             if case .lookAgain? = chains.nextGet { return take(.chainGet) }
             var spent: Set<Bucket> = []
             while let candidate = candidate(at: now, without: spent) {
@@ -215,6 +221,7 @@ struct Scheduler: Sendable {
                 spent.insert(candidate.bucket)
             }
             if spent.count < 2 { wake = earliest(wake, nextDue(at: now)) }
+            if chains.nextPost != nil, let until = postHold.until, now < until { wake = earliest(wake, until) }
         }
         if isFinished(at: now) { return .done }
         return .wait(until: earliest(wake, pollingEnds(at: now).flatMap { $0 > now ? $0 : nil }))
@@ -230,7 +237,7 @@ struct Scheduler: Sendable {
 
     /// The best of what is ready and whose bucket is not spent.
     private func candidate(at now: Date, without spent: Set<Bucket>) -> Candidate? {
-        let post: Candidate? = spent.contains(.runs) || chains.nextPost == nil ? nil : .chainPost
+        let post: Candidate? = spent.contains(.runs) || !mayPost(at: now) ? nil : .chainPost
         if spent.contains(.reads) { return post }
         let firstFetch = firstFetch
         if let firstFetch, firstFetch.expiresAt <= now + Self.nearExpiry.seconds { return firstFetch.candidate }
@@ -239,6 +246,12 @@ struct Scheduler: Sendable {
         if !storedPages.isEmpty { return .storedPage }
         if mayPoll(at: now), let poll = polls.min, poll.at <= now { return .polls }
         return late.isEmpty ? nil : .late
+    }
+
+    /// A POST that fails may be a page in doubt: as a probe it is the last choice.
+    private func mayPost(at now: Date) -> Bool {
+        guard chains.nextPost != nil, postHold.allows(postsInFlight, at: now) else { return false }
+        return !hold.isProbing || (firstFetch == nil && retries.isEmpty && chains.nextGet == nil && late.isEmpty)
     }
 
     /// Retries wait for nobody but the runs that expire before them.
@@ -285,6 +298,7 @@ struct Scheduler: Sendable {
             return .lookUp(action)
         case .post(let root):
             inFlight += 1
+            postsInFlight += 1
             // A page that is asked for is something left to do: the wait for it has its own time.
             nothingElseSince = nil
             return .post(root)
@@ -371,5 +385,18 @@ struct Scheduler: Sendable {
     private func earliest(_ a: Date?, _ b: Date?) -> Date? {
         guard let a, let b else { return a ?? b }
         return min(a, b)
+    }
+}
+
+/// Requests that wait for a time, and perhaps then go one by one.
+private struct Hold: Sendable {
+    /// Nothing goes out before then.
+    var until: Date?
+    /// One request at a time, until one is answered as it should be.
+    var isProbing = false
+
+    func allows(_ inFlight: Int, at now: Date) -> Bool {
+        if let until, now < until { return false }
+        return !isProbing || inFlight == 0
     }
 }

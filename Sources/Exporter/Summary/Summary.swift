@@ -52,6 +52,8 @@ package struct Summary: Sendable, Encodable {
     package var chainsInDoubt: [ChainReport] = []
     /// The first of those that have no end yet, with the reason.
     package var chainsLeft: [ChainReport] = []
+    /// Parts of answers that PostgreSQL would not take, in this call.
+    package var rejects = 0
     /// Runs that `--refetch` asked for, and that gave nothing better than what is stored.
     package var kept = 0
     /// Not in JSON: the soonest expiry among `unfinishedElsewhere`.
@@ -76,7 +78,7 @@ package struct Summary: Sendable, Encodable {
         case openChains = "open_chains"
         case chainsInDoubt = "chains_in_doubt"
         case chainsLeft = "chains_left"
-        case kept
+        case rejects, kept
     }
 
     /// Chains that a summary names one by one; the text of it shows fewer.
@@ -108,6 +110,7 @@ extension Summary {
         rateLimited = tally.rateLimited
         waitedForBudget = (tally.waitedForBudget.seconds * 1000).rounded() / 1000
         kept = tally.kept
+        rejects = tally.rejects
         pagesFollowed = tally.pages
         onlyNotFound = tally.requests > 0 && tally.gone == tally.requests
     }

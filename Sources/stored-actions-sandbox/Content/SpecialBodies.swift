@@ -27,7 +27,6 @@ extension RunAnswers {
     static func invalidUTF8(_ result: RunResult) -> Answer {
         let mark = "@@"
         var answer = result.with(results: [["broken": .string(mark)]]).answer
-        answer.isFinal = false
         answer.body = answer.body.split(separator: Array(mark.utf8), maxSplits: 1).map(Array.init)
             .reduce(into: []) { $0 += $0.isEmpty ? $1 : [0xC3, 0x28, 0xFF] + $1 }
         return answer

@@ -58,6 +58,9 @@ struct Export: Verb {
     @Option(help: "When another export of the manifest is running: fail (75), skip (0) or wait.")
     var ifLocked = IfLocked.fail
 
+    @Flag(help: "Keep the body of each final answer, byte for byte, in run_bodies.")
+    var keepRaw = false
+
     @Flag(help: "Do not bring the schema up to date first.")
     var noMigrate = false
 
@@ -148,6 +151,7 @@ struct Export: Verb {
         options.budgetShare = budgetShare
         options.maxWait = maxWait.duration
         options.refetch = refetch
+        options.keepRaw = keepRaw
         options.retryFailedPages = retryFailedPages
         options.failOn = failOn.outcomes
         options.failOnTruncated = failOn.truncated

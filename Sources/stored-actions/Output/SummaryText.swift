@@ -48,6 +48,11 @@ struct SummaryText {
             ],
         ]
         if let chains = ChainText.figures(summary) { rows.append(["chains", chains]) }
+        if summary.rejects > 0 {
+            rows.append([
+                "refused", "\(count(summary.rejects, "part")) of answers that PostgreSQL would not take: see rejects",
+            ])
+        }
         if summary.kept > 0 {
             rows.append(["kept", "\(count(summary.kept, "run")) gave nothing better this time: what was stored stays"])
         }

@@ -60,10 +60,14 @@ struct LedgerFixture {
     }
 
     /// What `ExportLoop` would hand over after this answer.
-    static func loaded(_ number: Int, status: Int, body: String, at now: Date = Date()) -> LoadedRun {
+    static func loaded(
+        _ number: Int, status: Int, body: String, keepRaw: Bool = false, at now: Date = Date()
+    ) -> LoadedRun {
         let item = RunItem(key: key(number), executedAt: now, expiresAt: now + retention.seconds)
         let answer = RunAnswer(APIResponse(status: status, body: Array(body.utf8)), runID: key(number).runID)
-        var run = LoadedRun(item: item, answer: answer, httpStatus: status, answeredAt: now, lease: nil)
+        var run = LoadedRun(
+            item: item, answer: answer, httpStatus: status, body: keepRaw ? Array(body.utf8) : nil, answeredAt: now,
+            lease: nil)
         run.item.requests = 1
         switch RunRules(maxWait: .seconds(600)).step(item, answer: answer, retryAfter: nil, at: now, random: 0.5) {
         case .conclude(let verdict): run.verdict = verdict

@@ -162,38 +162,59 @@ struct LoaderTests {
         }
     }
 
-    @Test("What PostgreSQL does not take costs its own run alone")
-    func culprits() async throws {
+    @Test("What jsonb cannot hold exactly is kept as it was sent, beside its nearest form")
+    func inexact() async throws {
         try await LedgerFixture.with { db in
-            let ledger = try await db.open((1...9).map { ($0, nil) })
-            let nul = #"{"status": "success", "results": [{"a": "\u0000"}], "errors": []}"#
-            let huge = #"{"status": "success", "results": [1e131072], "errors": []}"#
-            let batch = (1...9).map { number in
-                LedgerFixture.loaded(number, status: 200, body: number == 3 ? nul : number == 7 ? huge : Self.one)
-            }
+            let ledger = try await db.open((1...3).map { ($0, nil) })
+            let bodies = [
+                #"{"status": "success", "results": [{"a": "\u0000"}, {"a": "\\u0000"}], "errors": []}"#,
+                #"{"status": "success", "results": [1e131072, 1e300], "errors": [], "odd": "\ud800", "fine": 1.10}"#,
+                #"{"status": "error", "errors": [{"code": "a\u0000", "meta": {"b": "\u0000"}, "c": 1e131072}, {"code": "d"}]}"#,
+            ]
+            let batch = bodies.enumerated().map { LedgerFixture.loaded($0 + 1, status: 200, body: $1) }
             try await db.commit(batch, to: ledger)
             #expect(
                 try await db.texts("select outcome from stored_actions.runs order by run_id")
-                    == [
-                        "success", "success", "failed", "success", "success", "success", "failed", "success", "success",
-                    ])
-            #expect(try await db.texts("select count(*) from stored_actions.results") == ["7"])
+                    == ["success", "success", "error"])
             #expect(
-                try await db.texts("select failure is not null from stored_actions.runs where outcome = 'failed'")
-                    == ["true", "true"])
+                try await db.texts(
+                    """
+                    select concat_ws(' ', left(payload::text, 20), convert_from(payload_raw, 'UTF8'), cardinality(payload_notes))
+                      from stored_actions.results order by run_id, item_index
+                    """) == [
+                        "{\"a\": \"\u{FFFD}\"} {\"a\": \"\\u0000\"} 1", #"{"a": "\\u0000"}"#, #""1e131072" 1e131072 1"#,
+                        "1" + String(repeating: "0", count: 19),
+                    ])
+            #expect(
+                try await db.texts(
+                    """
+                    select concat_ws(' ', extra, convert_from(extra_raw, 'UTF8'))
+                      from stored_actions.runs where extra is not null
+                    """) == ["{\"odd\": \"\u{FFFD}\", \"fine\": 1.10} {\"odd\":\"\\ud800\",\"fine\":1.10}"])
+            #expect(
+                try await db.texts(
+                    """
+                    select concat_ws(' ', code, meta, extra, convert_from(raw, 'UTF8'), cardinality(notes))
+                      from stored_actions.errors order by error_index
+                    """) == [
+                        "a\u{FFFD} {\"b\": \"\u{FFFD}\"} {\"c\": \"1e131072\"} "
+                            + #"{"code": "a\u0000", "meta": {"b": "\u0000"}, "c": 1e131072} 3"#,
+                        "d",
+                    ])
+            #expect(try await db.texts("select what from stored_actions.rejects") == [])
         }
     }
 
-    @Test("A 404 whose meta PostgreSQL does not take is a 404 all the same")
-    func culpritMeta() async throws {
+    @Test("A 404 whose meta jsonb cannot hold exactly is a 404 all the same")
+    func inexactMeta() async throws {
         try await LedgerFixture.with { db in
             let ledger = try await db.open([(1, nil)])
             let body = #"{"errors": [{"code": "not_found", "meta": {"a": "\u0000"}}]}"#
             try await db.commit([LedgerFixture.loaded(1, status: 404, body: body)], to: ledger)
             #expect(try await db.texts("select outcome from stored_actions.runs") == ["not_found"])
             #expect(
-                try await db.texts("select concat(code, meta is null) from stored_actions.api_errors") == ["not_foundt"]
-            )
+                try await db.texts("select concat(code, meta) from stored_actions.api_errors")
+                    == ["not_found{\"a\": \"\u{FFFD}\"}"])
         }
     }
 

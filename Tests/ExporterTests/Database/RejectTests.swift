@@ -1,0 +1,183 @@
+import Foundation
+import Postgres
+import Testing
+
+@testable import Exporter
+
+/// Surprises: PostgreSQL refuses what nothing told beforehand. Triggers play them.
+@Suite("What PostgreSQL refuses")
+struct RejectTests {
+    /// Makes the table refuse rows of which this holds.
+    private func refuse(_ condition: String, in table: String, sqlstate: String = "XX000", _ db: LedgerFixture)
+        async throws
+    {
+        _ = try await db.session.transaction { transaction in
+            try transaction.execute(
+                script: """
+                    create function public.refuse() returns trigger language plpgsql as $$
+                    begin
+                      if \(condition) then raise exception 'no such row' using errcode = '\(sqlstate)'; end if;
+                      return new;
+                    end $$;
+                    create trigger refuse before insert or update on stored_actions.\(table)
+                      for each row execute function public.refuse();
+                    """)
+        } wasCommitted: { _ in
+            true
+        }
+    }
+
+    private static func body(_ values: some Sequence<String>) -> String {
+        #"{"status": "success", "results": [\#(values.joined(separator: ", "))], "errors": []}"#
+    }
+
+    private static func isPoison(_ column: String) -> String { "new.\(column)::text like '%poison%'" }
+
+    @Test(
+        "A row costs nothing but itself: it stands in rejects with its bytes, and all else is stored",
+        arguments: ["XX000", "22023", "23514", "54000", "P0001", "42703"])
+    func row(sqlstate: String) async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open((1...9).map { ($0, nil) })
+            try await refuse(Self.isPoison("payload"), in: "results", sqlstate: sqlstate, db)
+            let batch = (1...9).map { number in
+                LedgerFixture.loaded(
+                    number, status: 200,
+                    body: Self.body(
+                        (0..<20).map { number == 4 && [3, 17].contains($0) ? #"{"a" :  "poison"}"# : "\($0)" }))
+            }
+            let commits = try await db.commit(batch, to: ledger)
+            #expect(commits.map(\.results) == [20, 20, 20, 18, 20, 20, 20, 20, 20])
+            #expect(commits.map(\.rejects) == [0, 0, 0, 2, 0, 0, 0, 0, 0])
+            #expect(try await db.texts("select distinct outcome from stored_actions.runs") == ["success"])
+            #expect(
+                try await db.texts("select result_count from stored_actions.runs order by run_id")
+                    == ["20", "20", "20", "18", "20", "20", "20", "20", "20"])
+            #expect(try await db.texts("select count(*) from stored_actions.results") == ["178"])
+            #expect(
+                try await db.texts(
+                    """
+                    select concat_ws(' ', right(run_id::text, 1), what, position, sqlstate, reason like '%no such row%',
+                                     convert_from(raw, 'UTF8'), export_id)
+                      from stored_actions.rejects order by position
+                    """) == [
+                        "4 result 3 \(sqlstate) t {\"a\" :  \"poison\"} \(ledger.exportID)",
+                        "4 result 17 \(sqlstate) t {\"a\" :  \"poison\"} \(ledger.exportID)",
+                    ])
+            #expect(
+                try await db.texts("select sum(result_count) from stored_actions.export_items") == ["178"])
+        }
+    }
+
+    @Test("So does an error of the partner's, one of the API's, a field without a column and a whole body")
+    func otherParts() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open((1...3).map { ($0, nil) })
+            let partner = #"{"status": "error", "errors": [{"code": "a"}, {"code": "poison"}], "took": "ms"}"#
+            let api = #"{"errors": [{"code": "b"}, {"code": "poison", "n": 1.10}]}"#
+            let extra = #"{"status": "success", "results": [1], "errors": [], "took": "poison"}"#
+            for (table, column) in [("errors", "code"), ("api_errors", "code"), ("runs", "extra")] {
+                try await refuse(Self.isPoison(column), in: table, db)
+                let number = ["errors": 1, "api_errors": 2, "runs": 3][table, default: 0]
+                let body = [partner, api, extra][number - 1]
+                try await db.commit(
+                    [LedgerFixture.loaded(number, status: number == 2 ? 404 : 200, body: body)], to: ledger)
+                _ = try await db.session.query("drop function public.refuse() cascade")
+            }
+            try await refuse("length(new.body) > 10", in: "run_bodies", db)
+            try await db.commit(
+                [LedgerFixture.loaded(3, status: 200, body: extra, keepRaw: true)], to: ledger, refetch: true)
+            #expect(
+                try await db.texts("select concat_ws(' ', outcome, extra) from stored_actions.runs order by run_id")
+                    == [#"error {"took": "ms"}"#, "not_found", #"success {"took": "poison"}"#])
+            #expect(try await db.texts("select code from stored_actions.errors") == ["a"])
+            #expect(try await db.texts("select error_count from stored_actions.runs order by run_id limit 1") == ["1"])
+            #expect(try await db.texts("select code from stored_actions.api_errors") == ["b"])
+            #expect(try await db.texts("select payload from stored_actions.results") == ["1"])
+            // The refetch of run 3 has replaced what was rejected of it before.
+            #expect(
+                try await db.texts(
+                    """
+                    select concat_ws(' ', what, position, convert_from(raw, 'UTF8')) from stored_actions.rejects
+                     order by run_id
+                    """) == [#"error 1 {"code": "poison"}"#, #"api_error 1 {"code": "poison", "n": 1.10}"#, "body"])
+        }
+    }
+
+    @Test("A field without a column that is refused is kept, and its run is stored")
+    func extra() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(1, nil)])
+            try await refuse(Self.isPoison("extra"), in: "runs", db)
+            try await db.commit(
+                [
+                    LedgerFixture.loaded(
+                        1, status: 200, body: #"{"status": "success", "results": [1], "errors": [], "x":  "poison"}"#)
+                ], to: ledger)
+            #expect(
+                try await db.texts("select concat(outcome, extra, extra_raw, result_count) from stored_actions.runs")
+                    == ["success1"])
+            #expect(
+                try await db.texts("select concat_ws(' ', what, convert_from(raw, 'UTF8')) from stored_actions.rejects")
+                    == [#"extra {"x":"poison"}"#])
+        }
+    }
+
+    @Test("What is checked only at the COMMIT is found as well")
+    func deferred() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(1, nil), (2, nil)])
+            _ = try await db.session.query(
+                """
+                alter table stored_actions.results add constraint once unique (payload) deferrable initially deferred
+                """)
+            try await db.commit(
+                [
+                    LedgerFixture.loaded(1, status: 200, body: Self.body(["1", "2", "1"])),
+                    LedgerFixture.loaded(2, status: 200, body: Self.body(["3"])),
+                ], to: ledger)
+            #expect(
+                try await db.texts("select payload from stored_actions.results order by payload") == ["1", "2", "3"])
+            #expect(
+                try await db.texts("select concat_ws(' ', position, sqlstate) from stored_actions.rejects")
+                    == ["2 23505"])
+        }
+    }
+
+    @Test("Where the tables are at fault nothing is rejected: the export fails, and nothing is stored")
+    func tables() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(1, nil)])
+            _ = try await db.session.query("alter table stored_actions.results rename column payload to content")
+            await #expect(throws: PostgresError.self) {
+                try await db.commit([LedgerFixture.loaded(1, status: 200, body: LoaderTests.three)], to: ledger)
+            }
+            #expect(try await db.texts("select outcome from stored_actions.runs") == ["queued"])
+            #expect(try await db.texts("select count(*) from stored_actions.rejects") == ["0"])
+        }
+    }
+
+    @Test("Whole bodies of final answers are kept byte for byte, and go with the answer they belong to")
+    func bodies() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open((1...3).map { ($0, nil) })
+            let body = "\n {\"status\":  \"success\", \"results\": [1], \"errors\": [], \"a\": \"\u{FC}\"}\n"
+            try await db.commit(
+                [
+                    LedgerFixture.loaded(1, status: 200, body: body, keepRaw: true),
+                    LedgerFixture.loaded(2, status: 404, body: LoaderTests.gone, keepRaw: true),
+                    LedgerFixture.loaded(3, status: 202, body: "later", keepRaw: true),
+                ], to: ledger)
+            let bodies = "select convert_from(body, 'UTF8') from stored_actions.run_bodies order by run_id"
+            #expect(try await db.texts(bodies) == [body, LoaderTests.gone])
+            let again = try await db.open([(1, nil)], refetch: true)
+            // What does not replace the result does not replace its body.
+            try await db.commit(
+                [LedgerFixture.loaded(1, status: 404, body: LoaderTests.gone, keepRaw: true)], to: again, refetch: true)
+            #expect(try await db.texts(bodies) == [body, LoaderTests.gone])
+            try await db.commit(
+                [LedgerFixture.loaded(1, status: 200, body: LoaderTests.one)], to: again, refetch: true)
+            #expect(try await db.texts(bodies) == [LoaderTests.gone])
+        }
+    }
+}

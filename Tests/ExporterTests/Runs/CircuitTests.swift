@@ -1,0 +1,94 @@
+import ActionsAPI
+import Foundation
+import Testing
+
+@testable import Exporter
+
+@Suite("Telling an API that fails for everybody from requests that fail")
+struct CircuitTests {
+    private let now = Date(timeIntervalSince1970: 1_800_000_000)
+
+    private func opened(probes: Int = 3) -> Circuit {
+        var circuit = Circuit(threshold: 2, probes: probes)
+        #expect(circuit.failed(retryAfter: nil, at: now, random: 0) == .closed)
+        #expect(circuit.failed(retryAfter: nil, at: now, random: 0) == .probe(at: now + 0.25))
+        return circuit
+    }
+
+    @Test("Failures with an answer of use between them leave it closed")
+    func closed() {
+        var circuit = Circuit(threshold: 2)
+        for _ in 1...100 {
+            #expect(circuit.failed(retryAfter: nil, at: now, random: 0) == .closed)
+            #expect(circuit.succeeded() == false)
+        }
+    }
+
+    @Test("The retries of some runs do not open it, and are probes once it is open")
+    func retries() {
+        var circuit = Circuit(threshold: 2, probes: 3)
+        for _ in 1...100 {
+            #expect(circuit.failed(isRetry: true, retryAfter: nil, at: now, random: 0) == .closed)
+        }
+        circuit = opened()
+        #expect(circuit.failed(isRetry: true, retryAfter: nil, at: now + 1, random: 0) == .probe(at: now + 1.5))
+    }
+
+    @Test("What left before it opened, and fails afterwards, is no probe")
+    func latecomers() {
+        var circuit = opened()
+        for _ in 1...100 {
+            #expect(circuit.failed(retryAfter: nil, at: now + 0.2, random: 0) == .probe(at: now + 0.25))
+        }
+    }
+
+    @Test("Probes come at growing gaps, and after so many in vain it is given up")
+    func givenUp() {
+        var circuit = opened()
+        #expect(circuit.failed(retryAfter: nil, at: now + 1, random: 0) == .probe(at: now + 1.5))
+        #expect(circuit.failed(retryAfter: nil, at: now + 2, random: 0) == .probe(at: now + 3))
+        #expect(circuit.failed(retryAfter: nil, at: now + 4, random: 0) == .giveUp)
+        #expect(circuit.failed(retryAfter: nil, at: now + 4, random: 0) == .giveUp)
+    }
+
+    @Test("An answer of use closes it, and the count begins anew")
+    func recovery() {
+        var circuit = opened()
+        #expect(circuit.succeeded() == true)
+        #expect(circuit.succeeded() == false)
+        #expect(circuit.failed(retryAfter: nil, at: now + 60, random: 0) == .closed)
+    }
+
+    @Test("A Retry-After is waited for, unless it is longer than anybody waits")
+    func retryAfter() {
+        var circuit = opened()
+        #expect(circuit.failed(retryAfter: .seconds(40), at: now + 1, random: 0) == .probe(at: now + 41))
+        #expect(circuit.failed(retryAfter: .seconds(3600), at: now + 42, random: 0) == .giveUp)
+    }
+
+    @Test("Seven probes take half a minute to a minute")
+    func patience() {
+        for (random, seconds) in [(0.0, 30.0...35.0), (0.999, 60.0...65.0)] {
+            var circuit = Circuit(threshold: 1)
+            var time = now
+            while case .probe(let next) = circuit.failed(retryAfter: nil, at: time, random: random) { time = next }
+            #expect(seconds.contains(time.timeIntervalSince(now)))
+        }
+    }
+
+    @Test(
+        "What a server in trouble answers is told from what it answers about a run",
+        arguments: [
+            (500, "", true), (502, "<html>", true), (503, "", true), (200, "<html>", true), (404, "<html>", true),
+            (408, "", false), (404, #"{"errors": []}"#, false), (429, "", false), (401, "", false),
+            (403, "<html>", false),
+            (400, "", false), (202, "", false), (200, #"{"status": "success", "errors": []}"#, false),
+            (200, #"{"status": "odd", "errors": []}"#, false),
+        ])
+    func health(status: Int, body: String, isFailing: Bool) {
+        let answer = RunAnswer(APIResponse(status: status, body: Array(body.utf8)), runID: UUID())
+        let health = Health(answer, status: status)
+        #expect((health.reason != nil) == isFailing)
+        #expect((health == .unknown) == [401, 403, 429].contains(status))
+    }
+}
