@@ -14,7 +14,7 @@ struct StoredActions: AsyncParsableCommand {
               stored-actions export --manifest jobs/today.json
             """,
         version: toolVersion,
-        subcommands: [Export.self, Validate.self, Check.self, Migrate.self, Status.self, Resolve.self]
+        subcommands: [Export.self, Validate.self, Check.self, Migrate.self, Status.self, Resolve.self, Prune.self]
     )
 
     static func main() async {

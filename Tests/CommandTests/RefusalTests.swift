@@ -9,7 +9,7 @@ struct RefusalTests {
         ["--concurrency", "0"], ["--concurrency", "-1"], ["--concurrency", "many"],
         ["--concurrency", "99999999999999999999"],
         ["--budget-share", "0"], ["--budget-share", "1.01"], ["--budget-share", "nan"], ["--budget-share", "-0.5"],
-        ["--max-wait", "5"], ["--max-wait", "5d"], ["--max-wait", "-1s"], ["--max-wait", "s"], ["--max-wait", ""],
+        ["--max-wait", "5"], ["--max-wait", "5w"], ["--max-wait", "-1s"], ["--max-wait", "s"], ["--max-wait", ""],
         ["--max-wait", "99999999999999999999s"], ["--time-limit", "soon"], ["--time-limit", "0"],
         ["--fail-on", "sucess"], ["--fail-on", ""], ["--fail-on", "error,,expired"], ["--allow", "failed"],
         ["--allow", "truncated"], ["--if-locked", "perhaps"], ["--log-level", "loud"], ["--log-format", "xml"],

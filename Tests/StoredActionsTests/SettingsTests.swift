@@ -117,14 +117,15 @@ struct SettingsTests {
     }
 
     @Test(
-        "Durations read 90s, 15m, 2h",
-        arguments: [("90s", 90), ("15m", 900), ("2h", 7200), ("0", 0), ("0s", 0)])
+        "Durations read 90s, 15m, 2h, 90d",
+        arguments: [("90s", 90), ("15m", 900), ("2h", 7200), ("90d", 7_776_000), ("0", 0), ("0s", 0)])
     func durations(text: String, seconds: Int) {
         #expect(DurationArgument(argument: text)?.duration == .seconds(seconds))
     }
 
     @Test(
-        "Anything else is no duration", arguments: ["", "90", "s", "-5s", "1.5h", "5 m", "5M", "1d", "99999999h", "٣s"])
+        "Anything else is no duration",
+        arguments: ["", "90", "s", "-5s", "1.5h", "5 m", "5M", "1w", "1D", "99999999h", "٣s"])
     func noDuration(text: String) {
         #expect(DurationArgument(argument: text) == nil)
     }

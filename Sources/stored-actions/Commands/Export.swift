@@ -36,7 +36,7 @@ struct Export: Verb {
     var maxWait = DurationArgument(minutes: 10)
 
     @Option(
-        help: ArgumentHelp("End the export in good order after this long: 90s, 15m, 2h.", valueName: "duration"))
+        help: ArgumentHelp("End the export in good order after this long: 90s, 15m, 2h, 1d.", valueName: "duration"))
     var timeLimit: DurationArgument?
 
     @Flag(help: "Fetch settled runs and stored pages again too; no page is asked for anew.")

@@ -28,7 +28,7 @@ extension SettingSources {
     }
 }
 
-/// A length of time: `90s`, `15m`, `2h`, or `0`.
+/// A length of time: `90s`, `15m`, `2h`, `90d`, or `0`.
 struct DurationArgument: ExpressibleByArgument, Equatable, Sendable {
     var duration: Duration
     private var text: String
@@ -39,7 +39,7 @@ struct DurationArgument: ExpressibleByArgument, Equatable, Sendable {
     }
 
     init?(argument: String) {
-        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600]
+        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
         text = argument
         if argument == "0" {
             duration = .zero

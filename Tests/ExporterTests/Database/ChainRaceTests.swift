@@ -43,9 +43,11 @@ extension PostgresTransaction {
             values ($1, $2, sha256('1'), 1, gen_random_uuid(), 1, '1', $3)
             """, root.parameters + [.int(exportID)])
     }
+}
 
+extension PostgresTransaction {
     /// Another session of this database waits for a lock.
-    fileprivate borrowing func waitUntilSomebodyWaits() throws {
+    borrowing func waitUntilSomebodyWaits() throws {
         for _ in 1...100_000 {
             _ = try query("select pg_stat_clear_snapshot()::text")
             let waiting = try query(

@@ -1,0 +1,74 @@
+import ActionsAPI
+import Foundation
+import Postgres
+
+/// Which runs are to be forgotten: those whose answer is old enough.
+package struct PruneScope: Sendable, Equatable {
+    package let answeredBefore: Date
+    /// nil: of every stored action.
+    package let storedActionID: UUID?
+    /// What is settled is reckoned from here.
+    private let now: Date
+
+    /// - Parameter now: the present; no answer counts as older than the Unix epoch.
+    package init(olderThan age: Duration, storedActionID: UUID? = nil, at now: Date) {
+        answeredBefore = max(now - age.seconds, Date(timeIntervalSince1970: 0))
+        self.storedActionID = storedActionID
+        self.now = now
+    }
+}
+
+extension PruneScope {
+    /// What the conditions below call `$1` to `$3`.
+    var parameters: [PostgresParameter] {
+        [.timestamp(answeredBefore), .uuid(storedActionID), .timestamp(now)]
+    }
+
+    /// SQL over `r`, a run: it has something to forget, and its answer is old enough. A run without a stored result was
+    /// answered when it was last checked; it counts only where that left something.
+    static let isOld = """
+        r.pruned_at is null and coalesce(r.fetched_at, r.checked_at) < $1
+        and ($2::uuid is null or r.stored_action_id = $2)
+        and (r.fetched_at is not null
+             or \(PrunedTable.allCases.map { "exists (select from \($0.name) x where \($0.isOfRun))" }
+                    .joined(separator: "\n     or ")))
+        """
+
+    /// SQL over `r`: no later export asks for it.
+    static let isSettled = "stored_actions.is_settled(r.outcome, r.evidence, r.expires_at, $3)"
+
+    /// SQL over `r`: it is a page of a chain that has no end, or one in doubt.
+    static let isOfOpenChain = """
+        exists (select from stored_actions.page_chains c
+                 where c.stored_action_id = r.stored_action_id and c.root_run_id = r.root_run_id
+                   and (c.end_reason is null or c.end_reason = 'submit_unknown'))
+        """
+
+    static let isToGo = "\(isOld)\n and \(isSettled)\n and not \(isOfOpenChain)"
+}
+
+/// Tables whose rows go with the run that they are of.
+enum PrunedTable: String, CaseIterable {
+    case results, errors
+    case apiErrors = "api_errors"
+    case rejects
+    case runBodies = "run_bodies"
+
+    var name: String { "stored_actions.\(rawValue)" }
+
+    /// SQL over `x`, a row of the table, and `r`, a run.
+    var isOfRun: String { "x.stored_action_id = r.stored_action_id and x.run_id = r.run_id" }
+
+    /// SQL over `x`: the bytes that its wide columns take, as they are stored.
+    var size: String {
+        let columns =
+            switch self {
+            case .results: ["payload", "payload_raw"]
+            case .errors: ["title", "detail", "meta", "extra", "raw"]
+            case .apiErrors: ["title", "detail", "meta"]
+            case .rejects: ["reason", "raw"]
+            case .runBodies: ["body"]
+            }
+        return columns.map { "coalesce(pg_column_size(x.\($0)), 0)" }.joined(separator: " + ")
+    }
+}

@@ -1,0 +1,189 @@
+import Foundation
+import Postgres
+
+/// Forgets what old answers brought. A run's row stays, with its outcome, its counts and its cursor, so that no export
+/// asks for it again and chains of pages go on from it.
+///
+/// Batch by batch, each a transaction of its own that locks its runs in key order, as a loader does: a run's rows are
+/// all there or all gone, and `pruned_at` tells which.
+package struct Pruner: Sendable {
+    private let session: PostgresSession
+    private let batch: PruneBatch
+
+    package init(session: PostgresSession) { self.init(session: session, batch: PruneBatch()) }
+
+    init(session: PostgresSession, batch: PruneBatch) {
+        self.session = session
+        self.batch = batch
+    }
+
+    /// - Parameters:
+    ///   - dryRun: counts, and changes nothing.
+    ///   - isStopped: asked between two batches.
+    ///   - told: gets the counts so far after each batch.
+    /// - Returns: whether nothing is left in the scope. What was pruned before an error stays so.
+    package func prune(
+        _ scope: PruneScope, dryRun: Bool, isStopped: () -> Bool = { false }, told: (PruneCounts) -> Void = { _ in }
+    ) async throws -> Bool {
+        var counts = PruneCounts()
+        var last: RunKey?
+        while true {
+            if isStopped() { return false }
+            let keys = batch.cut(try await candidates(scope, after: last))
+            guard let end = keys.last else { return true }
+            counts += dryRun ? try await session.count(keys) : try await prune(keys, scope)
+            told(counts)
+            last = end
+        }
+    }
+
+    /// Whether any manifest named a run of it.
+    package func knows(storedAction id: UUID) async throws -> Bool {
+        try await !session.query(
+            "select from stored_actions.actions where stored_action_id = $1", [.uuid(id)]
+        ).isEmpty
+    }
+
+    /// What of the scope is not to be pruned.
+    package func kept(_ scope: PruneScope) async throws -> PruneKept {
+        let rows = try await session.query(
+            """
+            select count(*) filter (where not \(PruneScope.isSettled)) as unsettled,
+                   count(*) filter (where \(PruneScope.isSettled) and \(PruneScope.isOfOpenChain)) as of_open_chains
+              from stored_actions.runs r
+             where \(PruneScope.isOld)
+            """, scope.parameters)
+        guard let row = rows.first else { return PruneKept() }
+        return PruneKept(
+            unsettled: try row.decode("unsettled"), ofOpenChains: try row.decode("of_open_chains"))
+    }
+
+    private func candidates(_ scope: PruneScope, after last: RunKey?) async throws -> [PruneBatch.Candidate] {
+        let rows = try await session.query(
+            """
+            select r.stored_action_id, r.run_id, r.result_count + r.error_count as rows,
+                   coalesce(pg_column_size(b.body), 0) as bytes
+              from stored_actions.runs r
+              left join stored_actions.run_bodies b using (stored_action_id, run_id)
+             where \(PruneScope.isToGo)
+               and ($4::uuid is null or (r.stored_action_id, r.run_id) > ($4, $5::uuid))
+             order by r.stored_action_id, r.run_id
+             limit $6
+            """,
+            scope.parameters + [.uuid(last?.storedActionID), .uuid(last?.runID), .int(batch.runs)])
+        return try rows.map { row in
+            PruneBatch.Candidate(
+                key: try RunKey(row), rows: try row.decode("rows"), bytes: try row.decode("bytes"))
+        }
+    }
+
+    private func prune(_ keys: [RunKey], _ scope: PruneScope) async throws -> PruneCounts {
+        // Tells the batch again when the answer to its COMMIT was lost.
+        let now = Date()
+        return try await session.transaction { transaction in
+            try transaction.lock(keys)
+            let keys = try transaction.stillToGo(keys, scope)
+            guard !keys.isEmpty else { return PruneCounts() }
+            let counts = try PruneCounts(transaction.query(PruneCounts.query, keys.parameters), runs: keys.count)
+            try transaction.delete(keys)
+            try transaction.markPruned(keys, at: now)
+            return counts
+        } wasCommitted: { transaction in
+            try transaction.hasPruned(keys, at: now)
+        }
+    }
+}
+
+extension PostgresSession {
+    fileprivate func count(_ keys: [RunKey]) async throws -> PruneCounts {
+        try PruneCounts(await query(PruneCounts.query, keys.parameters), runs: keys.count)
+    }
+}
+
+extension PostgresTransaction {
+    /// What depends on the locks is read by a statement of its own: one that had to wait would judge by what was there
+    /// before the wait, such as the rows of an answer that a refetch has replaced since.
+    fileprivate borrowing func lock(_ keys: [RunKey]) throws {
+        _ = try query(
+            """
+            select 1 as one
+              from stored_actions.runs r
+              join unnest($1::uuid[], $2::uuid[]) as k(stored_action_id, run_id) using (stored_action_id, run_id)
+             order by r.stored_action_id, r.run_id
+               for update of r
+            """, keys.parameters)
+    }
+
+    fileprivate borrowing func stillToGo(_ keys: [RunKey], _ scope: PruneScope) throws -> [RunKey] {
+        try query(
+            """
+            select r.stored_action_id, r.run_id
+              from stored_actions.runs r
+              join unnest($4::uuid[], $5::uuid[]) as k(stored_action_id, run_id) using (stored_action_id, run_id)
+             where \(PruneScope.isToGo)
+            """, scope.parameters + keys.parameters
+        ).map { try RunKey($0) }
+    }
+
+    fileprivate borrowing func delete(_ keys: [RunKey]) throws {
+        for table in PrunedTable.allCases {
+            _ = try query(
+                """
+                delete from \(table.name) x
+                 using unnest($1::uuid[], $2::uuid[]) as r(stored_action_id, run_id)
+                 where \(table.isOfRun)
+                """, keys.parameters)
+        }
+    }
+
+    fileprivate borrowing func markPruned(_ keys: [RunKey], at now: Date) throws {
+        _ = try query(
+            """
+            update stored_actions.runs r
+               set pruned_at = $3, extra = null, extra_raw = null, loaded_at = now()
+              from unnest($1::uuid[], $2::uuid[]) as k(stored_action_id, run_id)
+             where r.stored_action_id = k.stored_action_id and r.run_id = k.run_id
+            """, keys.parameters + [.timestamp(now)])
+    }
+
+    fileprivate borrowing func hasPruned(_ keys: [RunKey], at now: Date) throws -> Bool {
+        try !query(
+            """
+            select
+              from stored_actions.runs r
+              join unnest($1::uuid[], $2::uuid[]) as k(stored_action_id, run_id) using (stored_action_id, run_id)
+             where r.pruned_at = $3
+             limit 1
+            """, keys.parameters + [.timestamp(now)]
+        ).isEmpty
+    }
+}
+
+extension PruneCounts {
+    /// A row for each table; `$1` and `$2` are the runs' keys.
+    fileprivate static let query = PrunedTable.allCases.map { table in
+        """
+        select '\(table.rawValue)' as relation, count(*) as rows, coalesce(sum(\(table.size)), 0)::bigint as bytes
+          from unnest($1::uuid[], $2::uuid[]) as r(stored_action_id, run_id)
+          join \(table.name) x on \(table.isOfRun)
+        """
+    }.joined(separator: "\nunion all\n")
+
+    fileprivate init(_ tables: PostgresRows, runs: Int) throws {
+        self.runs = runs
+        for row in tables {
+            rows[try row.decode("relation")] = try row.decode("rows", as: Int.self)
+            bytes += try row.decode("bytes", as: Int.self)
+        }
+    }
+}
+
+extension RunKey {
+    fileprivate init(_ row: PostgresRow) throws {
+        self.init(storedActionID: try row.decode("stored_action_id"), runID: try row.decode("run_id"))
+    }
+}
+
+extension [RunKey] {
+    fileprivate var parameters: [PostgresParameter] { [.uuids(map(\.storedActionID)), .uuids(map(\.runID))] }
+}

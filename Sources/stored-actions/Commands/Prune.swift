@@ -1,0 +1,179 @@
+import ArgumentParser
+import Exporter
+import Foundation
+import Postgres
+import Synchronization
+
+struct Prune: Verb {
+    static let configuration = CommandConfiguration(
+        abstract: "Deletes old results, errors and raw bodies for good; each run is remembered as done.",
+        discussion: """
+            Runs count by the age of their answer. What goes is what the answer brought: rows of results, errors, \
+            api_errors, rejects and run_bodies, and fields that have no column. A run's row stays, with its outcome, its \
+            counts and pruned_at, so no export fetches it again. Runs that may still be fetched are kept whole, and pages \
+            of chains that have not come to their end.
+
+            The API forgets a result after seven days: what is older cannot be had back. Ask with --dry-run first. In a \
+            duration m is minutes, d is days.
+
+            EXAMPLES
+              stored-actions prune --older-than 90d --dry-run
+              stored-actions prune --older-than 90d
+            """)
+
+    @Option(
+        help: ArgumentHelp("Prune runs whose answer is older than this: 90d, 2160h.", valueName: "duration"))
+    var olderThan: DurationArgument
+
+    @Option(help: ArgumentHelp("Prune runs of this stored action alone.", valueName: "uuid"))
+    var storedAction: UUID?
+
+    @Flag(help: "Only tell what would go.")
+    var dryRun = false
+
+    @OptionGroup var database: DatabaseOptions
+    @OptionGroup var output: OutputOptions
+
+    mutating func validate() throws {
+        guard olderThan.duration > .zero else {
+            throw ValidationError("--older-than is longer than 0, such as 90d.")
+        }
+    }
+
+    func perform(_ console: Console, _ desk: SignalDesk) async throws -> Report {
+        let configuration = try SettingSources(database: database).database().value
+        let scope = PruneScope(olderThan: olderThan.duration, storedActionID: storedAction, at: Date())
+        let progress = Progress()
+        let work = Task {
+            try await PostgresSession.withSession(configuration) { session in
+                try await Migrator(toolVersion: toolVersion).requireUpToDate(on: session)
+                return try await prune(scope, by: Pruner(session: session), progress, console, desk)
+            }
+        }
+        desk.onExit { signal in
+            console.endLive()
+            let failure = failure(CancellationError(), after: progress.counts, scope: scope, signal: signal)
+            console.error(failure.text)
+            if output.json { console.result(failure.json) }
+        }
+        desk.enter(.working(isUnderWay: { progress.hasBegun }, cancel: { work.cancel() }))
+        do {
+            return try await work.value
+        } catch {
+            guard progress.hasBegun else { throw error }
+            throw failure(error, after: progress.counts, scope: scope, signal: desk.received)
+        }
+    }
+
+    private func prune(
+        _ scope: PruneScope, by pruner: Pruner, _ progress: Progress, _ console: Console, _ desk: SignalDesk
+    ) async throws -> Report {
+        if let storedAction, try await !pruner.knows(storedAction: storedAction) {
+            throw Failure(
+                ExitStatus.usage, "there is no stored action \(storedAction.uuidString.lowercased()) in this database")
+        }
+        console.logger.info(
+            "\(dryRun ? "looking for" : "pruning") runs answered before \(scope.answeredBefore.formatted(.iso8601))")
+        if olderThan.duration < retention {
+            console.logger.warning(
+                "the API still has results younger than seven days: export --refetch would store them again")
+        }
+        progress.begin()
+        let isWhole = try await pruner.prune(scope, dryRun: dryRun, isStopped: { desk.received != nil }) { counts in
+            progress.add(counts)
+            console.live("\(count(counts.runs, "run")) \(verb) so far")
+        }
+        var result = Result(scope: scope, isDryRun: dryRun, counts: progress.counts)
+        if isWhole {
+            result.kept = try await pruner.kept(scope)
+        } else if let signal = desk.received {
+            result.exitStatus = ExitStatus.interrupted(by: signal)
+        }
+        return Report(text: text(result), json: result, exitStatus: result.exitStatus)
+    }
+
+    /// What a prune that cannot go on has to say, which is also what it has done.
+    private func failure(
+        _ error: any Error, after counts: PruneCounts, scope: PruneScope, signal: Int32?
+    ) -> Failure {
+        let cause =
+            Failure.isCancellation(error)
+            ? signal.map { Failure(ExitStatus.interrupted(by: $0), "interrupted; the same command continues") } : nil
+        let status = cause?.status ?? Failure(error).status
+        var text = cause?.text ?? Failure(error).text
+        if !dryRun {
+            text +=
+                "; before that \(count(counts.runs, "run")) \(counts.runs == 1 ? "was" : "were") pruned, and what was under "
+                + "way is pruned run by run wholly or not at all"
+        }
+        return Failure(
+            status, text,
+            json: Result(exitStatus: status, scope: scope, isDryRun: dryRun, counts: counts, error: text))
+    }
+
+    private var verb: String { dryRun ? "would be pruned" : "pruned" }
+}
+
+extension Prune {
+    private struct Result: Encodable, Sendable {
+        var exitStatus: Int32 = 0
+        var scope: PruneScope
+        var isDryRun: Bool
+        var counts: PruneCounts
+        /// Nil if the prune did not come to its end.
+        var kept: PruneKept?
+        var error: String?
+
+        enum CodingKeys: String, CodingKey {
+            case exitStatus = "exit_status"
+            case dryRun = "dry_run"
+            case answeredBefore = "answered_before"
+            case storedActionID = "stored_action_id"
+            case kept, error
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            try counts.encode(to: encoder)
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(exitStatus, forKey: .exitStatus)
+            try container.encode(isDryRun, forKey: .dryRun)
+            try container.encode(scope.answeredBefore, forKey: .answeredBefore)
+            try container.encode(scope.storedActionID?.uuidString.lowercased(), forKey: .storedActionID)
+            try container.encode(kept, forKey: .kept)
+            try container.encodeIfPresent(error, forKey: .error)
+        }
+    }
+
+    private func text(_ result: Result) -> String {
+        let before = "answered before \(result.scope.answeredBefore.formatted(.iso8601))"
+        var paragraphs: [String] = []
+        if result.exitStatus != 0 { paragraphs.append("interrupted; the same command continues") }
+        if result.counts.runs == 0 {
+            paragraphs.append("nothing \(dryRun ? "would be pruned" : "was pruned") of runs \(before)")
+        } else {
+            paragraphs.append("\(verb): \(count(result.counts.runs, "run")) \(before)")
+            let rows = PruneCounts.tables.map { [$0, grouped(result.counts.rows[$0] ?? 0)] }
+            paragraphs.append(aligned(rows + [["bytes, about", grouped(result.counts.bytes)]], indent: "  "))
+        }
+        if let kept = result.kept {
+            var reasons: [String] = []
+            if kept.unsettled > 0 { reasons.append("\(count(kept.unsettled, "run")) not settled yet") }
+            if kept.ofOpenChains > 0 {
+                reasons.append("\(count(kept.ofOpenChains, "run")) of chains that have not come to their end")
+            }
+            if !reasons.isEmpty { paragraphs.append("kept, though as old: " + reasons.joined(separator: ", ")) }
+        }
+        return paragraphs.joined(separator: "\n\n")
+    }
+
+    /// What has been done so far, for whoever has to tell it when the rest fails.
+    private final class Progress: Sendable {
+        private let state = Mutex<PruneCounts?>(nil)
+
+        var hasBegun: Bool { state.withLock { $0 != nil } }
+        var counts: PruneCounts { state.withLock { $0 ?? PruneCounts() } }
+
+        func begin() { state.withLock { $0 = PruneCounts() } }
+        func add(_ counts: PruneCounts) { state.withLock { $0 = counts } }
+    }
+}
