@@ -72,6 +72,7 @@ package struct Migrator: Sendable {
             _ = try transaction.query("select pg_advisory_xact_lock(hashtextextended('stored-actions migrate', 0))")
             let applied = try transaction.appliedMigrations()
             guard try plan(applied).first == migration else { return false }
+            try transaction.becomeSchemaOwner()
             if applied.isEmpty { try transaction.execute(script: Self.history) }
             try transaction.execute(script: migration.sql)
             _ = try transaction.query(
@@ -142,6 +143,20 @@ extension Migration {
 }
 
 extension PostgresTransaction {
+    /// For the rest of the transaction, where this login is a member of a role that owns the schema with all that is
+    /// in it: what is made shall be that role's, whoever migrates.
+    fileprivate borrowing func becomeSchemaOwner() throws {
+        _ = try query(
+            """
+            select set_config('role', pg_get_userbyid(n.nspowner), true)
+              from pg_namespace n
+             where n.nspname = 'stored_actions' and pg_get_userbyid(n.nspowner) <> current_user
+               and pg_has_role(current_user, n.nspowner, 'member')
+               and has_database_privilege(n.nspowner, current_database(), 'create')
+               and not exists (select from pg_class c where c.relnamespace = n.oid and c.relowner <> n.nspowner)
+            """)
+    }
+
     fileprivate borrowing func appliedMigrations() throws -> [AppliedMigration] {
         // Asked of the catalog's rows: `to_regclass` may answer from a cache that is older than the lock just taken.
         let exists = try query(

@@ -9,15 +9,49 @@ struct Migrate: Verb {
             With --check nothing is changed: exit status 0 says that the schema is up to date, 75 that there is \
             something to do.
 
-            EXAMPLE
+            With --print-roles SQL is printed that makes an owner, a loader and a reader, for psql; no database is asked.
+
+            EXAMPLES
               stored-actions migrate
+              stored-actions migrate --print-roles | psql --single-transaction --set ON_ERROR_STOP=1
             """)
 
     @Flag(help: "Only tell what is to be done, and by the exit status whether anything is.")
     var check = false
 
+    @Flag(help: "Only print SQL that makes roles with no more rights than each needs.")
+    var printRoles = false
+
+    @Option(help: ArgumentHelp("With --print-roles: the role that owns the schema.", valueName: "role"))
+    var ownerRole: String?
+
+    @Option(help: ArgumentHelp("With --print-roles: the role that exports run as.", valueName: "role"))
+    var loaderRole: String?
+
+    @Option(help: ArgumentHelp("With --print-roles: the role that may only read.", valueName: "role"))
+    var readerRole: String?
+
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var output: OutputOptions
+
+    private var roles: Roles {
+        var roles = Roles()
+        if let ownerRole { roles.owner = ownerRole }
+        if let loaderRole { roles.loader = loaderRole }
+        if let readerRole { roles.reader = readerRole }
+        return roles
+    }
+
+    mutating func validate() throws {
+        guard printRoles else {
+            if [ownerRole, loaderRole, readerRole].contains(where: { $0 != nil }) {
+                throw ValidationError("--owner-role, --loader-role and --reader-role go with --print-roles.")
+            }
+            return
+        }
+        if check { throw ValidationError("--print-roles goes without --check.") }
+        if let problem = roles.problem { throw ValidationError(problem) }
+    }
 
     private struct Result: Encodable {
         var exitStatus: Int32
@@ -30,7 +64,21 @@ struct Migrate: Verb {
         }
     }
 
+    private struct PrintedRoles: Encodable {
+        var exitStatus = ExitStatus.complete
+        var sql: String
+
+        enum CodingKeys: String, CodingKey {
+            case exitStatus = "exit_status"
+            case sql
+        }
+    }
+
     func perform(_ console: Console, _ desk: SignalDesk) async throws -> Report {
+        if printRoles {
+            let sql = roles.sql
+            return Report(text: sql, json: PrintedRoles(sql: sql))
+        }
         let configuration = try SettingSources(database: database).database().value
         return try await PostgresSession.withSession(configuration) { session in
             let migrator = Migrator(toolVersion: toolVersion)
