@@ -2,26 +2,33 @@ import Foundation
 import JSONText
 
 /// The requests that the exporter makes of the Actions API.
+///
+/// Each departs with the token of that moment. Where the API refuses that token and there is another, the answer says so:
+/// asking again is the caller's, for it takes a slot of the budget.
 package struct ActionsClient: Sendable {
     private let transport: any Transport
-    private let token: AccessToken
+    private let tokens: TokenSource
 
-    package init(transport: any Transport, token: AccessToken) {
+    package init(transport: any Transport, tokens: TokenSource) {
         self.transport = transport
-        self.token = token
+        self.tokens = tokens
     }
+
+    /// The requests made for tokens.
+    package var tokenRequests: TokenRequests { tokens.requests }
 
     /// `GET /actions/v1/stored-actions/{stored_action_id}/runs/{run_id}`: a run's result.
     ///
     /// - Returns: what the answer means, and the answer.
-    /// - Throws: `TransportError`; `CancellationError`.
+    /// - Throws: `TokenError`, `CancelledBeforeDeparture`, after which nothing was sent; `TransportError`;
+    ///   `CancellationError`.
     package func fetchRun(storedActionID: UUID, runID: UUID) async throws -> (RunAnswer, APIResponse) {
-        let response = try await transport.send(
+        let (response, token) = try await send(
             APIRequest(
                 method: .get,
-                path: "/actions/v1/stored-actions/\(storedActionID.lowercase)/runs/\(runID.lowercase)",
-                headers: [token.authorization]))
-        return (RunAnswer(response, runID: runID, redactedBy: token), response)
+                path: "/actions/v1/stored-actions/\(storedActionID.lowercase)/runs/\(runID.lowercase)"))
+        let answer = RunAnswer(response, runID: runID, redactedBy: token)
+        return (await isEnded(token, answer.refusesCredentials) ? .tokenEnded : answer, response)
     }
 
     /// `POST /actions/v1/stored-actions/{stored_action_id}/run`: starts a run that is one page of a bulk read. It is not
@@ -31,37 +38,55 @@ package struct ActionsClient: Sendable {
     ///   - inputs: a JSON object, sent byte for byte.
     ///   - page: the cursor.
     /// - Returns: what the answer means, and the answer.
-    /// - Throws: `TransportError`, of the kind `notConnected` only when the request surely never left;
-    ///   `CancelledBeforeDeparture`; `CancellationError`, after which it may have left.
+    /// - Throws: `TransportError`, of the kind `notConnected` only when the request surely never left; `TokenError`,
+    ///   `CancelledBeforeDeparture`, after which nothing was sent; `CancellationError`, after which it may have left.
     package func startRun(
         storedActionID: UUID, inputs: [UInt8], page: String
     ) async throws -> (StartAnswer, APIResponse) {
         let body =
             Array(#"{"data": {"inputs": "#.utf8) + inputs + Array(#", "page": \#(JSONValue.quoted(page))}}"#.utf8)
-        let response = try await transport.send(
+        let (response, token) = try await send(
             APIRequest(
                 method: .post, path: "/actions/v1/stored-actions/\(storedActionID.lowercase)/run",
-                headers: [token.authorization, ("Content-Type", "application/json")], body: body))
-        return (StartAnswer(response, redactedBy: token), response)
+                headers: [("Content-Type", "application/json")], body: body))
+        let answer = StartAnswer(response, redactedBy: token)
+        return (await isEnded(token, answer.refusesCredentials) ? .tokenEnded : answer, response)
     }
 
     /// `GET /actions/v1/stored-actions/{stored_action_id}`: what kind of action it is.
     ///
     /// - Returns: what the answer means, and the answer.
-    /// - Throws: `TransportError`; `CancellationError`.
+    /// - Throws: `TokenError`, `CancelledBeforeDeparture`, after which nothing was sent; `TransportError`;
+    ///   `CancellationError`.
     package func lookUp(storedActionID: UUID) async throws -> (LookUpAnswer, APIResponse) {
-        let response = try await transport.send(
-            APIRequest(
-                method: .get, path: "/actions/v1/stored-actions/\(storedActionID.lowercase)",
-                headers: [token.authorization]))
-        return (LookUpAnswer(response, storedActionID: storedActionID, redactedBy: token), response)
+        let (response, token) = try await send(
+            APIRequest(method: .get, path: "/actions/v1/stored-actions/\(storedActionID.lowercase)"))
+        let answer = LookUpAnswer(response, storedActionID: storedActionID, redactedBy: token)
+        return (await isEnded(token, answer.refusesCredentials) ? .tokenEnded : answer, response)
     }
 
     /// `GET /actions/v1/stored-actions`: the stored actions that the token may see; what tries the token.
     ///
-    /// - Throws: `TransportError`; `CancellationError`.
+    /// No budget counts this one: it is sent again by itself if there is another token.
+    ///
+    /// - Throws: `TokenError`; `TransportError`; `CancellationError`.
     package func listStoredActions() async throws -> APIResponse {
-        try await transport.send(
-            APIRequest(method: .get, path: "/actions/v1/stored-actions", headers: [token.authorization]))
+        let request = APIRequest(method: .get, path: "/actions/v1/stored-actions")
+        let (response, token) = try await send(request)
+        let errors = APIError.list(response.body, redactedBy: token) ?? []
+        let isRefused = response.status == 401 || response.status == 403 && errors.refuseCredentials
+        return await isEnded(token, isRefused) ? try await send(request).0 : response
+    }
+
+    private func send(_ request: APIRequest) async throws -> (APIResponse, AccessToken) {
+        let token = try await tokens.current()
+        var request = request
+        request.headers.insert(token.authorization, at: 0)
+        return (try await transport.send(request), token)
+    }
+
+    private func isEnded(_ token: AccessToken, _ isRefused: Bool) async -> Bool {
+        guard isRefused else { return false }
+        return await tokens.refused(token)
     }
 }

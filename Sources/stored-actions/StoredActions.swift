@@ -7,7 +7,8 @@ struct StoredActions: AsyncParsableCommand {
         commandName: "stored-actions",
         abstract: "Exports the results of stored-action runs from the Actions API into PostgreSQL.",
         discussion: """
-            The token comes from ZAPIER_ACCESS_TOKEN_FILE or ZAPIER_ACCESS_TOKEN, the database from DATABASE_URL or \
+            The token comes from ZAPIER_ACCESS_TOKEN_FILE or ZAPIER_ACCESS_TOKEN, or is asked for with ZAPIER_CLIENT_ID and \
+            ZAPIER_CLIENT_SECRET_FILE, the database from DATABASE_URL or \
             libpq's PG* variables.
 
             EXAMPLE

@@ -1,3 +1,4 @@
+import ActionsAPI
 import Foundation
 import Postgres
 import Testing
@@ -114,6 +115,87 @@ struct SettingsTests {
         let error = #expect(throws: SettingError.self) { try sources(["ZAPIER_ACCESS_TOKEN_FILE": "/none"]).token() }
         #expect(error?.description.contains("/none") == true)
         #expect(error?.description.contains("no such file") == true)
+    }
+
+    @Test("An access token wins over a refresh token, that over client credentials")
+    func tokenKinds() throws {
+        let files = ["/t": "t", "/r": "r\n", "/s": "s\n"]
+        let client = ["ZAPIER_CLIENT_ID": "me", "ZAPIER_CLIENT_SECRET_FILE": "/s", "ZAPIER_CLIENT_SECRET": "other"]
+        let refresh = client.merging(["ZAPIER_REFRESH_TOKEN_FILE": "/r"]) { $1 }
+        let all = refresh.merging(["ZAPIER_ACCESS_TOKEN_FILE": "/t", "ZAPIER_ACCESS_TOKEN": "env"]) { $1 }
+        #expect(try sources(all, files: files).token().origin == "ZAPIER_ACCESS_TOKEN_FILE")
+        #expect(try sources(all, files: files).token().value.files == ["/t"])
+        #expect(try sources(refresh, files: files).token().origin == "ZAPIER_REFRESH_TOKEN_FILE")
+        #expect(try sources(refresh, files: files).token().value.files == ["/r", "/s"])
+        let setting = try sources(client, files: files).token()
+        #expect(setting.origin == "ZAPIER_CLIENT_ID")
+        guard case .clientCredentials(let credentials) = setting.value.kind else {
+            Issue.record("client credentials are set")
+            return
+        }
+        #expect(credentials == ClientCredentials(id: "me", secret: try #require(Secret("s"))))
+    }
+
+    @Test(
+        "Half of what it takes is an error that names the rest",
+        arguments: [
+            (["ZAPIER_CLIENT_ID": "me"], "ZAPIER_CLIENT_SECRET"), (["ZAPIER_CLIENT_SECRET": "s"], "ZAPIER_CLIENT_ID"),
+            (["ZAPIER_CLIENT_SECRET_FILE": "/s"], "ZAPIER_CLIENT_ID"),
+            (["ZAPIER_REFRESH_TOKEN_FILE": "/s"], "ZAPIER_CLIENT_ID"),
+            (["ZAPIER_REFRESH_TOKEN_FILE": "/s", "ZAPIER_CLIENT_ID": "me"], "ZAPIER_CLIENT_SECRET"),
+            (["ZAPIER_CLIENT_ID": "me", "ZAPIER_CLIENT_SECRET_FILE": "/none"], "/none"),
+            (["ZAPIER_CLIENT_ID": "me", "ZAPIER_CLIENT_SECRET": "s", "ZAPIER_REFRESH_TOKEN_FILE": "/none"], "/none"),
+        ])
+    func halves(environment: [String: String], missing: String) throws {
+        let error = #expect(throws: SettingError.self) {
+            try sources(environment, files: ["/s": "hunter2"]).token()
+        }
+        #expect(error?.description.contains(missing) == true)
+        #expect(error?.description.contains("hunter2") == false)
+        #expect(error.map { Failure($0).status } == 78)
+    }
+
+    @Test(
+        "Plain http goes to this machine alone",
+        arguments: [
+            ("http://127.0.0.1:1", true), ("http://127.9.9.9", true), ("http://localhost:80", true),
+            ("http://LOCALHOST", true), ("http://[::1]:8080", true), ("https://api.example.com", true),
+            ("HTTPS://api.example.com", true), ("http://api.example.com", false), ("http://128.0.0.1", false),
+            ("http://0.0.0.0", false), ("http://localhost.example.com", false), ("http://127.0.0.1.example.com", false),
+            ("http://[::2]", false), ("http://127.1", false), ("HTTP://api.example.com", false),
+        ])
+    func plainHTTP(url: String, isAllowed: Bool) {
+        for flag in [false, true] {
+            for name in ["ZAPIER_API_URL", "ZAPIER_TOKEN_URL"] {
+                var sources = sources([name: url])
+                sources.allowsInsecureHTTP = flag
+                let isAccepted =
+                    (try? name == "ZAPIER_API_URL" ? sources.api().value : sources.tokenURL().value) != nil
+                #expect(isAccepted == (isAllowed || flag), "\(name)")
+            }
+        }
+        guard !isAllowed else { return }
+        let flag = #expect(throws: SettingError.self) { try sources(apiURL: url).api() }
+        #expect(flag.map { Failure($0).status } == 64)
+        let variable = #expect(throws: SettingError.self) { try sources(["ZAPIER_TOKEN_URL": url]).tokenURL() }
+        #expect(variable.map { Failure($0).status } == 78)
+        #expect(variable?.description.contains("--allow-insecure-http") == true)
+    }
+
+    @Test("The address for tokens is taken as it is")
+    func tokenURL() throws {
+        #expect(try sources().tokenURL().value == "https://zapier.com/oauth/token/")
+        #expect(try sources(["ZAPIER_TOKEN_URL": "https://a.example/t/"]).tokenURL().value == "https://a.example/t/")
+    }
+
+    @Test("A file of authorities that holds none is refused")
+    func trustRoots() throws {
+        let roots = try sources().trustRoots()
+        #expect(roots == nil)
+        for path in ["/nowhere/ca.pem", "/etc/passwd"] {
+            let error = #expect(throws: SettingError.self) { try sources(["SSL_CERT_FILE": path]).trustRoots() }
+            #expect(error?.description.contains(path) == true)
+        }
     }
 
     @Test(

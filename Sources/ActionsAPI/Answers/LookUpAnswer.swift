@@ -7,7 +7,7 @@ import JSONText
 /// | --- | --- |
 /// | 200 with a stored action, flat or under `data`: `type` is `stored_action`, or `action_type` or `id` is there | `known` |
 /// | 403, 404, 410 with the API's error body, unless the next row holds | `refused` |
-/// | 401; 403 `authentication_failed` | `credentialsRefused` |
+/// | 401; 403 `authentication_failed` | `credentialsRefused`, or `tokenEnded` if there is another token |
 /// | 429 | `throttled` |
 /// | anything else: other statuses, a body that is not the promised JSON, another action's `id` | `faulty` |
 package enum LookUpAnswer: Sendable {
@@ -15,6 +15,8 @@ package enum LookUpAnswer: Sendable {
     /// The token may not see the action, or there is none.
     case refused(status: Int, [APIError])
     case credentialsRefused([APIError])
+    /// The token was refused, and there is another to ask again with.
+    case tokenEnded
     case throttled
     /// No use as an answer.
     case faulty(RetryPolicy.Failure, reason: String)
@@ -36,6 +38,11 @@ package enum LookUpAnswer: Sendable {
         case 429: self = .throttled
         default: self = .faulty(.status(status), reason: "the API answered \(status)")
         }
+    }
+
+    var refusesCredentials: Bool {
+        if case .credentialsRefused = self { return true }
+        return false
     }
 
     private static func description(_ response: APIResponse, storedActionID: UUID) -> LookUpAnswer {

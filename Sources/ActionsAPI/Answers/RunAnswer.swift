@@ -12,7 +12,7 @@ import JSONText
 /// | 404, 410 with the API's error body | `gone` |
 /// | 403 `permission_denied` | `forbidden` |
 /// | 400, 409, 422 | `rejected` |
-/// | 401; 403 `authentication_failed` | `credentialsRefused` |
+/// | 401; 403 `authentication_failed` | `credentialsRefused`, or `tokenEnded` if there is another token |
 /// | 429 | `throttled` |
 /// | anything else: other statuses, a body that is not the promised JSON, an unknown `status`, another run's `id` | `faulty` |
 package enum RunAnswer: Sendable {
@@ -25,6 +25,8 @@ package enum RunAnswer: Sendable {
     case forbidden([APIError])
     case rejected([APIError])
     case credentialsRefused([APIError])
+    /// The token was refused, and there is another to ask again with.
+    case tokenEnded
     case throttled
     /// No use as an answer. `alive`: it shows all the same that the run exists.
     case faulty(RetryPolicy.Failure, reason: String, errors: [APIError], alive: Bool)
@@ -48,6 +50,11 @@ package enum RunAnswer: Sendable {
                 .status(response.status), reason: "the API answered \(response.status)", errors: errors ?? [],
                 alive: false)
         }
+    }
+
+    var refusesCredentials: Bool {
+        if case .credentialsRefused = self { return true }
+        return false
     }
 
     private static func refusal(_ errors: [APIError]) -> RunAnswer {

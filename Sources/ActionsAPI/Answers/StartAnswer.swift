@@ -9,7 +9,7 @@ import JSONText
 /// | answer | case |
 /// | --- | --- |
 /// | any 2xx with JSON whose `id`, flat or under `data`, is a UUID | `started` |
-/// | 401; 403 `authentication_failed` | `credentialsRefused` |
+/// | 401; 403 `authentication_failed` | `credentialsRefused`, or `tokenEnded` if there is another token |
 /// | 429 | `throttled` |
 /// | 503 | `unavailable` |
 /// | any other 4xx, whatever its body, but 408 and 425 | `refused` |
@@ -19,6 +19,8 @@ package enum StartAnswer: Sendable {
     /// The API would not start this run, and would not the next time. The reason is for people, without token and inputs.
     case refused([APIError], reason: String)
     case credentialsRefused([APIError])
+    /// The token was refused, and there is another to ask again with: none was started.
+    case tokenEnded
     /// Too many: none was started.
     case throttled
     /// Out of service for a while: none was started.
@@ -44,6 +46,11 @@ package enum StartAnswer: Sendable {
         }
     }
 
+    var refusesCredentials: Bool {
+        if case .credentialsRefused = self { return true }
+        return false
+    }
+
     private static func runID(_ response: APIResponse) -> UUID? {
         guard let body = try? response.json() else { return nil }
         return [body["data"]?["id"], body["id"]].lazy.compactMap { $0?.string }.compactMap(UUID.init(uuidString:)).first
@@ -52,18 +59,7 @@ package enum StartAnswer: Sendable {
     /// The status, and the code of the API's first error. Its texts may quote the inputs, which nobody is to see.
     private static func reason(_ status: Int, _ errors: [APIError]?) -> String {
         guard let errors else { return APIError.absence(status) }
-        guard let code = errors.first?.code, code.utf8.count <= 60, code.utf8.allSatisfy(isWordByte) else {
-            return "the API answered \(status)"
-        }
+        guard let code = errors.first?.code, code.isErrorCode else { return "the API answered \(status)" }
         return "\(status) \(code)"
-    }
-
-    private static func isWordByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."):
-            true
-        default: false
-        }
     }
 }

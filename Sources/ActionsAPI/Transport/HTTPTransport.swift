@@ -3,6 +3,7 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 
 /// `Transport` over AsyncHTTPClient; the only file that knows it.
 package struct HTTPTransport: Transport {
@@ -20,14 +21,16 @@ package struct HTTPTransport: Transport {
     ///
     /// - Parameters:
     ///   - baseURL: scheme, host and perhaps port and path prefix, without a slash at its end.
+    ///   - route: how to get there.
     ///   - connections: how many may be open at once to the host, for GETs and for POSTs each; each carries one HTTP/1.1
     ///     request at a time.
     package static func withTransport<R>(
-        baseURL: String, connections: Int, limits: TransportLimits = TransportLimits(), room: BodyRoom,
+        baseURL: String, route: HTTPRoute = HTTPRoute(), connections: Int, limits: TransportLimits = TransportLimits(),
+        room: BodyRoom,
         userAgent: String, isolation: isolated (any Actor)? = #isolation,
         _ body: (HTTPTransport) async throws -> R
     ) async throws -> R {
-        var configuration = HTTPClient.Configuration()
+        var configuration = HTTPClient.Configuration(route)
         // A redirect could carry the token, or repeat a POST (307, 308), to where nobody meant it to go.
         configuration.redirectConfiguration = .disallow
         configuration.timeout.connect = .nanoseconds(limits.connect.nanoseconds)
@@ -134,6 +137,10 @@ package struct HTTPTransport: Transport {
         switch error {
         case is CancellationError, is TransportError: return error
         case let error as HTTPClientError: return Self.transportError(error, limits: limits)
+        case let error as NIOSSLError where beforeHead:
+            return TransportError(.notConnected, TLSFailure.reason(error))
+        case let error as NIOSSLExtraError where beforeHead:
+            return TransportError(.notConnected, TLSFailure.reason(error))
         case let error as NIOConnectionError:
             let cause = error.connectionErrors.first.map { "\($0.error)" } ?? "the host name could not be resolved"
             return TransportError(.notConnected, "no connection to the API: \(cause)")
@@ -152,6 +159,11 @@ package struct HTTPTransport: Transport {
         case .cancelled: CancellationError()
         case .connectTimeout, .getConnectionFromPoolTimeout:
             TransportError(.notConnected, "no connection within \(limits.connect.components.seconds) s")
+        case .proxyAuthenticationRequired:
+            TransportError(.notConnected, "the proxy wants a user and a password: put them into its variable's address")
+        case .invalidProxyResponse:
+            TransportError(.notConnected, "the proxy would not connect: is its address right, and does it allow this?")
+        case .httpProxyHandshakeTimeout: TransportError(.notConnected, "the proxy did not answer in time")
         case .tlsHandshakeTimeout: TransportError(.notConnected, "the TLS handshake took too long")
         case .remoteConnectionClosed, .uncleanShutdown:
             TransportError(.connectionLost, "the connection was closed before the answer was whole")

@@ -222,9 +222,10 @@ extension ExportLoop {
         scheduler.lookUpReturned()
         let chance = random()
         switch result {
-        case .cancelled:
-            tally.request(status: nil)
-            scheduler.withBudget { $0.lost(at: now) }
+        case .cancelled(let mayHaveLeft): cancelled(mayHaveLeft: mayHaveLeft, at: now)
+        case .noToken(let error):
+            scheduler.withBudget { $0.notSent(at: now) }
+            noToken(error)
         case .failed(let error) where error.kind == .notConnected:
             scheduler.withBudget { $0.notSent(at: now) }
             if let time = notConnected(error, at: now, random: chance) {
@@ -247,7 +248,7 @@ extension ExportLoop {
                 lookedUp(action, .told(description.actionType), at: now)
             case .refused(let status, _): lookedUp(action, .withheld(status: status), at: now)
             case .credentialsRefused(let errors): end(.credentialsRefused(errors.first?.text ?? ""))
-            case .throttled: scheduler.chains.add(.lookUp(action))
+            case .throttled, .tokenEnded: scheduler.chains.add(.lookUp(action))
             case .faulty(let failure, _):
                 lookUpFailed(action, failure, retryAfter: headers.retryAfter, at: now, random: chance)
             }
@@ -280,6 +281,10 @@ extension ExportLoop {
             outcome = .inDoubt("the export was ended before the answer came")
         case .cancelled(mayHaveLeft: false):
             scheduler.postReturned { $0.notSent(at: now) }
+            outcome = .stopped
+        case .noToken(let error):
+            scheduler.postReturned { $0.notSent(at: now) }
+            noToken(error)
             outcome = .stopped
         case .failed(let error) where error.kind == .notConnected:
             scheduler.postReturned { $0.notSent(at: now) }
@@ -327,7 +332,8 @@ extension SubmitOutcome {
             case .started(let runID): .started(runID: runID)
             case .refused(_, let reason): .refused(reason)
             case .credentialsRefused: .stopped
-            case .throttled: .throttled
+            // The next one departs with another token.
+            case .throttled, .tokenEnded: .throttled
             case .unavailable: .unavailable(retryAfter: retryAfter)
             case .inDoubt(let reason): .inDoubt(reason)
             }

@@ -10,6 +10,8 @@ package enum Ending: Sendable, Equatable {
     case interrupted(signal: Int32)
     /// The API does not accept the token.
     case credentialsRefused(String)
+    /// A setting turned out to be wrong when it was needed.
+    case invalidSetting(String)
     /// No request ever got an answer.
     case apiUnreachable(String)
     /// It answers, and fails whatever it is asked.
@@ -20,19 +22,21 @@ extension Ending {
     /// Which of several reasons is told: the lowest.
     var rank: Int {
         switch self {
-        case .credentialsRefused: 0
-        case .apiUnreachable: 1
-        case .interrupted: 2
-        case .apiFailing: 3
-        case .timeLimit: 4
-        case .finished: 5
+        case .invalidSetting: 0
+        case .credentialsRefused: 1
+        case .apiUnreachable: 2
+        case .interrupted: 3
+        case .apiFailing: 4
+        case .timeLimit: 5
+        case .finished: 6
         }
     }
 
-    /// The exit status of an export that ended so and left this account. Where several hold, 77 comes before 69, that
-    /// before a signal, 75 and 3.
+    /// The exit status of an export that ended so and left this account. Where several hold, 78 comes before 77, that before
+    /// 69, a signal, 75 and 3.
     func exitStatus(_ account: Ledger.Account, options: ExportOptions) -> Int32 {
         switch self {
+        case .invalidSetting: return ExitStatus.invalidSetting
         case .credentialsRefused: return ExitStatus.credentialsRefused
         case .apiUnreachable: return ExitStatus.unreachable
         case .interrupted(let signal): return ExitStatus.interrupted(by: signal)

@@ -24,8 +24,17 @@ package enum ExitStatus {
         case is SpoolError, is SchemaProblem: invalidSetting
         case is ExportLock.Taken: incomplete
         case is TransportError: unreachable
+        case let error as TokenError: of(error)
         case let error as PostgresError: of(error)
         default: unexpected
+        }
+    }
+
+    private static func of(_ error: TokenError) -> Int32 {
+        switch error.kind {
+        case .refused: credentialsRefused
+        case .invalidSetting: invalidSetting
+        case .unreachable: unreachable
         }
     }
 

@@ -101,6 +101,7 @@ struct ExportLoop {
                         alarm.set(for: wake, clock: clock) { mailbox.yield(.woke) }
                         let heldSince = scheduler.isHeldByBudget ? clock.now : nil
                         guard let event = await events.next() else { break }
+                        countTokenRequests()
                         if let heldSince { tally.waitedForBudget += .seconds(clock.now.timeIntervalSince(heldSince)) }
                         handle(event)
                     }
@@ -108,6 +109,7 @@ struct ExportLoop {
                 }
             }
         }
+        countTokenRequests(isLast: true)
         if let failure { throw failure }
         return ending ?? .finished
     }
@@ -263,11 +265,15 @@ struct ExportLoop {
         scheduler.returned(item)
         let chance = random()
         switch result {
-        case .cancelled:
-            tally.request(status: nil)
-            scheduler.withBudget { $0.lost(at: now) }
+        case .cancelled(let mayHaveLeft):
+            cancelled(mayHaveLeft: mayHaveLeft, at: now)
             scheduler.untrack(item)
             if item.page?.isRefetch == true { wasPageCut = true }
+        case .noToken(let error):
+            scheduler.withBudget { $0.notSent(at: now) }
+            scheduler.untrack(item)
+            if item.page?.isRefetch == true { wasPageCut = true }
+            noToken(error)
         case .failed(let error) where error.kind == .notConnected:
             scheduler.withBudget { $0.notSent(at: now) }
             if let time = notConnected(error, at: now, random: chance) {
@@ -298,6 +304,25 @@ struct ExportLoop {
                 item: item, answer: answer, httpStatus: status, body: body, answeredAt: now, lease: lease)
             take(step, run, health: Health(answer, status: status), retryAfter: headers.retryAfter, random: chance)
         }
+    }
+
+    /// A read that the end of the export cut short.
+    mutating func cancelled(mayHaveLeft: Bool, at now: Date) {
+        if mayHaveLeft { tally.request(status: nil) }
+        scheduler.withBudget { mayHaveLeft ? $0.lost(at: now) : $0.notSent(at: now) }
+    }
+
+    /// Without a token nothing can be asked any more.
+    mutating func noToken(_ error: TokenError) {
+        switch error.kind {
+        case .refused: end(.credentialsRefused(error.reason))
+        case .invalidSetting: end(.invalidSetting(error.reason))
+        case .unreachable: end(.apiUnreachable(error.reason))
+        }
+    }
+
+    private mutating func countTokenRequests(isLast: Bool = false) {
+        for status in fetch.client.tokenRequests.take(isLast: isLast) { tally.request(status: status) }
     }
 
     /// Nothing goes out for a while; after too many such, the export ends.

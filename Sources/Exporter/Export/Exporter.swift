@@ -232,6 +232,7 @@ extension Ending {
         case .timeLimit(let date?):
             "nothing more can be done within the time limit; come back at \(date.formatted(.iso8601))"
         case .interrupted(let signal): "interrupted by signal \(signal)"
+        case .invalidSetting(let reason): reason
         case .credentialsRefused(let detail):
             "the API refused the credentials" + (detail.isEmpty ? "" : ": \(detail.prefix(200))")
         case .apiUnreachable(let reason): "the API cannot be reached: \(reason)"

@@ -7,7 +7,9 @@ struct Fetch: Sendable {
         /// `body`: only if it is to be kept.
         case answered(RunAnswer, status: Int, headers: RateLimitHeaders, body: [UInt8]?, lease: BodyLease?)
         case failed(TransportError)
-        case cancelled
+        /// Nothing was sent: there is no token to ask with.
+        case noToken(TokenError)
+        case cancelled(mayHaveLeft: Bool)
     }
 
     let client: ActionsClient
@@ -24,8 +26,10 @@ struct Fetch: Sendable {
                 lease: response.lease)
         } catch let error as TransportError {
             return .failed(error)
+        } catch let error as TokenError {
+            return .noToken(error)
         } catch {
-            return .cancelled
+            return .cancelled(mayHaveLeft: !(error is CancelledBeforeDeparture))
         }
     }
 }

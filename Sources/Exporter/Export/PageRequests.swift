@@ -6,13 +6,16 @@ struct PageRequests: Sendable {
     enum PostResult: Sendable {
         case answered(StartAnswer, status: Int, headers: RateLimitHeaders)
         case failed(TransportError)
+        /// Nothing was sent: there is no token to ask with.
+        case noToken(TokenError)
         case cancelled(mayHaveLeft: Bool)
     }
 
     enum LookUpResult: Sendable {
         case answered(LookUpAnswer, status: Int, headers: RateLimitHeaders)
         case failed(TransportError)
-        case cancelled
+        case noToken(TokenError)
+        case cancelled(mayHaveLeft: Bool)
     }
 
     let client: ActionsClient
@@ -36,6 +39,8 @@ struct PageRequests: Sendable {
             return .answered(answer, status: response.status, headers: headers(of: response))
         } catch let error as TransportError {
             return .failed(error)
+        } catch let error as TokenError {
+            return .noToken(error)
         } catch {
             return .cancelled(mayHaveLeft: !(error is CancelledBeforeDeparture))
         }
@@ -47,8 +52,10 @@ struct PageRequests: Sendable {
             return .answered(answer, status: response.status, headers: headers(of: response))
         } catch let error as TransportError {
             return .failed(error)
+        } catch let error as TokenError {
+            return .noToken(error)
         } catch {
-            return .cancelled
+            return .cancelled(mayHaveLeft: !(error is CancelledBeforeDeparture))
         }
     }
 

@@ -57,7 +57,7 @@ extension LoadedRun {
         case .gone(let errors), .forbidden(let errors), .rejected(let errors), .credentialsRefused(let errors),
             .faulty(_, _, let errors, _):
             apiErrors = errors
-        case .pending, .throttled: break
+        case .pending, .throttled, .tokenEnded: break
         }
         // Only a result's values and an error's are slices of the body.
         if result == nil, body == nil, apiErrors.allSatisfy({ $0.value == nil }) { self.lease = nil }

@@ -27,7 +27,7 @@ struct CredentialsWatch: Sendable {
         case .trusting: return .accept
         case .doubting(let forbidden):
             // A page of a proxy in the API's place counts as well: nobody gets through to the runs.
-            if status == 403 {
+            if status == 403, step != .askAgain {
                 state = forbidden + 1 < Self.patience ? .doubting(forbidden: forbidden + 1) : .refused
                 return state == .refused ? .refuse : step.isForbidden ? .hold : .pass
             }

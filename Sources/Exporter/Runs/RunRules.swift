@@ -53,7 +53,7 @@ struct RunRules: Sendable {
         case .rejected: return .conclude(Verdict(outcome: .rejected, seenAlive: item.seenAlive))
         case .credentialsRefused: return .refuse
         // It says nothing about the run: no try is used up, and the bucket's budget does the waiting.
-        case .throttled: return .askAgain
+        case .throttled, .tokenEnded: return .askAgain
         case .faulty(let failure, let reason, _, let alive):
             return failed(
                 item, failure, reason: reason, alive: alive || item.seenAlive, retryAfter: retryAfter, random: random)

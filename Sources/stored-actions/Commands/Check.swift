@@ -8,7 +8,8 @@ struct Check: Verb {
     static let configuration = CommandConfiguration(
         abstract: "Tries settings, database, schema and token, and says what is wrong.",
         discussion: """
-            Makes one request of the API (the list of stored actions) and changes nothing.
+            Makes one request of the API (the list of stored actions), asks for a token before if it has to, and changes \
+            nothing but the file of a refresh token that is good for one use.
 
             EXAMPLE
               stored-actions check
@@ -46,7 +47,7 @@ struct Check: Verb {
         let sources = SettingSources(database: database, api: api)
         var findings: [Finding] = []
         await findings.append(contentsOf: databaseFindings(sources))
-        await findings.append(contentsOf: apiFindings(sources))
+        await findings.append(contentsOf: apiFindings(sources, console))
         let status = [ExitStatus.invalidSetting, ExitStatus.credentialsRefused, ExitStatus.unreachable]
             .first { status in findings.contains { $0.exitStatus == status } }
         let fallback = findings.first { !$0.ok }?.exitStatus ?? ExitStatus.complete
@@ -96,30 +97,35 @@ struct Check: Verb {
         }
     }
 
-    private func apiFindings(_ sources: SettingSources) async -> [Finding] {
+    private func apiFindings(_ sources: SettingSources, _ console: Console) async -> [Finding] {
         var findings: [Finding] = []
         do {
             let setting = try sources.api()
             findings.append(Finding(what: "API", from: setting.origin, ok: true, detail: setting.value))
-            do {
-                let token = try sources.token()
-                findings.append(await tokenFinding(token, url: setting.value))
-            } catch {
-                findings.append(wrong("token", from: nil, error))
-            }
         } catch {
-            findings.append(wrong("API", from: nil, error))
+            return [wrong("API", from: nil, error)]
+        }
+        do {
+            let access = try APIAccess(sources)
+            access.warn(console.logger)
+            if let proxy = access.apiProxy {
+                findings.append(Finding(what: "proxy", from: proxy.origin, ok: true, detail: "\(proxy.value)"))
+            }
+            if let url = access.tokenURL {
+                findings.append(Finding(what: "token endpoint", from: url.origin, ok: true, detail: url.value))
+            }
+            findings.append(await tokenFinding(access))
+        } catch {
+            findings.append(wrong("token", from: nil, error))
         }
         return findings
     }
 
-    private func tokenFinding(_ token: Setting<AccessToken>, url: String) async -> Finding {
+    private func tokenFinding(_ access: APIAccess) async -> Finding {
+        let token = access.token
         do {
-            let answer = try await HTTPTransport.withTransport(
-                baseURL: url, connections: 1, room: BodyRoom(capacity: 64 << 20),
-                userAgent: "stored-actions/\(toolVersion)"
-            ) { transport in
-                try await ActionsClient(transport: transport, token: token.value).listStoredActions()
+            let answer = try await access.withClient(connections: 1, room: 64 << 20, attempts: 1) { client in
+                try await client.listStoredActions()
             }
             let status = answer.status
             switch status {

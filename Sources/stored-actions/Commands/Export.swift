@@ -97,20 +97,20 @@ struct Export: Verb {
         let display = ProgressDisplay(console: console)
         display.begin(unfinished ? "looking for unfinished runs" : "reading \(manifests.shown)")
         let sources = SettingSources(database: database, api: api)
-        let (token, apiURL, database) = (try sources.token(), try sources.api(), try sources.database())
+        let (access, database) = (try APIAccess(sources), try sources.database())
+        access.warn(console.logger)
         let work: Exporter.Work =
             unfinished ? .unfinished : .manifests(try manifests.read(keepAllProblems: output.json))
 
         let board = ProgressBoard()
         let export = Task {
-            try await HTTPTransport.withTransport(
-                baseURL: apiURL.value, connections: concurrency, room: BodyRoom(capacity: Self.bodyRoom),
-                userAgent: "stored-actions/\(toolVersion)"
-            ) { transport in
+            try await access.withClient(
+                connections: concurrency, room: Self.bodyRoom, attempts: Self.tokenAttempts
+            ) { client in
                 let exporter = Exporter(
-                    database: database.value, client: ActionsClient(transport: transport, token: token.value),
+                    database: database.value, client: client,
                     origin: ExportOrigin(
-                        apiURL: apiURL.value, toolVersion: toolVersion, host: ProcessInfo.processInfo.hostName),
+                        apiURL: access.api.value, toolVersion: toolVersion, host: ProcessInfo.processInfo.hostName),
                     options: options, ifLocked: ifLocked, migrates: !noMigrate, deadline: deadline, clock: clock,
                     board: board, logger: console.logger)
                 return try await exporter.run(work, signals: desk.signals)
@@ -144,6 +144,9 @@ struct Export: Verb {
 
     /// Bytes that bodies in flight hold together; one large body at a time may go beyond.
     private static let bodyRoom = 64 << 20
+
+    /// About a minute, as for an API that does not answer any more.
+    private static let tokenAttempts = 8
 
     private var options: ExportOptions {
         var options = ExportOptions()

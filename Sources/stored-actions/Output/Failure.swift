@@ -60,6 +60,9 @@ struct Failure: Error {
                 + "pooler in transaction mode the lock may also be a leftover of the pooler's"
         case let error as SchemaProblem: error.description
         case let error as PostgresError: text(error)
+        case let error as TokenError where error.kind == .unreachable: "the API cannot be reached: \(error)"
+        case let error as TokenError where error.kind == .refused: "the API refused the credentials: \(error)"
+        case let error as TokenError: error.reason
         case let error as TransportError: "the API cannot be reached: \(error)"
         case let error as Exporter.AccountingError: "the books do not balance, which is a bug: \(error)"
         default: "unexpected failure, which is a bug: \(error)"

@@ -17,6 +17,9 @@ struct APIOptions: ParsableArguments {
             "Address of the Actions API.",
             discussion: "Else ZAPIER_API_URL, else \(SettingSources.defaultAPI).", valueName: "url"))
     var apiURL: String?
+
+    @Flag(help: "Allow plain http to other machines: whoever is on the way can read tokens and results.")
+    var allowInsecureHttp = false
 }
 
 extension SettingSources {
@@ -24,7 +27,9 @@ extension SettingSources {
         database: DatabaseOptions, api: APIOptions? = nil,
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) {
-        self.init(databaseURL: database.databaseURL, apiURL: api?.apiURL, environment: environment)
+        self.init(
+            databaseURL: database.databaseURL, apiURL: api?.apiURL,
+            allowsInsecureHTTP: api?.allowInsecureHttp ?? false, environment: environment)
     }
 }
 

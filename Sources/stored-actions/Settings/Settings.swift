@@ -21,10 +21,11 @@ struct Setting<Value> {
 }
 
 /// Where settings are looked up: flags win over the environment, the environment over defaults. Pure but for the
-/// token's file, whose reading is handed in. An empty variable counts as not set.
+/// files of secrets, whose reading is handed in, and of certificates. An empty variable counts as not set.
 struct SettingSources {
     var databaseURL: String?
     var apiURL: String?
+    var allowsInsecureHTTP = false
     var environment: [String: String]
     var readFile: (String) throws -> String = { try String(contentsOfFile: $0, encoding: .utf8) }
 
@@ -67,51 +68,125 @@ struct SettingSources {
 
     static let defaultAPI = "https://api.zapier.com"
 
+    static let defaultTokenURL = "https://zapier.com/oauth/token/"
+
     func api() throws -> Setting<String> {
+        var setting = try address(flag: apiURL.map { ("--api-url", $0) }, "ZAPIER_API_URL", default: Self.defaultAPI)
+        if setting.value.last == "/" { setting.value.removeLast() }
+        return setting
+    }
+
+    /// Where tokens are asked for.
+    func tokenURL() throws -> Setting<String> {
+        try address(flag: nil, "ZAPIER_TOKEN_URL", default: Self.defaultTokenURL)
+    }
+
+    private func address(
+        flag: (name: String, value: String)?, _ name: String, default standard: String
+    ) throws -> Setting<String> {
         let setting =
-            apiURL.map { Setting(value: $0, origin: "--api-url") }
-            ?? variable("ZAPIER_API_URL").map { Setting(value: $0, origin: "ZAPIER_API_URL") }
-            ?? Setting(value: Self.defaultAPI, origin: "default")
-        let isOption = apiURL != nil
+            flag.map { Setting(value: $0.value, origin: $0.name) }
+            ?? variable(name).map { Setting(value: $0, origin: name) } ?? Setting(value: standard, origin: "default")
+        func wrong(_ what: String) -> SettingError {
+            SettingError("\(setting.origin) \(what)", isOption: flag != nil)
+        }
         // What is wrong is not quoted: it may hold a password.
-        guard let url = URLComponents(string: setting.value), let scheme = url.scheme, let host = url.host,
-            ["http", "https"].contains(scheme.lowercased()), !host.isEmpty, (1...65535).contains(url.port ?? 443)
-        else {
-            throw SettingError(
-                "\(setting.origin) is no http or https address; the default is \(Self.defaultAPI)", isOption: isOption)
-        }
+        guard let url = URLComponents(string: setting.value), let scheme = url.scheme?.lowercased(),
+            let host = url.host,
+            ["http", "https"].contains(scheme), !host.isEmpty, (1...65535).contains(url.port ?? 443)
+        else { throw wrong("is no http or https address; the default is \(standard)") }
         guard url.user == nil, url.password == nil, url.query == nil, url.fragment == nil else {
-            throw SettingError(
-                "\(setting.origin) must hold nothing but scheme, host, port and path", isOption: isOption)
+            throw wrong("must hold nothing but scheme, host, port and path")
         }
-        let value = setting.value.last == "/" ? String(setting.value.dropLast()) : setting.value
-        return Setting(value: value, origin: setting.origin)
+        guard scheme == "https" || allowsInsecureHTTP || Self.isLoopback(host) else {
+            throw wrong(
+                "is plain http, over which others could read tokens and results: use https, or --allow-insecure-http if "
+                    + "the network is your own")
+        }
+        return setting
+    }
+
+    private static func isLoopback(_ host: String) -> Bool {
+        let host = host.trimmingCharacters(in: ["[", "]"]).lowercased()
+        return host == "localhost" || Address(host)?.isLoopback == true
+    }
+
+    /// The authorities to trust in place of the system's; nil for those.
+    func trustRoots() throws -> TrustRoots? {
+        guard let path = variable("SSL_CERT_FILE") else { return nil }
+        guard let roots = TrustRoots(path: path) else {
+            throw SettingError("SSL_CERT_FILE: \(path) can't be read, or holds no certificate in PEM form")
+        }
+        return roots
     }
 
     // MARK: Token
 
-    func token() throws -> Setting<AccessToken> {
+    /// The first of an access token, a refresh token and client credentials that is set.
+    func token() throws -> Setting<TokenSetting> {
         if let path = variable("ZAPIER_ACCESS_TOKEN_FILE") {
-            let text: String
-            do {
-                text = try readFile(path)
-            } catch {
-                throw SettingError("ZAPIER_ACCESS_TOKEN_FILE: \(path) can't be read: \(Self.reason(error))")
-            }
-            guard let token = AccessToken(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
-                throw SettingError("ZAPIER_ACCESS_TOKEN_FILE: \(path) does not hold a token: one line, no spaces")
-            }
-            return Setting(value: token, origin: "ZAPIER_ACCESS_TOKEN_FILE")
+            let token = try accessToken(try read(path, "ZAPIER_ACCESS_TOKEN_FILE"), "ZAPIER_ACCESS_TOKEN_FILE: \(path)")
+            return Setting(
+                value: TokenSetting(kind: .file(path: path, token), files: [path]), origin: "ZAPIER_ACCESS_TOKEN_FILE")
         }
-        guard let text = variable("ZAPIER_ACCESS_TOKEN") else {
+        if let text = variable("ZAPIER_ACCESS_TOKEN") {
+            let token = try accessToken(text, "ZAPIER_ACCESS_TOKEN")
+            return Setting(value: TokenSetting(kind: .fixed(token), files: []), origin: "ZAPIER_ACCESS_TOKEN")
+        }
+        if let path = variable("ZAPIER_REFRESH_TOKEN_FILE") {
+            guard let (client, file) = try client() else {
+                throw SettingError(
+                    "ZAPIER_REFRESH_TOKEN_FILE goes with ZAPIER_CLIENT_ID and ZAPIER_CLIENT_SECRET_FILE or "
+                        + "ZAPIER_CLIENT_SECRET")
+            }
+            guard !(try read(path, "ZAPIER_REFRESH_TOKEN_FILE")).isEmpty else {
+                throw SettingError("ZAPIER_REFRESH_TOKEN_FILE: \(path) is empty")
+            }
+            return Setting(
+                value: TokenSetting(kind: .refreshToken(path: path, client), files: [path] + file),
+                origin: "ZAPIER_REFRESH_TOKEN_FILE")
+        }
+        guard let (client, file) = try client() else {
             throw SettingError(
                 "no API token: set ZAPIER_ACCESS_TOKEN_FILE to the path of a file that holds one, or "
-                    + "ZAPIER_ACCESS_TOKEN to the token itself")
+                    + "ZAPIER_ACCESS_TOKEN to the token itself, or ZAPIER_CLIENT_ID and ZAPIER_CLIENT_SECRET_FILE to ask "
+                    + "for tokens with")
         }
+        return Setting(
+            value: TokenSetting(kind: .clientCredentials(client), files: file), origin: "ZAPIER_CLIENT_ID")
+    }
+
+    private func accessToken(_ text: String, _ place: String) throws -> AccessToken {
         guard let token = AccessToken(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
-            throw SettingError("ZAPIER_ACCESS_TOKEN does not hold a token: one line of visible ASCII, no spaces")
+            throw SettingError("\(place) does not hold a token: one line of visible ASCII, no spaces")
         }
-        return Setting(value: token, origin: "ZAPIER_ACCESS_TOKEN")
+        return token
+    }
+
+    /// - Returns: nil if neither half is set.
+    private func client() throws -> (ClientCredentials, files: [String])? {
+        let id = variable("ZAPIER_CLIENT_ID")
+        let path = variable("ZAPIER_CLIENT_SECRET_FILE")
+        let text = try path.map { try read($0, "ZAPIER_CLIENT_SECRET_FILE") } ?? variable("ZAPIER_CLIENT_SECRET")
+        if id == nil, text == nil { return nil }
+        guard let id else {
+            throw SettingError("ZAPIER_CLIENT_ID is missing: a client secret is set, and says nothing without it")
+        }
+        guard let text else {
+            throw SettingError("ZAPIER_CLIENT_ID is set: ZAPIER_CLIENT_SECRET_FILE or ZAPIER_CLIENT_SECRET is missing")
+        }
+        guard let secret = Secret(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+            throw SettingError("\(path == nil ? "ZAPIER_CLIENT_SECRET" : "ZAPIER_CLIENT_SECRET_FILE") holds no secret")
+        }
+        return (ClientCredentials(id: id, secret: secret), path.map { [$0] } ?? [])
+    }
+
+    private func read(_ path: String, _ name: String) throws -> String {
+        do {
+            return try readFile(path)
+        } catch {
+            throw SettingError("\(name): \(path) can't be read: \(Self.reason(error))")
+        }
     }
 
     private static func reason(_ error: any Error) -> String {

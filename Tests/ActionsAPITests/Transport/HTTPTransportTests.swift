@@ -12,7 +12,7 @@ struct HTTPTransportTests {
             baseURL: url, connections: 2, limits: limits, room: BodyRoom(capacity: capacity), userAgent: "test/1.2.3"
         ) { transport in
             let token = try #require(AccessToken("secret"))
-            return try await ActionsClient(transport: transport, token: token).fetchRun(
+            return try await ActionsClient(transport: transport, tokens: TokenSource(token)).fetchRun(
                 storedActionID: UUID(uuidString: "4F4E0000-0000-4000-8000-00000000000A")!,
                 runID: UUID(uuidString: "9B1D0000-0000-4000-8000-00000000000B")!
             ).1
@@ -88,7 +88,7 @@ struct HTTPTransportTests {
                 baseURL: server.url, connections: 1, room: BodyRoom(capacity: 1000), userAgent: "test"
             ) { transport in
                 let token = try #require(AccessToken("secret"))
-                return try await ActionsClient(transport: transport, token: token).fetchRun(
+                return try await ActionsClient(transport: transport, tokens: TokenSource(token)).fetchRun(
                     storedActionID: UUID(), runID: UUID()
                 ).0
             }

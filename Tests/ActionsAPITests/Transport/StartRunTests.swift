@@ -21,7 +21,7 @@ struct StartRunTests {
             baseURL: url, connections: connections, limits: limits, room: BodyRoom(capacity: 1 << 20), userAgent: "test"
         ) { transport in
             let token = try #require(AccessToken("secret-token"))
-            return try await body(ActionsClient(transport: transport, token: token))
+            return try await body(ActionsClient(transport: transport, tokens: TokenSource(token)))
         }
     }
 

@@ -16,6 +16,12 @@ struct Stage: Sendable {
     static func with<R: Sendable>(
         _ options: String..., body: @escaping @Sendable (Stage) async throws -> R
     ) async throws -> R {
+        try await with(all: options, body: body)
+    }
+
+    static func with<R: Sendable>(
+        all options: [String], body: @escaping @Sendable (Stage) async throws -> R
+    ) async throws -> R {
         let all = options.contains("--limit") ? options : ["--limit", "0"] + options
         await stages.enter()
         let result = await outcome { try await play(all, body) }

@@ -20,6 +20,8 @@ extension Proxy.Trigger {
         case post
         /// A read of a run, the root's included.
         case read
+        /// A request of the token endpoint.
+        case token
 
         var isMet: @Sendable (String) -> Bool {
             switch self {
@@ -31,6 +33,7 @@ extension Proxy.Trigger {
             case .commit: { $0.hasPrefix("q") && $0.contains("commit") }
             case .lookup: { $0.hasPrefix("get ") && !$0.contains("/runs/") }
             case .post: { $0.hasPrefix("post ") && $0.contains("/run ") }
+            case .token: { $0.hasPrefix("post /oauth/") }
             case .read: { $0.hasPrefix("get ") && $0.contains("/runs/") }
             }
         }

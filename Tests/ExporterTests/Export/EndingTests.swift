@@ -82,9 +82,10 @@ struct EndingTests {
         #expect(Ending.timeLimit(comeBackAt: nil).exitStatus(account([.success: 1]), options: ExportOptions()) == 0)
     }
 
-    @Test("77 and 69 come before a signal, a signal before 75 and 3")
+    @Test("78 and 77 and 69 come before a signal, a signal before 75 and 3")
     func order() {
         let bad = account([.queued: 3, .forbidden: 1])
+        #expect(Ending.invalidSetting("").exitStatus(bad, options: ExportOptions()) == 78)
         #expect(Ending.credentialsRefused("").exitStatus(bad, options: ExportOptions()) == 77)
         #expect(Ending.apiUnreachable("").exitStatus(bad, options: ExportOptions()) == 69)
         #expect(Ending.interrupted(signal: 15).exitStatus(bad, options: ExportOptions()) == 143)

@@ -52,6 +52,8 @@ struct CredentialsWatchTests {
             #expect(watch.saw(forbidden, status: 403) == .hold)
             #expect(watch.saw(.retry(after: .seconds(1)), status: 500) == .pass)
             #expect(watch.saw(.askAgain, status: 429) == .pass)
+            // A token that ended, and is renewed.
+            #expect(watch.saw(.askAgain, status: 403) == .pass)
             #expect(
                 watch.saw(.conclude(Verdict(outcome: .failed, failure: "500", seenAlive: false)), status: 500) == .pass)
         }

@@ -1,11 +1,13 @@
 /// A bearer token. Its description and its mirror tell only that it is one, so that no log line and no error message
 /// can show it.
-package struct AccessToken: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+package struct AccessToken: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible,
+    CustomReflectable
+{
     private let value: String
 
     /// - Returns: nil if the text could not stand in a header: empty, or with characters other than visible ASCII.
     package init?(_ text: String) {
-        guard !text.isEmpty, text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else { return nil }
+        guard text.isVisibleASCII else { return nil }
         value = text
     }
 
@@ -19,4 +21,9 @@ package struct AccessToken: Sendable, CustomStringConvertible, CustomDebugString
     package var description: String { "AccessToken" }
     package var debugDescription: String { description }
     package var customMirror: Mirror { Mirror(self, children: [:]) }
+}
+
+extension String {
+    /// One word or more of what can be seen, without spaces.
+    var isVisibleASCII: Bool { !isEmpty && utf8.allSatisfy { (0x21...0x7e).contains($0) } }
 }

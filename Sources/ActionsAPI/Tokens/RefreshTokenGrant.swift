@@ -1,0 +1,45 @@
+import Foundation
+
+/// OAuth 2.0 refresh tokens (RFC 6749, section 6) that may be good for one use: the answer's own is stored in the place
+/// of the one that was sent before anybody uses the access token that came with it.
+package struct RefreshTokenGrant: TokenIssuer {
+    private let file: RefreshTokenFile
+    private let endpoint: TokenEndpoint
+
+    package init(file: RefreshTokenFile, endpoint: TokenEndpoint) {
+        self.file = file
+        self.endpoint = endpoint
+    }
+
+    package func issue() async throws -> IssuedToken {
+        let locked = try await file.lock()
+        // From here to the end nobody is to be cancelled: once the old token has been sent, the new one must be stored.
+        return try await Task { try await exchange(locked) }.value
+    }
+
+    private func exchange(_ locked: LockedTokenFile) async throws -> IssuedToken {
+        let candidates = try locked.candidates()
+        for (index, candidate) in candidates.enumerated() {
+            let room = try locked.prepare()
+            do {
+                let tokens = try await endpoint.exchange(.refreshToken(candidate.token))
+                if let new = tokens.refreshToken ?? (candidate.isLeftover ? candidate.token : nil) {
+                    try locked.store(new, in: room)
+                } else {
+                    locked.discard(room)
+                }
+                return tokens.issued
+            } catch TokenFailure.final(let error) where error.kind == .refused && index + 1 < candidates.count {
+                locked.discard(room)
+            } catch let error as TokenFailure {
+                if case .final(let error) = error, error.kind == .invalidSetting { throw TokenFailure.final(error) }
+                locked.discard(room)
+                throw error
+            } catch {
+                locked.discard(room)
+                throw error
+            }
+        }
+        throw TokenFailure.final(TokenError(.invalidSetting, "\(file.path) holds no refresh token"))
+    }
+}

@@ -1,0 +1,77 @@
+import Foundation
+import JSONText
+
+/// What one answer of the token endpoint means (RFC 6749, sections 5.1 and 5.2).
+///
+/// | answer | case |
+/// | --- | --- |
+/// | 2xx with JSON that has an `access_token` | `issued` |
+/// | 400, 401; any other 4xx with an OAuth `error` | `refused` |
+/// | 408, 425, 429, 5xx | `failed`, to be tried again |
+/// | anything else: a redirect, which is not followed; a page of a proxy's | `failed`, to be tried again |
+enum TokenAnswer: Sendable, Equatable {
+    case issued(Tokens)
+    /// - Parameter code: the OAuth error; nil where there is none that can be shown.
+    case refused(status: Int, code: String?)
+    case failed(RetryPolicy.Failure, reason: String)
+
+    struct Tokens: Sendable, Equatable {
+        var issued: IssuedToken
+        /// Nil: the old one stays good.
+        var refreshToken: Secret?
+    }
+
+    /// What `expires_in` is by the API's documentation, where an answer leaves it out. A shorter life that nobody tells of
+    /// shows by a refusal.
+    static let usualLifetime = 36_000
+
+    init(_ response: APIResponse) {
+        let status = response.status
+        let body = try? JSONValue(validating: response.body)
+        switch status {
+        case 200...299: self = Self.tokens(body, status: status)
+        // No budget waits for this endpoint: too many is the same as out of service.
+        case 429: self = .failed(.status(503), reason: "the token endpoint answered 429")
+        case 408, 425, 500...599: self = .failed(.status(status), reason: "the token endpoint answered \(status)")
+        case 400, 401: self = .refused(status: status, code: Self.code(body))
+        case 400...499 where body?["error"]?.string != nil: self = .refused(status: status, code: Self.code(body))
+        case 300...399:
+            self = .failed(
+                .malformedAnswer,
+                reason: "the token endpoint answered \(status), and redirects are not followed: is its address right?")
+        default:
+            self = .failed(
+                .malformedAnswer,
+                reason: "the token endpoint answered \(status) without an OAuth error: is its address right?")
+        }
+    }
+
+    private static func tokens(_ body: JSONValue?, status: Int) -> TokenAnswer {
+        guard let token = body?["access_token"]?.string.flatMap(AccessToken.init) else {
+            return .failed(.malformedAnswer, reason: "the token endpoint answered \(status) without an access token")
+        }
+        let lifetime = body?["expires_in"].flatMap { $0.int ?? $0.string.flatMap(Int.init) }
+        return .issued(
+            Tokens(
+                issued: IssuedToken(token: token, lifetime: .seconds(lifetime ?? usualLifetime)),
+                refreshToken: body?["refresh_token"]?.string.flatMap(Secret.init)))
+    }
+
+    private static func code(_ body: JSONValue?) -> String? {
+        body?["error"]?.string.flatMap { $0.isErrorCode ? $0 : nil }
+    }
+}
+
+extension String {
+    /// A short word, as the codes of errors are; it can be shown and quotes nothing.
+    var isErrorCode: Bool { !isEmpty && utf8.count <= 60 && utf8.allSatisfy(Self.isWordByte) }
+
+    private static func isWordByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."):
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,28 @@
+/// Why there is no token to ask the API with: for good, as far as this call goes.
+package struct TokenError: Error, Sendable, Equatable, CustomStringConvertible {
+    package enum Kind: Sendable {
+        /// The credentials themselves were refused.
+        case refused
+        /// A file or a folder is not as it has to be.
+        case invalidSetting
+        /// Nobody was there to ask, or nobody who made sense, and the tries are used up.
+        case unreachable
+    }
+
+    package var kind: Kind
+    /// For people, without any secret.
+    package var reason: String
+
+    package init(_ kind: Kind, _ reason: String) {
+        self.kind = kind
+        self.reason = reason
+    }
+
+    package var description: String { reason }
+}
+
+/// Why one try to get a token brought none.
+enum TokenFailure: Error, Equatable {
+    case final(TokenError)
+    case transient(RetryPolicy.Failure, retryAfter: Duration?, reason: String)
+}

@@ -1,0 +1,121 @@
+import ActionsAPI
+import Foundation
+import Logging
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// What gives this program its access tokens.
+struct TokenSetting {
+    enum Kind {
+        case fixed(AccessToken)
+        /// Somebody else may put another token into the file.
+        case file(path: String, AccessToken)
+        case clientCredentials(ClientCredentials)
+        case refreshToken(path: String, ClientCredentials)
+    }
+
+    var kind: Kind
+    /// Files with secrets that were read.
+    var files: [String]
+}
+
+/// All that it takes to ask the API, looked at before anything is touched.
+struct APIAccess {
+    let api: Setting<String>
+    let apiProxy: Setting<ProxyServer>?
+    let token: Setting<TokenSetting>
+    /// Nil if no token is ever asked for.
+    let tokenURL: Setting<String>?
+    private let tokenProxy: Setting<ProxyServer>?
+    private let trustRoots: TrustRoots?
+
+    /// - Throws: `SettingError`.
+    init(_ sources: SettingSources) throws {
+        let proxies = ProxySettings(environment: sources.environment)
+        api = try sources.api()
+        apiProxy = try proxies.proxy(for: api.value)
+        trustRoots = try sources.trustRoots()
+        token = try sources.token()
+        switch token.value.kind {
+        case .fixed, .file: (tokenURL, tokenProxy) = (nil, nil)
+        case .clientCredentials, .refreshToken:
+            let url = try sources.tokenURL()
+            (tokenURL, tokenProxy) = (url, try proxies.proxy(for: url.value))
+        }
+    }
+
+    /// Runs `body` with a client whose connections are closed when it returns, once a token that is being exchanged is
+    /// stored.
+    ///
+    /// - Parameters:
+    ///   - connections: to the API at most.
+    ///   - room: bytes that bodies in flight hold together.
+    ///   - attempts: to get a token.
+    func withClient<R>(
+        connections: Int, room: Int, attempts: Int, _ body: (ActionsClient) async throws -> R
+    ) async throws -> R {
+        let userAgent = "stored-actions/\(toolVersion)"
+        return try await HTTPTransport.withTransport(
+            baseURL: api.value, route: HTTPRoute(proxy: apiProxy?.value, trustRoots: trustRoots),
+            connections: connections, room: BodyRoom(capacity: room), userAgent: userAgent
+        ) { transport in
+            switch token.value.kind {
+            case .fixed(let token):
+                return try await body(ActionsClient(transport: transport, tokens: TokenSource(token)))
+            case .file(let path, let token):
+                return try await body(
+                    ActionsClient(transport: transport, tokens: TokenSource(token, issuer: TokenFile(path: path))))
+            case .clientCredentials(let client), .refreshToken(_, let client):
+                return try await HTTPTransport.withTransport(
+                    baseURL: tokenURL?.value ?? "",
+                    route: HTTPRoute(proxy: tokenProxy?.value, trustRoots: trustRoots), connections: 1,
+                    limits: .ofTokens, room: BodyRoom(capacity: TransportLimits.ofTokens.body), userAgent: userAgent
+                ) { tokenTransport in
+                    let requests = TokenRequests()
+                    let endpoint = TokenEndpoint(transport: tokenTransport, client: client, requests: requests)
+                    let tokens = TokenSource(
+                        nil, issuer: issuer(endpoint), retries: RetryPolicy(attempts: attempts), requests: requests)
+                    let result = await outcome { try await body(ActionsClient(transport: transport, tokens: tokens)) }
+                    await tokens.close()
+                    return try result.get()
+                }
+            }
+        }
+    }
+
+    private func issuer(_ endpoint: TokenEndpoint) -> any TokenIssuer {
+        if case .refreshToken(let path, _) = token.value.kind {
+            return RefreshTokenGrant(file: RefreshTokenFile(path: path), endpoint: endpoint)
+        }
+        return ClientCredentialsGrant(endpoint: endpoint)
+    }
+
+    private func outcome<R>(_ body: () async throws -> R) async -> Result<R, any Error> {
+        do { return .success(try await body()) } catch { return .failure(error) }
+    }
+
+    /// Says which files with secrets others can read.
+    func warn(_ logger: Logger) {
+        for path in token.value.files where Self.isReadableByOthers(path) {
+            logger.warning("\(path) holds a secret, and other users can read it: chmod 600 \(shellQuoted(path))")
+        }
+    }
+
+    private static func isReadableByOthers(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_mode & 0o044 != 0
+    }
+}
+
+extension TransportLimits {
+    /// Of requests for tokens: small answers, and an export that waits for them.
+    fileprivate static let ofTokens: TransportLimits = {
+        var limits = TransportLimits()
+        limits.read = .seconds(15)
+        limits.total = .seconds(30)
+        limits.body = 1 << 20
+        return limits
+    }()
+}

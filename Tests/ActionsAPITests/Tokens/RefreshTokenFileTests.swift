@@ -1,0 +1,252 @@
+import Foundation
+import Synchronization
+import Testing
+
+@testable import ActionsAPI
+
+@Suite("The file of a refresh token")
+struct RefreshTokenFileTests {
+    /// A token endpoint whose refresh tokens are good once: `r-0`, `r-1`, ….
+    private final class Issuer: Sendable {
+        private let good: Mutex<Int>
+        private let presented = Mutex<[String]>([])
+        var tokens: [String] { presented.withLock(\.self) }
+        init(good: Int = 0) { self.good = Mutex(good) }
+
+        func answer(_ request: APIRequest) -> APIResponse {
+            let fields = String(decoding: request.body ?? [], as: UTF8.self).split(separator: "&")
+            let token = fields.first { $0.hasPrefix("refresh_token=") }?.dropFirst(14) ?? ""
+            presented.withLock { $0.append(String(token)) }
+            return good.withLock { good in
+                guard token == "r-\(good)" else {
+                    return APIResponse(status: 400, body: Array(#"{"error": "invalid_grant"}"#.utf8))
+                }
+                good += 1
+                let body = #"{"access_token": "a-\#(good)", "refresh_token": "r-\#(good)", "expires_in": 60}"#
+                return APIResponse(status: 200, body: Array(body.utf8))
+            }
+        }
+    }
+
+    private struct Folder {
+        let url: URL
+        var file: String { url.appending(path: "token").path }
+        var token: String { get throws { try String(contentsOfFile: file, encoding: .utf8) } }
+        /// Whatever lies there besides the file and its lock.
+        var leftovers: [String] {
+            get throws {
+                try FileManager.default.contentsOfDirectory(atPath: url.path).filter {
+                    !["token", ".token.lock"].contains($0)
+                }
+            }
+        }
+
+        func write(_ text: String, to name: String = "token", mode: Int = 0o600) throws {
+            let path = url.appending(path: name).path
+            try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+        }
+    }
+
+    private func withFolder<R>(_ body: (Folder) async throws -> R) async throws -> R {
+        let url = FileManager.default.temporaryDirectory.appending(path: "refresh-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: url) }
+        return try await body(Folder(url: url))
+    }
+
+    private func grant(
+        _ path: String, _ answer: @escaping ScriptedTransport.Answer, patience: Duration = .seconds(10)
+    ) -> RefreshTokenGrant {
+        RefreshTokenGrant(
+            file: RefreshTokenFile(path: path, patience: patience),
+            endpoint: TokenEndpoint(
+                transport: ScriptedTransport(answer), client: ClientCredentials(id: "me", secret: Secret("s")!),
+                requests: TokenRequests()))
+    }
+
+    private func mode(_ path: String) throws -> Int? {
+        try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+    }
+
+    @Test(arguments: [(0o600, 0o600), (0o644, 0o600), (0o400, 0o400)])
+    func `Each exchange stores the next token, readable by nobody else`(before: Int, after: Int) async throws {
+        try await withFolder { folder in
+            try folder.write("r-0\n", mode: before)
+            let issuer = Issuer()
+            let grant = grant(folder.file, issuer.answer)
+            #expect(try await grant.issue().token == AccessToken("a-1"))
+            #expect(try folder.token == "r-1\n")
+            #expect(try await grant.issue().token == AccessToken("a-2"))
+            #expect(try folder.token == "r-2\n")
+            #expect(try mode(folder.file) == after)
+            #expect(try folder.leftovers == [])
+        }
+    }
+
+    @Test func `An answer without a refresh token leaves the old one`() async throws {
+        try await withFolder { folder in
+            try folder.write("r-0")
+            let answer = ScriptedTransport.json(200, #"{"access_token": "a"}"#)
+            #expect(try await grant(folder.file, answer).issue().token == AccessToken("a"))
+            #expect(try folder.token == "r-0")
+            #expect(try folder.leftovers == [])
+        }
+    }
+
+    @Test func `A refusal, or no answer, leaves everything as it was`() async throws {
+        try await withFolder { folder in
+            try folder.write("r-0\n")
+            for answer in [
+                ScriptedTransport.json(400, #"{"error": "invalid_grant"}"#), ScriptedTransport.failing(.timedOut),
+            ] {
+                await #expect(throws: TokenFailure.self) { try await grant(folder.file, answer).issue() }
+                #expect(try folder.token == "r-0\n")
+                #expect(try folder.leftovers == [])
+            }
+        }
+    }
+
+    @Test func `What a process left behind that was killed after it had written the new token is used first`()
+        async throws
+    {
+        try await withFolder { folder in
+            try folder.write("r-0\n")
+            try folder.write("r-1\n\0\0\0\0", to: ".token.new-1")
+            let issuer = Issuer(good: 1)
+            #expect(try await grant(folder.file, issuer.answer).issue().token == AccessToken("a-2"))
+            #expect(issuer.tokens == ["r-1"])
+            #expect(try folder.token == "r-2\n")
+            #expect(try folder.leftovers == [])
+        }
+    }
+
+    @Test func `A whole leftover whose exchange brings no new refresh token takes the file's place`() async throws {
+        try await withFolder { folder in
+            try folder.write("r-0\n")
+            try folder.write("r-1\n", to: ".token.new-1")
+            _ = try await grant(folder.file, ScriptedTransport.json(200, #"{"access_token": "a"}"#)).issue()
+            #expect(try folder.token == "r-1\n")
+            #expect(try folder.leftovers == [])
+        }
+    }
+
+    @Test(arguments: ["", "\0\0\0", "r-", "r-1"])
+    func `A leftover that is not whole is removed`(text: String) async throws {
+        try await withFolder { folder in
+            try folder.write("r-0\n")
+            try folder.write(text, to: ".token.new-1")
+            let issuer = Issuer()
+            #expect(try await grant(folder.file, issuer.answer).issue().token == AccessToken("a-1"))
+            #expect(issuer.tokens == ["r-0"])
+            #expect(try folder.leftovers == [])
+        }
+    }
+
+    @Test func `A leftover of old that is refused does not keep the file's own token from being used`() async throws {
+        try await withFolder { folder in
+            try folder.write("r-5\n")
+            try folder.write("r-1\n", to: ".token.new-1")
+            let issuer = Issuer(good: 5)
+            #expect(try await grant(folder.file, issuer.answer).issue().token == AccessToken("a-6"))
+            #expect(try folder.token == "r-6\n")
+            #expect(try folder.leftovers == [])
+        }
+    }
+
+    @Test func `Behind a symbolic link the target is replaced, not the link`() async throws {
+        try await withFolder { folder in
+            try await withFolder { other in
+                try folder.write("r-0\n")
+                let link = other.url.appending(path: "link")
+                try FileManager.default.createSymbolicLink(
+                    at: link, withDestinationURL: URL(fileURLWithPath: folder.file))
+                _ = try await grant(link.path, Issuer().answer).issue()
+                #expect(try folder.token == "r-1\n")
+                #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link.path) == folder.file)
+            }
+        }
+    }
+
+    @Test func `A folder where nothing can be made is found out before the token is spent`() async throws {
+        // /proc is nobody's to write, root's neither.
+        let issuer = Issuer()
+        let error = await #expect(throws: TokenFailure.self) {
+            try await grant("/proc/self/status", issuer.answer).issue()
+        }
+        guard case .final(let error)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(error.kind == .invalidSetting)
+        #expect(error.reason.contains("can't be written"))
+        #expect(issuer.tokens.isEmpty)
+    }
+
+    @Test func `A file that is not there is named`() async throws {
+        let error = await #expect(throws: TokenFailure.self) {
+            try await grant("/nowhere/token", Issuer().answer).issue()
+        }
+        guard case .final(let error)? = error else { return }
+        #expect(error.kind == .invalidSetting && error.reason.contains("/nowhere/token"))
+    }
+
+    @Test func `Many that share a file take turns, and each reads what the one before it stored`() async throws {
+        try await withFolder { folder in
+            try folder.write("r-0\n")
+            let issuer = Issuer()
+            let tokens = try await withThrowingTaskGroup(of: AccessToken.self) { group in
+                for _ in 1...8 {
+                    let grant = grant(folder.file, issuer.answer)
+                    group.addTask { try await grant.issue().token }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(tokens.count == 8)
+            #expect(issuer.tokens == (0...7).map { "r-\($0)" })
+            #expect(try folder.token == "r-8\n")
+            #expect(try folder.leftovers == [])
+        }
+    }
+
+    @Test func `Who waits for the lock in vain says what for`() async throws {
+        try await withFolder { folder in
+            try folder.write("r-0\n")
+            let lock = try await RefreshTokenFile(path: folder.file).lock()
+            let error = await #expect(throws: TokenFailure.self) {
+                try await grant(folder.file, Issuer().answer, patience: .milliseconds(100)).issue()
+            }
+            guard case .transient(_, _, let reason)? = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+            #expect(reason.contains(folder.file) && reason.contains(lock.lockPath))
+        }
+    }
+
+    @Test func `Once the old token has been sent nobody is cancelled before the new one is stored`() async throws {
+        try await withFolder { folder in
+            try folder.write("r-0\n")
+            let issuer = Issuer()
+            let (sent, hasSent) = AsyncStream<Void>.makeStream()
+            let (answers, mayAnswer) = AsyncStream<Void>.makeStream()
+            let source = TokenSource(
+                nil,
+                issuer: grant(folder.file) { request in
+                    hasSent.finish()
+                    for await _ in answers {}
+                    #expect(!Task.isCancelled)
+                    return issuer.answer(request)
+                })
+            let waiting = Task { try await source.current() }
+            for await _ in sent {}
+            waiting.cancel()
+            await #expect(throws: CancelledBeforeDeparture.self) { _ = try await waiting.value }
+            let closing = Task { await source.close() }
+            closing.cancel()
+            mayAnswer.finish()
+            await closing.value
+            #expect(try folder.token == "r-1\n")
+        }
+    }
+}

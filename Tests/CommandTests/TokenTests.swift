@@ -1,0 +1,254 @@
+import Foundation
+import Testing
+
+/// Tokens that end, are renewed, and are guarded.
+@Suite("Tokens of an export")
+struct TokenTests {
+    private static let secret = "cs-51d0c7a9e2"
+    private static let refresh = "rt-904be7d1f3"
+
+    private func credentials(_ stage: Stage) -> [String: String?] {
+        [
+            "ZAPIER_ACCESS_TOKEN": nil, "ZAPIER_CLIENT_ID": "client", "ZAPIER_CLIENT_SECRET": Self.secret,
+            "ZAPIER_TOKEN_URL": stage.sandbox.url + "/oauth/token/",
+        ]
+    }
+
+    /// The changes for a refresh token in a file of its own.
+    private func refreshing(_ stage: Stage, mode: Int = 0o600) throws -> (changes: [String: String?], file: String) {
+        let path = try stage.write(Self.refresh + "\n", to: "refresh")
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+        return (credentials(stage).merging(["ZAPIER_REFRESH_TOKEN_FILE": path]) { $1 }, path)
+    }
+
+    private func with<R: Sendable>(
+        _ options: [String] = [], _ body: @escaping @Sendable (Stage) async throws -> R
+    ) async throws -> R {
+        try await Stage.with(
+            all: ["--client-id", "client", "--client-secret", Self.secret, "--refresh-token", Self.refresh] + options,
+            body: body)
+    }
+
+    private struct Tokens: Decodable { let tokens: Int }
+
+    private func tokensAsked(_ stage: Stage) async throws -> Int {
+        let stats: Tokens = try await stage.sandbox.get("/sandbox/stats")
+        return stats.tokens
+    }
+
+    @Test(arguments: ["401", "403"])
+    func `A token that ends in the middle is renewed by one request, and every run arrives`(status: String)
+        async throws
+    {
+        try await with(["--token-lifetime", "3", "--reject-with", status, "--latency", "150"]) { stage in
+            let export = try await stage.export(.of(900), changes: credentials(stage))
+            #expect(export.status == 0, "\(export.finished.stderr)")
+            let summary = try export.summary
+            #expect(summary.met == ["success": 900])
+            // 900 runs, 32 at a time, 0.15 s each: over four seconds, so one renewal, perhaps two.
+            let tokens = try await tokensAsked(stage)
+            #expect((2...4).contains(tokens))
+            let stats = try await stage.sandbox.stats
+            #expect(summary.requests.total == stats.requests)
+            #expect(summary.requests.byStatus == stats.byStatus)
+        }
+    }
+
+    @Test func `A token that ends during the sleep for the window is renewed before the next request`() async throws {
+        try await with(["--token-lifetime", "2", "--limit", "20", "--window", "5"]) { stage in
+            let export = try await stage.export(.of(30), "--budget-share", "1", changes: credentials(stage))
+            #expect(export.status == 0, "\(export.finished.stderr)")
+            let summary = try export.summary
+            #expect(summary.met == ["success": 30])
+            #expect(summary.requests.byStatus["401"] == nil)
+            #expect(try await tokensAsked(stage) == 2)
+        }
+    }
+
+    @Test func `Chains of pages go on over the end of a token, each page started once`() async throws {
+        try await with(["--token-lifetime", "1", "--latency", "120", "--run-limit", "0"]) { stage in
+            let chain = Chain(number: 1, pages: 9)
+            let export = try await stage.export(.following([chain]), changes: credentials(stage))
+            #expect(export.status == 0, "\(export.finished.stderr)")
+            #expect(try export.summary.chains == ["last_page": 1])
+            #expect(try await tokensAsked(stage) >= 2)
+            try await stage.expectWhole(chain)
+        }
+    }
+
+    @Test func `Wrong client credentials are refused with their OAuth error`() async throws {
+        try await with { stage in
+            let changes = credentials(stage).merging(["ZAPIER_CLIENT_SECRET": "wrong-77"]) { $1 }
+            let export = try await stage.export(.of(50), changes: changes)
+            #expect(export.status == 77)
+            #expect(export.finished.stdout.contains("invalid_client"))
+            #expect(try export.summary.outcomes["queued"] == 50)
+            // Basic, then form fields.
+            #expect(try await tokensAsked(stage) == 2)
+            let check = try await stage.run("check", "--json", changes: changes)
+            #expect(check.status == 77)
+            #expect(!(check.stdout + check.stderr + export.finished.stderr).contains("wrong-77"))
+        }
+    }
+
+    @Test func `Nobody answers for tokens: the API cannot be reached`() async throws {
+        try await with { stage in
+            let changes = credentials(stage).merging(["ZAPIER_TOKEN_URL": "http://127.0.0.1:9/oauth/token/"]) { $1 }
+            let check = try await stage.run("check", changes: changes)
+            #expect(check.status == 69, "\(check.stdout)")
+            // It would go on trying for a minute.
+            let export = try await stage.export(.of(3), changes: changes) { program in
+                try await wait("the export is under way") {
+                    (try? await stage.database.count("exports where outcome = 'running'")) == 1
+                }
+                try await Task.sleep(for: .seconds(1))
+                program.send(SIGTERM)
+            }
+            #expect(export.status == 143)
+            #expect(try export.summary.requests.total == 0)
+        }
+    }
+
+    @Test func `Each export stores the refresh token that it got, and another one goes on with it`() async throws {
+        try await with { stage in
+            let (changes, file) = try refreshing(stage)
+            for number in 1...2 {
+                let export = try await stage.export(.of(5, from: UInt64(number * 10)), changes: changes)
+                #expect(export.status == 0, "\(export.finished.stderr)")
+                #expect(try String(contentsOfFile: file, encoding: .utf8) == "sandbox-refresh-\(number)\n")
+            }
+            let check = try await stage.run("check", changes: changes)
+            #expect(check.status == 0, "\(check.stdout)")
+            #expect(check.stdout.contains("ZAPIER_REFRESH_TOKEN_FILE"))
+            #expect(try String(contentsOfFile: file, encoding: .utf8) == "sandbox-refresh-3\n")
+        }
+    }
+
+    @Test func `Two exports at once share a refresh token's file`() async throws {
+        try await with(["--token-lifetime", "2", "--latency", "150"]) { stage in
+            let (changes, file) = try refreshing(stage)
+            async let one = stage.export(.of(600, name: "one"), changes: changes)
+            async let two = stage.export(.of(600, from: 10_000, name: "two"), changes: changes)
+            let (first, second) = try await (one, two)
+            #expect(first.status == 0, "\(first.finished.stderr)")
+            #expect(second.status == 0, "\(second.finished.stderr)")
+            let tokens = try await tokensAsked(stage)
+            #expect(tokens >= 4)
+            #expect(try String(contentsOfFile: file, encoding: .utf8) == "sandbox-refresh-\(tokens)\n")
+        }
+    }
+
+    @Test func `Killed before the old refresh token arrives, an export loses no credentials`() async throws {
+        try await with { stage in
+            let (changes, file) = try refreshing(stage)
+            try await stage.withProxies(api: [.held(at: .token)]) { proxies in
+                let through = changes.merging(
+                    ["ZAPIER_TOKEN_URL": "http://127.0.0.1:\(proxies.api.port)/oauth/token/"]) { $1 }
+                let killed = try await stage.export(.of(5), changes: through) { program in
+                    try await wait("the token is asked for") { proxies.fired > 0 }
+                    program.send(SIGKILL)
+                }
+                #expect(killed.status == -SIGKILL)
+            }
+            #expect(try String(contentsOfFile: file, encoding: .utf8) == Self.refresh + "\n")
+            try await stage.waitForSessionsToEnd()
+            let export = try await stage.export(.of(5), changes: changes)
+            #expect(export.status == 0, "\(export.finished.stderr)")
+            let names = try FileManager.default.contentsOfDirectory(atPath: stage.folder.path)
+            #expect(!names.contains { $0.hasPrefix(".refresh.new-") })
+        }
+    }
+
+    @Test func `A signal does not cut off the exchange of a refresh token: what comes is stored`() async throws {
+        try await with { stage in
+            let (changes, file) = try refreshing(stage)
+            try await stage.withProxies(api: [.answered(at: .token)]) { proxies in
+                let through = changes.merging(
+                    ["ZAPIER_TOKEN_URL": "http://127.0.0.1:\(proxies.api.port)/oauth/token/"]) { $1 }
+                let ended = try await stage.export(.of(5), changes: through) { program in
+                    try await wait("the answer is on its way") { proxies.fired > 0 }
+                    program.send(SIGTERM)
+                    try await Task.sleep(for: .seconds(2))
+                    proxies.api.letGo()
+                }
+                #expect(ended.status == 143)
+            }
+            #expect(try String(contentsOfFile: file, encoding: .utf8) == "sandbox-refresh-1\n")
+        }
+    }
+
+    @Test func `A folder that cannot be written is found out before the refresh token is spent`() async throws {
+        try await with { stage in
+            let changes = credentials(stage).merging(["ZAPIER_REFRESH_TOKEN_FILE": "/proc/version"]) { $1 }
+            let export = try await stage.export(.of(5), changes: changes)
+            #expect(export.status == 78)
+            #expect(export.finished.stdout.contains("can't be written"))
+            #expect(try await tokensAsked(stage) == 0)
+        }
+    }
+
+    @Test func `A token file that somebody has put another token into is read again`() async throws {
+        try await with(["--token", "tok-good-1"]) { stage in
+            let path = try stage.write("tok-old-1\n", to: "token")
+            let changes: [String: String?] = ["ZAPIER_ACCESS_TOKEN_FILE": path]
+            try await stage.withProxies(api: [.held(at: .read)]) { proxies in
+                let through = changes.merging(["ZAPIER_API_URL": "http://127.0.0.1:\(proxies.api.port)"]) { $1 }
+                let export = try await stage.export(.of(40), changes: through) { _ in
+                    try await wait("the first run is asked for") { proxies.fired > 0 }
+                    try stage.write("tok-good-1\n", to: "token")
+                    proxies.api.letGo()
+                }
+                #expect(export.status == 0, "\(export.finished.stderr)")
+            }
+            try stage.write("tok-old-2\n", to: "token")
+            let refused = try await stage.export(.of(40, from: 100), changes: changes)
+            #expect(refused.status == 77)
+        }
+    }
+
+    @Test func `Files with secrets that others can read are told of, each with what to do`() async throws {
+        try await with { stage in
+            let (changes, file) = try refreshing(stage, mode: 0o640)
+            let secret = try stage.write(Self.secret, to: "secret")
+            try FileManager.default.setAttributes([.posixPermissions: 0o604], ofItemAtPath: secret)
+            let both = changes.merging(["ZAPIER_CLIENT_SECRET": nil, "ZAPIER_CLIENT_SECRET_FILE": secret]) { $1 }
+            let check = try await stage.run("check", changes: both)
+            #expect(check.status == 0, "\(check.stdout)")
+            for path in [file, secret] { #expect(check.stderr.contains("chmod 600 \(path)")) }
+            // What replaced the one file is nobody else's to read.
+            let again = try await stage.run("check", changes: both)
+            #expect(!again.stderr.contains("chmod 600 \(file)"))
+            #expect(again.stderr.contains("chmod 600 \(secret)"))
+            let quiet = try await stage.run("check", "--quiet", changes: both)
+            #expect(quiet.stderr.isEmpty)
+        }
+    }
+
+    @Test func `No secret shows, whatever happens to the tokens`() async throws {
+        try await with(["--token-lifetime", "2", "--latency", "100"]) { stage in
+            let (changes, _) = try refreshing(stage)
+            var text = ""
+            for options in [["--log-level", "trace"], ["--log-level", "trace", "--log-format", "json", "--refetch"]] {
+                let export = try await stage.run(
+                    ["export", "--manifest", try stage.write(Manifest.of(300).json, to: "a.json")] + options,
+                    changes: changes)
+                #expect(export.status == 0, "\(export.stderr)")
+                text += export.stdout + export.stderr
+            }
+            let dead = changes.merging([
+                "ZAPIER_REFRESH_TOKEN_FILE": try stage.write(Self.refresh, to: "dead"),
+                "http_proxy": "http://me:pp-5512@127.0.0.1:9",
+            ]) { $1 }
+            for changes in [dead, dead.merging(["http_proxy": nil]) { $1 }] {
+                let check = try await stage.run("check", "--log-level", "trace", changes: changes)
+                #expect([69, 77].contains(check.status))
+                text += check.stdout + check.stderr
+            }
+            let stored = try await stage.database.everything()
+            for secret in [Self.secret, Self.refresh, "sandbox-refresh-", "sandbox-access-", "pp-5512"] {
+                #expect(!text.contains(secret), "\(text.split(separator: "\n").filter { $0.contains(secret) })")
+                #expect(!stored.contains(secret))
+            }
+        }
+    }
+}
