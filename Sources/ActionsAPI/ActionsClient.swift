@@ -23,10 +23,12 @@ package struct ActionsClient: Sendable {
     /// - Throws: `TokenError`, `CancelledBeforeDeparture`, after which nothing was sent; `TransportError`;
     ///   `CancellationError`.
     package func fetchRun(storedActionID: UUID, runID: UUID) async throws -> (RunAnswer, APIResponse) {
-        let (response, token) = try await send(
+        var (response, token) = try await send(
             APIRequest(
                 method: .get,
                 path: "/actions/v1/stored-actions/\(storedActionID.lowercase)/runs/\(runID.lowercase)"))
+        // A result is data, kept as it came; what else is answered may quote the request, and may be kept whole.
+        if response.status != 200 { response.body = token.redacted(response.body) }
         let answer = RunAnswer(response, runID: runID, redactedBy: token)
         return (await isEnded(token, answer.refusesCredentials) ? .tokenEnded : answer, response)
     }

@@ -14,6 +14,10 @@ package struct AccessToken: Sendable, Equatable, CustomStringConvertible, Custom
     /// The text without the token: an API, or a proxy before it, may quote what it was sent.
     func redacted(_ text: String) -> String { text.replacing(value, with: "[token]") }
 
+    func redacted(_ bytes: [UInt8]) -> [UInt8] {
+        stands(in: bytes) ? bytes.replacing(Array(value.utf8), with: "[token]".utf8) : bytes
+    }
+
     func stands(in bytes: some Collection<UInt8>) -> Bool { bytes.contains(Array(value.utf8)) }
 
     var authorization: (name: String, value: String) { ("Authorization", "Bearer \(value)") }

@@ -11,7 +11,7 @@ struct ExportLoop {
     /// Seconds after that in which the answer to a POST may still come: without it an operator has to look for its run.
     private static let postGrace: TimeInterval = 1.7
 
-    private let fetch: Fetch
+    let fetch: Fetch
     let pages: PageRequests
     let ledger: Ledger
     private let loader: Loader
@@ -23,16 +23,16 @@ struct ExportLoop {
     let rules: RunRules
 
     var scheduler: Scheduler
-    private var gate = BatchGate()
-    private var watch = CredentialsWatch()
-    private(set) var reachability = Reachability()
-    private var circuit: Circuit
+    var gate = BatchGate()
+    var watch = CredentialsWatch()
+    var reachability = Reachability()
+    var circuit: Circuit
     /// Of the requests for pages alone: each one that fails may be a page in doubt, so few may.
     var pageCircuit: Circuit
     /// No further page is asked for in this export.
     var pagesFail = false
     /// Why no connection is to be had at present.
-    private var noConnection: String?
+    var noConnection: String?
     /// 0 to 1, 1 excluded.
     let random: @Sendable () -> Double
     /// The chains of pages that this export is at, by their roots.
@@ -42,11 +42,11 @@ struct ExportLoop {
     var chainTasks: Deque<ChainTask> = []
 
     /// Answers that wait for their batch.
-    private var gathered: [LoadedRun] = []
+    var gathered: [LoadedRun] = []
     /// Forbidden runs, while the credentials themselves are in doubt.
-    private var held: [LoadedRun] = []
+    var held: [LoadedRun] = []
     /// Runs given up without an answer, while the API has not answered anything.
-    private var silent: [LoadedRun] = []
+    var silent: [LoadedRun] = []
     private var committing = false
     private(set) var ending: Ending?
     private(set) var failure: (any Error)?
@@ -55,7 +55,7 @@ struct ExportLoop {
     var tally = Tally()
     var hasPagesToRefetch: Bool { wasPageCut || scheduler.hasStoredPages }
     /// The request for a page that was to be fetched again was cut short.
-    private var wasPageCut = false
+    var wasPageCut = false
 
     init(
         fetch: Fetch, pages: PageRequests, ledger: Ledger, loader: Loader, intents: IntentLog, options: ExportOptions,
@@ -258,205 +258,6 @@ struct ExportLoop {
             end(.interrupted(signal: signal))
         case .woke: alarm.rang()
         }
-    }
-
-    private mutating func answered(_ item: RunItem, _ result: Fetch.Result, at now: Date) {
-        var item = item
-        scheduler.returned(item)
-        let chance = random()
-        switch result {
-        case .cancelled(let mayHaveLeft):
-            cancelled(mayHaveLeft: mayHaveLeft, at: now)
-            scheduler.untrack(item)
-            if item.page?.isRefetch == true { wasPageCut = true }
-        case .noToken(let error):
-            scheduler.withBudget { $0.notSent(at: now) }
-            scheduler.untrack(item)
-            if item.page?.isRefetch == true { wasPageCut = true }
-            noToken(error)
-        case .failed(let error) where error.kind == .notConnected:
-            scheduler.withBudget { $0.notSent(at: now) }
-            if let time = notConnected(error, at: now, random: chance) {
-                scheduler.retry(item, at: time)
-            } else {
-                scheduler.untrack(item)
-            }
-        case .failed(let error):
-            tally.request(status: nil)
-            item.requests += 1
-            scheduler.withBudget { $0.lost(at: now) }
-            if error.answerBegan { heard() }
-            let run = LoadedRun(item: item, verdict: .unanswered, answeredAt: now)
-            let step = rules.step(item, error: error, random: chance)
-            if reachability.hasAnswered {
-                take(step, run, health: Health(error), retryAfter: nil, random: chance)
-            } else {
-                takeSilent(step, run, error)
-            }
-        case .answered(let answer, let status, let headers, let body, let lease):
-            tally.request(status: status)
-            item.requests += 1
-            heard()
-            scheduler.withBudget { $0.answered(headers, status: status, at: now) }
-            let step = rules.step(item, answer: answer, retryAfter: headers.retryAfter, at: now, random: chance)
-            if case .gone = answer { tally.gone += 1 }
-            let run = LoadedRun(
-                item: item, answer: answer, httpStatus: status, body: body, answeredAt: now, lease: lease)
-            take(step, run, health: Health(answer, status: status), retryAfter: headers.retryAfter, random: chance)
-        }
-    }
-
-    /// A read that the end of the export cut short.
-    mutating func cancelled(mayHaveLeft: Bool, at now: Date) {
-        if mayHaveLeft { tally.request(status: nil) }
-        scheduler.withBudget { mayHaveLeft ? $0.lost(at: now) : $0.notSent(at: now) }
-    }
-
-    /// Without a token nothing can be asked any more.
-    mutating func noToken(_ error: TokenError) {
-        switch error.kind {
-        case .refused: end(.credentialsRefused(error.reason))
-        case .invalidSetting: end(.invalidSetting(error.reason))
-        case .unreachable: end(.apiUnreachable(error.reason))
-        }
-    }
-
-    private mutating func countTokenRequests(isLast: Bool = false) {
-        for status in fetch.client.tokenRequests.take(isLast: isLast) { tally.request(status: status) }
-    }
-
-    /// Nothing goes out for a while; after too many such, the export ends.
-    ///
-    /// - Returns: when the request may be tried again; nil if the export ends.
-    mutating func notConnected(_ error: TransportError, at now: Date, random chance: Double) -> Date? {
-        noConnection = error.reason
-        switch reachability.notConnected(at: now, random: chance) {
-        case .probe(let time):
-            scheduler.probe(at: time)
-            return time
-        case .giveUp:
-            end(.apiUnreachable(error.reason))
-            return nil
-        }
-    }
-
-    /// - Parameter random: 0 to 1, 1 excluded.
-    private mutating func take(
-        _ step: RunStep, _ run: LoadedRun, health: Health, retryAfter: Duration?, random: Double
-    ) {
-        let isRetry = run.item.failures > 0
-        switch hear(health, isRetry: isRetry, retryAfter: retryAfter, at: run.answeredAt, random: random) {
-        case .closed: take(step, run)
-        case .probe(let time):
-            var item = run.item
-            item.lastStatus = run.httpStatus
-            scheduler.retry(item, at: time)
-        case .giveUp:
-            gather(run.failed(health))
-            for item in scheduler.removeRetries() {
-                let run = LoadedRun(
-                    item: item, verdict: .unanswered, httpStatus: item.lastStatus, answeredAt: run.answeredAt)
-                gather(run.failed(health))
-            }
-        }
-    }
-
-    /// What the API's health calls for, before anything else is made of the answer.
-    @discardableResult
-    mutating func hear(
-        _ health: Health, isRetry: Bool, retryAfter: Duration?, at now: Date, random: Double
-    ) -> Circuit.Word {
-        switch health {
-        case .unknown: return .closed
-        case .well:
-            if circuit.succeeded() { scheduler.resume() }
-            return .closed
-        case .failing(let reason):
-            let word = circuit.failed(isRetry: isRetry, retryAfter: retryAfter, at: now, random: random)
-            switch word {
-            case .closed: break
-            case .probe(let time): scheduler.probe(at: time)
-            case .giveUp: end(.apiFailing(reason))
-            }
-            return word
-        }
-    }
-
-    private mutating func take(_ step: RunStep, _ run: LoadedRun) {
-        let word = watch.saw(step, status: run.httpStatus)
-        if word == .refuse {
-            // None of them is forbidden in truth: they stay queued.
-            for run in held + [run] { scheduler.untrack(run.item) }
-            held = []
-            return end(.credentialsRefused(run.apiErrors.first?.detail ?? run.apiErrors.first?.title ?? ""))
-        }
-        if word == .accept { releaseHeld() }
-        var run = run
-        switch step {
-        case .conclude(let verdict):
-            run.verdict = verdict
-            word == .hold ? held.append(run) : gather(run)
-        case .poll(let verdict, let delay):
-            run.verdict = verdict
-            run.item.polls += 1
-            run.item.failures = 0
-            run.item.seenAlive = true
-            run.pollAt = run.answeredAt + delay.seconds
-            gather(run)
-        case .retry(let delay):
-            run.item.failures += 1
-            run.item.lastStatus = run.httpStatus
-            scheduler.retry(run.item, at: run.answeredAt + delay.seconds)
-        case .miss(let delay):
-            run.item.page?.misses += 1
-            wait(for: run.item, until: run.answeredAt + delay.seconds)
-        case .askAgain: scheduler.retry(run.item, at: run.answeredAt)
-        case .refuse: break
-        }
-    }
-
-    /// Somebody is there.
-    mutating func heard() {
-        noConnection = nil
-        if reachability.answered() { scheduler.resume() }
-        releaseSilent()
-    }
-
-    /// The API took the request, said nothing, and has never said anything: is it the run, or the API?
-    private mutating func takeSilent(_ step: RunStep, _ run: LoadedRun, _ error: TransportError) {
-        switch step {
-        case .retry(let delay):
-            // Shorter than this run's own wait, so that another run has its turn before.
-            scheduler.pause(until: run.answeredAt + delay.seconds / 2)
-            take(step, run)
-        case .conclude(let verdict):
-            var run = run
-            run.verdict = verdict
-            silent.append(run)
-            guard silent.count == Reachability.silentRuns else { return }
-            for run in silent { scheduler.untrack(run.item) }
-            silent = []
-            end(.apiUnreachable(error.reason))
-        case .poll, .miss, .askAgain, .refuse: take(step, run)
-        }
-    }
-
-    private mutating func releaseSilent() {
-        for run in silent { gather(run) }
-        silent = []
-    }
-
-    private mutating func releaseHeld() {
-        for run in held { gather(run) }
-        held = []
-    }
-
-    private mutating func gather(_ run: LoadedRun) {
-        // With the database lost, nothing would ever commit it: the next export asks again.
-        guard failure == nil else { return scheduler.untrack(run.item) }
-        gathered.append(run)
-        gate.gathered(run, at: clock.now)
-        scheduler.gathered()
     }
 
     private func report() {

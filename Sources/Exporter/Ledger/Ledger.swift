@@ -26,7 +26,8 @@ struct Ledger: Sendable {
         let rows = try await session.query(
             """
             select i.stored_action_id, i.run_id, i.expires_at, i.polls, i.follow_pages, i.manifest_position,
-                   r.executed_at, r.seen_alive
+                   r.executed_at, r.seen_alive,
+                   r.outcome = 'forbidden' as was_forbidden
               from stored_actions.export_items i
               join stored_actions.runs r using (stored_action_id, run_id)
              where i.export_id = $1 and i.action = 'not_reached' and i.expires_at > $2
@@ -47,7 +48,8 @@ struct Ledger: Sendable {
         let rows = try await session.query(
             """
             select i.stored_action_id, i.run_id, i.expires_at, i.polls, i.follow_pages, i.manifest_position,
-                   i.poll_at, r.executed_at, r.seen_alive
+                   i.poll_at, r.executed_at, r.seen_alive,
+                   r.outcome = 'forbidden' as was_forbidden
               from stored_actions.export_items i
               join stored_actions.runs r using (stored_action_id, run_id)
              where i.export_id = $1 and i.poll_at is not null
@@ -146,6 +148,7 @@ extension RunItem {
             executedAt: try row.decode("executed_at"), expiresAt: try row.decode("expires_at"),
             seenAlive: try row.decode("seen_alive"), polls: try row.decode("polls"))
         followsPages = try row.decode("follow_pages")
+        wasForbidden = try row.decode("was_forbidden")
         manifestPosition = try row.decode("manifest_position")
     }
 }

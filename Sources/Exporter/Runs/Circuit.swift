@@ -83,7 +83,7 @@ enum Health: Sendable, Equatable {
     init(_ answer: RunAnswer, status: Int) {
         self =
             switch answer {
-            case .throttled, .credentialsRefused: .unknown
+            case .throttled, .credentialsRefused, .tokenEnded: .unknown
             // Whether those are the runs' or the credentials' is `CredentialsWatch`'s to say.
             case .faulty where status == 403: .unknown
             case .faulty(let failure, let reason, _, _) where failure.isServers: .failing(reason: reason)
@@ -98,7 +98,7 @@ enum Health: Sendable, Equatable {
     init(_ answer: StartAnswer) {
         self =
             switch answer {
-            case .throttled, .credentialsRefused: .unknown
+            case .throttled, .credentialsRefused, .tokenEnded: .unknown
             case .unavailable: .failing(reason: "the API is not available")
             case .inDoubt(let reason): .failing(reason: reason)
             case .started, .refused: .well
@@ -108,7 +108,7 @@ enum Health: Sendable, Equatable {
     init(_ answer: LookUpAnswer) {
         self =
             switch answer {
-            case .throttled, .credentialsRefused: .unknown
+            case .throttled, .credentialsRefused, .tokenEnded: .unknown
             case .faulty(let failure, let reason) where failure.isServers: .failing(reason: reason)
             case .known, .refused, .faulty: .well
             }

@@ -19,9 +19,13 @@ struct CredentialsWatch: Sendable {
     static let patience = 20
     private var state = State.doubting(forbidden: 0)
 
-    /// - Parameter status: HTTP status of the answer; nil if none came.
-    mutating func saw(_ step: RunStep, status: Int?) -> Word {
+    /// - Parameters:
+    ///   - status: HTTP status of the answer; nil if none came.
+    ///   - wasForbidden: an earlier export found the run forbidden, while its credentials were good for others: that it
+    ///     is so again is no news. Otherwise a manifest of which nothing else is left would never be complete.
+    mutating func saw(_ step: RunStep, status: Int?, wasForbidden: Bool = false) -> Word {
         if step == .refuse { state = .refused }
+        if wasForbidden, step.isForbidden, state != .refused { return .pass }
         switch state {
         case .refused: return step == .refuse || step.isForbidden ? .refuse : .accept
         case .trusting: return .accept

@@ -9,6 +9,8 @@ package struct RunItem: Sendable, Equatable {
     package var expiresAt: Date
     /// An earlier answer showed that the run exists.
     package var seenAlive = false
+    /// An earlier export found that it may not be read.
+    var wasForbidden = false
     /// How often this export found the run unfinished.
     package var polls = 0
     /// Failed tries since the last answer that was of use.

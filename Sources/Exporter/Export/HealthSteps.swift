@@ -1,0 +1,68 @@
+import ActionsAPI
+import Foundation
+
+/// The export loop's part in what concerns all requests alike: whether there is an API, how it does, and whether there is
+/// a token for it.
+extension ExportLoop {
+    /// Somebody is there.
+    mutating func heard() {
+        noConnection = nil
+        if reachability.answered() { scheduler.resume() }
+        releaseSilent()
+    }
+
+    /// Nothing goes out for a while; after too many such, the export ends.
+    ///
+    /// - Returns: when the request may be tried again; nil if the export ends.
+    mutating func notConnected(_ error: TransportError, at now: Date, random chance: Double) -> Date? {
+        noConnection = error.reason
+        switch reachability.notConnected(at: now, random: chance) {
+        case .probe(let time):
+            scheduler.probe(at: time)
+            return time
+        case .giveUp:
+            end(.apiUnreachable(error.reason))
+            return nil
+        }
+    }
+
+    /// What the API's health calls for, before anything else is made of the answer.
+    @discardableResult
+    mutating func hear(
+        _ health: Health, isRetry: Bool, retryAfter: Duration?, at now: Date, random: Double
+    ) -> Circuit.Word {
+        switch health {
+        case .unknown: return .closed
+        case .well:
+            if circuit.succeeded() { scheduler.resume() }
+            return .closed
+        case .failing(let reason):
+            let word = circuit.failed(isRetry: isRetry, retryAfter: retryAfter, at: now, random: random)
+            switch word {
+            case .closed: break
+            case .probe(let time): scheduler.probe(at: time)
+            case .giveUp: end(.apiFailing(reason))
+            }
+            return word
+        }
+    }
+
+    /// Without a token nothing can be asked any more.
+    mutating func noToken(_ error: TokenError) {
+        switch error.kind {
+        case .refused: end(.credentialsRefused(error.reason))
+        case .invalidSetting: end(.invalidSetting(error.reason))
+        case .unreachable: end(.apiUnreachable(error.reason))
+        }
+    }
+
+    mutating func countTokenRequests(isLast: Bool = false) {
+        for status in fetch.client.tokenRequests.take(isLast: isLast) { tally.request(status: status) }
+    }
+
+    /// A read that the end of the export cut short.
+    mutating func cancelled(mayHaveLeft: Bool, at now: Date) {
+        if mayHaveLeft { tally.request(status: nil) }
+        scheduler.withBudget { mayHaveLeft ? $0.lost(at: now) : $0.notSent(at: now) }
+    }
+}

@@ -1,0 +1,142 @@
+import ActionsAPI
+import Foundation
+
+/// The export loop's part in runs: makes of each answer what the rules say.
+extension ExportLoop {
+    mutating func answered(_ item: RunItem, _ result: Fetch.Result, at now: Date) {
+        var item = item
+        scheduler.returned(item)
+        let chance = random()
+        switch result {
+        case .cancelled(let mayHaveLeft):
+            cancelled(mayHaveLeft: mayHaveLeft, at: now)
+            scheduler.untrack(item)
+            if item.page?.isRefetch == true { wasPageCut = true }
+        case .noToken(let error):
+            scheduler.withBudget { $0.notSent(at: now) }
+            scheduler.untrack(item)
+            if item.page?.isRefetch == true { wasPageCut = true }
+            noToken(error)
+        case .failed(let error) where error.kind == .notConnected:
+            scheduler.withBudget { $0.notSent(at: now) }
+            if let time = notConnected(error, at: now, random: chance) {
+                scheduler.retry(item, at: time)
+            } else {
+                scheduler.untrack(item)
+            }
+        case .failed(let error):
+            tally.request(status: nil)
+            item.requests += 1
+            scheduler.withBudget { $0.lost(at: now) }
+            if error.answerBegan { heard() }
+            let run = LoadedRun(item: item, verdict: .unanswered, answeredAt: now)
+            let step = rules.step(item, error: error, random: chance)
+            if reachability.hasAnswered {
+                take(step, run, health: Health(error), retryAfter: nil, random: chance)
+            } else {
+                takeSilent(step, run, error)
+            }
+        case .answered(let answer, let status, let headers, let body, let lease):
+            tally.request(status: status)
+            item.requests += 1
+            heard()
+            scheduler.withBudget { $0.answered(headers, status: status, at: now) }
+            let step = rules.step(item, answer: answer, retryAfter: headers.retryAfter, at: now, random: chance)
+            if case .gone = answer { tally.gone += 1 }
+            let run = LoadedRun(
+                item: item, answer: answer, httpStatus: status, body: body, answeredAt: now, lease: lease)
+            take(step, run, health: Health(answer, status: status), retryAfter: headers.retryAfter, random: chance)
+        }
+    }
+
+    /// - Parameter random: 0 to 1, 1 excluded.
+    private mutating func take(
+        _ step: RunStep, _ run: LoadedRun, health: Health, retryAfter: Duration?, random: Double
+    ) {
+        let isRetry = run.item.failures > 0
+        switch hear(health, isRetry: isRetry, retryAfter: retryAfter, at: run.answeredAt, random: random) {
+        case .closed: take(step, run)
+        case .probe(let time):
+            var item = run.item
+            item.lastStatus = run.httpStatus
+            scheduler.retry(item, at: time)
+        case .giveUp:
+            gather(run.failed(health))
+            for item in scheduler.removeRetries() {
+                let run = LoadedRun(
+                    item: item, verdict: .unanswered, httpStatus: item.lastStatus, answeredAt: run.answeredAt)
+                gather(run.failed(health))
+            }
+        }
+    }
+
+    private mutating func take(_ step: RunStep, _ run: LoadedRun) {
+        let word = watch.saw(step, status: run.httpStatus, wasForbidden: run.item.wasForbidden)
+        if word == .refuse {
+            // None of them is forbidden in truth: they stay queued.
+            for run in held + [run] { scheduler.untrack(run.item) }
+            held = []
+            return end(.credentialsRefused(run.apiErrors.first?.detail ?? run.apiErrors.first?.title ?? ""))
+        }
+        if word == .accept { releaseHeld() }
+        var run = run
+        switch step {
+        case .conclude(let verdict):
+            run.verdict = verdict
+            word == .hold ? held.append(run) : gather(run)
+        case .poll(let verdict, let delay):
+            run.verdict = verdict
+            run.item.polls += 1
+            run.item.failures = 0
+            run.item.seenAlive = true
+            run.pollAt = run.answeredAt + delay.seconds
+            gather(run)
+        case .retry(let delay):
+            run.item.failures += 1
+            run.item.lastStatus = run.httpStatus
+            scheduler.retry(run.item, at: run.answeredAt + delay.seconds)
+        case .miss(let delay):
+            run.item.page?.misses += 1
+            wait(for: run.item, until: run.answeredAt + delay.seconds)
+        case .askAgain: scheduler.retry(run.item, at: run.answeredAt)
+        case .refuse: break
+        }
+    }
+
+    /// The API took the request, said nothing, and has never said anything: is it the run, or the API?
+    private mutating func takeSilent(_ step: RunStep, _ run: LoadedRun, _ error: TransportError) {
+        switch step {
+        case .retry(let delay):
+            // Shorter than this run's own wait, so that another run has its turn before.
+            scheduler.pause(until: run.answeredAt + delay.seconds / 2)
+            take(step, run)
+        case .conclude(let verdict):
+            var run = run
+            run.verdict = verdict
+            silent.append(run)
+            guard silent.count == Reachability.silentRuns else { return }
+            for run in silent { scheduler.untrack(run.item) }
+            silent = []
+            end(.apiUnreachable(error.reason))
+        case .poll, .miss, .askAgain, .refuse: take(step, run)
+        }
+    }
+
+    mutating func releaseSilent() {
+        for run in silent { gather(run) }
+        silent = []
+    }
+
+    mutating func releaseHeld() {
+        for run in held { gather(run) }
+        held = []
+    }
+
+    private mutating func gather(_ run: LoadedRun) {
+        // With the database lost, nothing would ever commit it: the next export asks again.
+        guard failure == nil else { return scheduler.untrack(run.item) }
+        gathered.append(run)
+        gate.gathered(run, at: clock.now)
+        scheduler.gathered()
+    }
+}
