@@ -17,6 +17,12 @@ package struct Pruner: Sendable {
         self.batch = batch
     }
 
+    /// To be done with every connection of the session. A batch names few keys of tables that may be large; by its own
+    /// reckoning the server reads such a table whole for them, again for each batch.
+    package static func setUp(_ connection: PostgresConnection) async throws {
+        try await connection.execute(script: "set enable_hashjoin = off; set enable_mergejoin = off")
+    }
+
     /// - Parameters:
     ///   - dryRun: counts, and changes nothing.
     ///   - isStopped: asked between two batches.

@@ -45,7 +45,9 @@ struct Prune: Verb {
         let scope = PruneScope(olderThan: olderThan.duration, storedActionID: storedAction, at: Date())
         let progress = Progress()
         let work = Task {
-            try await PostgresSession.withSession(configuration) { session in
+            try await PostgresSession.withSession(configuration) { connection in
+                try await Pruner.setUp(connection)
+            } _: { session in
                 try await Migrator(toolVersion: toolVersion).requireUpToDate(on: session)
                 return try await prune(scope, by: Pruner(session: session), progress, console, desk)
             }
