@@ -251,4 +251,40 @@ struct TokenTests {
             }
         }
     }
+
+    @Test func `The proxy of the environment is used, shown without its password, and passed by for its exceptions`()
+        async throws
+    {
+        try await with { stage in
+            // The sandbox knows no CONNECT: it refuses.
+            let proxy = stage.sandbox.url.replacing("http://", with: "http://me:pp-5512@")
+            let through = try await stage.run("check", changes: ["http_proxy": proxy])
+            #expect(through.status == 69, "\(through.stdout)")
+            #expect(through.stdout.contains("from http_proxy: \(stage.sandbox.url)"))
+            #expect(through.stdout.contains("the proxy would not connect"))
+            #expect(!(through.stdout + through.stderr).contains("pp-5512"))
+            let around = try await stage.run("check", changes: ["http_proxy": proxy, "no_proxy": "127.0.0.0/8"])
+            #expect(around.status == 0, "\(around.stdout)")
+            let wrong = try await stage.run("check", changes: ["http_proxy": "socks5://me:pp-5512@127.0.0.1"])
+            #expect(wrong.status == 78)
+            #expect(wrong.stdout.contains("http_proxy"))
+            #expect(!(wrong.stdout + wrong.stderr).contains("pp-5512"))
+        }
+    }
+
+    @Test func `Plain http to another machine takes a flag, which the command that continues has too`() async throws {
+        try await with { stage in
+            let far: [String: String?] = ["ZAPIER_API_URL": "http://192.0.2.1:9"]
+            let refused = try await stage.run("check", changes: far)
+            #expect(refused.status == 78)
+            #expect(refused.stdout.contains("--allow-insecure-http"))
+            let usage = try await stage.run("check", "--api-url", "http://192.0.2.1:9")
+            #expect(usage.status == 64)
+            let token = credentials(stage).merging(["ZAPIER_TOKEN_URL": "http://192.0.2.1:9/"]) { $1 }
+            #expect(try await stage.run("check", changes: token).status == 78)
+            // A proxy that refuses keeps the request on this machine.
+            let allowed = far.merging(["http_proxy": stage.sandbox.url]) { $1 }
+            #expect(try await stage.run("check", "--allow-insecure-http", changes: allowed).status == 69)
+        }
+    }
 }

@@ -59,17 +59,22 @@ extension HTTPClient.Configuration {
     }
 }
 
-/// What a TLS handshake failed of, for people.
+/// What a TLS handshake failed of, for people. BoringSSL tells it by words alone.
 enum TLSFailure {
+    static func isUntrusted(_ error: NIOSSLError) -> Bool {
+        guard case .handshakeFailed(let cause) = error else { return false }
+        return "\(cause)".contains("CERTIFICATE_VERIFY_FAILED")
+    }
+
     static func reason(_ error: NIOSSLError) -> String {
         guard case .handshakeFailed(let cause) = error else { return "TLS failed" }
-        let text = "\(cause)"
-        if text.contains("CERTIFICATE_VERIFY_FAILED") {
+        if isUntrusted(error) {
             return """
-                the server's certificate is not trusted: it has expired, or its issuer is not known here (the system's \
-                trust store, or the file that SSL_CERT_FILE names)
+                nobody vouches for the server's certificate: its issuer is neither in the system's trust store nor in the \
+                file that SSL_CERT_FILE names, or it has expired
                 """
         }
+        let text = "\(cause)"
         if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
             return "the TLS handshake failed: the server speaks no TLS there"
         }

@@ -13,6 +13,8 @@ package struct HTTPTransport: Transport {
     private let limits: TransportLimits
     private let room: BodyRoom
     private let userAgent: String
+    /// Of the host itself, where no proxy stands before it.
+    private let server: (host: String, port: Int)?
 
     /// Runs `body` with a transport whose connections are closed when it returns.
     ///
@@ -48,10 +50,15 @@ package struct HTTPTransport: Transport {
             try await HTTPClient.withHTTPClient(configuration: ofPosts) { fresh in
                 try await body(
                     HTTPTransport(
-                        pooled: pooled, fresh: fresh, baseURL: baseURL, limits: limits, room: room, userAgent: userAgent
-                    ))
+                        pooled: pooled, fresh: fresh, baseURL: baseURL, limits: limits, room: room,
+                        userAgent: userAgent, server: route.proxy == nil ? server(of: baseURL) : nil))
             }
         }
+    }
+
+    private static func server(of url: String) -> (host: String, port: Int)? {
+        guard let url = URLComponents(string: url), let host = url.host else { return nil }
+        return (host.trimmingCharacters(in: ["[", "]"]), url.port ?? 443)
     }
 
     package func send(_ request: APIRequest) async throws -> APIResponse {
@@ -90,6 +97,10 @@ package struct HTTPTransport: Transport {
                 message.headers.add(name: "Connection", value: "close")
                 response = try await fresh.execute(message, deadline: .distantFuture)
             }
+        } catch let error as NIOSSLError where TLSFailure.isUntrusted(error) {
+            var complaint: String?
+            if let server { complaint = await CertificateProbe.complaint(of: server.host, port: server.port) }
+            throw TransportError(.notConnected, complaint ?? TLSFailure.reason(error))
         } catch {
             throw Self.transportError(error, beforeHead: true, limits: limits)
         }

@@ -1,0 +1,72 @@
+import Foundation
+import NIOCore
+import NIOPosix
+import NIOSSL
+import NIOTLS
+
+/// Looks at a certificate that was not trusted, to say what is wrong with it: in a handshake that believes everybody, and
+/// on a connection over which nothing else is ever sent.
+enum CertificateProbe {
+    private static let patience: TimeAmount = .seconds(5)
+
+    /// - Returns: for people; nil if it is not the certificate's dates, or if it could not be had.
+    static func complaint(of host: String, port: Int, at now: Date = Date()) async -> String? {
+        guard let certificate = try? await certificate(of: host, port: port) else { return nil }
+        let (begin, end) = (
+            Date(timeIntervalSince1970: TimeInterval(certificate.notValidBefore)),
+            Date(timeIntervalSince1970: TimeInterval(certificate.notValidAfter))
+        )
+        if now > end { return "the server's certificate expired at \(end.formatted(.iso8601))" }
+        if now < begin {
+            return
+                "the server's certificate is good from \(begin.formatted(.iso8601)) on: is this machine's clock right?"
+        }
+        return nil
+    }
+
+    private static func certificate(of host: String, port: Int) async throws -> NIOSSLCertificate? {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.certificateVerification = .none
+        let context = try NIOSSLContext(configuration: configuration)
+        let name = (try? SocketAddress(ipAddress: host, port: port)) == nil ? host : nil
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let shaken = loop.makePromise(of: Void.self)
+        let timer = loop.scheduleTask(in: patience) { shaken.fail(ChannelError.connectTimeout(patience)) }
+        defer { timer.cancel() }
+        let channel: any Channel
+        do {
+            channel = try await ClientBootstrap(group: loop).connectTimeout(patience)
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLClientHandler(context: context, serverHostname: name))
+                        try channel.pipeline.syncOperations.addHandler(Watcher(shaken))
+                    }
+                }
+                .connect(host: host, port: port).get()
+        } catch {
+            shaken.fail(error)
+            _ = try? await shaken.futureResult.get()
+            throw error
+        }
+        defer { channel.close(promise: nil) }
+        try await shaken.futureResult.get()
+        return try await channel.nioSSL_peerCertificate().get()
+    }
+
+    private final class Watcher: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+
+        private let shaken: EventLoopPromise<Void>
+
+        init(_ shaken: EventLoopPromise<Void>) { self.shaken = shaken }
+
+        func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+            if case .handshakeCompleted? = event as? TLSUserEvent { shaken.succeed() }
+        }
+
+        func errorCaught(context: ChannelHandlerContext, error: any Error) { shaken.fail(error) }
+
+        func channelInactive(context: ChannelHandlerContext) { shaken.fail(ChannelError.eof) }
+    }
+}
