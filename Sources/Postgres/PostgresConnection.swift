@@ -18,7 +18,8 @@ package actor PostgresConnection {
     /// A server process. Process ids are used again, so the time of its start belongs to its name.
     package struct Backend: Sendable, Hashable {
         package let pid: Int32
-        package let startedAt: Date
+        /// nil where the server hides it: from a role that the session took on, and that is not the login's own.
+        package let startedAt: Date?
     }
 
     /// Connects and sets up the session: UTC, ISO dates, `search_path`, read committed. Throws `.unreachable`,
@@ -172,7 +173,7 @@ extension PostgresConnection {
         guard let row = rows.first else { throw cancelled("connect") }
         let backend = Backend(
             pid: Int32(clamping: try row.decode("pid", as: Int.self)),
-            startedAt: try row.decode("started_at", as: Date.self))
+            startedAt: try row.decode("started_at", as: Date?.self))
         guard let raw = handle.release() else { throw cancelled("connect") }
         return Established(raw: raw, backend: backend)
     }

@@ -173,6 +173,25 @@ struct PruneTests {
         }
     }
 
+    @Test func `A run that is fetched again after it was pruned is pruned no more, and may be pruned anew`()
+        async throws
+    {
+        try await Stage.with { stage in
+            var manifest = Manifest.of(3, .success, 4)
+            manifest.runs.append(Manifest.Run(.conflict, number: 7, executed: .daysAgo(8)))
+            #expect(try await stage.export(manifest).status == 3)
+            for _ in 1...2 {
+                try await stage.database.age(days: 100)
+                let told: Told = try await stage.run("prune", "--older-than", "90d", "--json").decoded()
+                #expect(told.runs == 4 && told.rows["results"] == 9 && told.rows["api_errors"] == 1)
+                #expect(try await stage.database.count("runs where pruned_at is null") == 0)
+                #expect(try await stage.export(manifest, "--refetch").status == 3)
+                #expect(try await stage.database.count("runs where pruned_at is not null") == 0)
+                #expect(try await stage.database.count("results") == 9)
+            }
+        }
+    }
+
     private static func manyRuns(_ stage: Stage, _ count: Int) async throws {
         #expect(try await stage.run("migrate").status == 0)
         try await stage.database.execute(

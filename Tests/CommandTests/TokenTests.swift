@@ -45,9 +45,9 @@ struct TokenTests {
             #expect(export.status == 0, "\(export.finished.stderr)")
             let summary = try export.summary
             #expect(summary.met == ["success": 900])
-            // 900 runs, 32 at a time, 0.15 s each: over four seconds, so one renewal, perhaps two.
+            // 900 runs, 32 at a time, 0.15 s each: over four seconds; on a busy machine it takes longer.
             let tokens = try await tokensAsked(stage)
-            #expect((2...4).contains(tokens))
+            #expect((2...Int(summary.durationS / 2.5) + 2).contains(tokens))
             let stats = try await stage.sandbox.stats
             #expect(summary.requests.total == stats.requests)
             #expect(summary.requests.byStatus == stats.byStatus)
