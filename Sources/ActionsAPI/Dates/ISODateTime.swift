@@ -33,8 +33,14 @@ package enum ISODateTime {
             rest.isEmpty
         else { return nil }
         let civil = CivilTime(year: year, month: month, day: day, hour: hour, minute: minute, second: second)
-        return civil.date?.addingTimeInterval(fraction - Double(offset))
+        guard let date = civil.date?.addingTimeInterval(fraction - Double(offset)), years.contains(date) else {
+            return nil
+        }
+        return date
     }
+
+    /// 1970 to 9999: an offset may lead out of the years that its date stands in.
+    private static let years = Date(timeIntervalSince1970: 0)..<Date(timeIntervalSince1970: 253_402_300_800)
 
     private static func fraction(_ rest: inout Substring.UTF8View) -> Double? {
         guard take(&rest, ".,") else { return 0 }
