@@ -90,6 +90,20 @@ package struct JSONValue: Sendable {
 
     package var isNull: Bool { kind == .null }
 
+    /// Whether any key or string within the value, decoded, is such a one. One pass, whatever the nesting.
+    package func containsString(where isWanted: (String) -> Bool) -> Bool {
+        text.withUnsafeBytes { bytes in
+            var tokens = JSONTokens(bytes, in: range)
+            while let token = tokens.next() {
+                switch token {
+                case .key(let range, _), .string(let range, _): if isWanted(decodedString(in: range)) { return true }
+                case .open, .close, .number, .word: break
+                }
+            }
+            return false
+        }
+    }
+
     /// How many arrays and objects lie within one another: 0 for a scalar, 1 for `[]`. Scans the value anew.
     package var depth: Int {
         text.withUnsafeBytes { JSONWalker($0).depth(ofValueIn: range) }

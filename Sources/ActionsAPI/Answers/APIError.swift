@@ -39,18 +39,6 @@ extension APIError {
         meta = value["meta"].flatMap { $0.isNull ? nil : $0 }
         self.value = value
     }
-
-    /// The error without the token, wherever somebody quoted it.
-    private func redacted(by token: AccessToken) -> APIError {
-        var error = self
-        let texts: [WritableKeyPath<APIError, String?>] = [
-            \.code, \.title, \.detail, \.sourcePointer, \.sourceParameter, \.sourceHeader,
-        ]
-        for text in texts { error[keyPath: text] = error[keyPath: text].map(token.redacted) }
-        if let meta = error.meta, token.stands(in: meta.bytes) { error.meta = nil }
-        if let value = error.value, token.stands(in: value.bytes) { error.value = nil }
-        return error
-    }
 }
 
 extension [APIError] {

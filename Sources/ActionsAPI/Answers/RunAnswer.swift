@@ -33,12 +33,12 @@ package enum RunAnswer: Sendable {
 
     /// - Parameters:
     ///   - runID: the run that was asked for.
-    ///   - token: taken out of the API's errors.
+    ///   - token: taken out of errors and all else but the results and the cursor.
     package init(_ response: APIResponse, runID: UUID, redactedBy token: AccessToken? = nil) {
         // Not read of a result, which may be large.
         lazy var errors = APIError.list(response.body, redactedBy: token)
         switch response.status {
-        case 200: self = Self.result(response, runID: runID)
+        case 200: self = Self.result(response, runID: runID, redactedBy: token)
         case 202: self = .pending
         case 404, 410: self = errors.map(Self.gone) ?? Self.withoutErrors(response.status)
         case 403: self = errors.map(Self.refusal) ?? Self.withoutErrors(response.status)
@@ -69,17 +69,20 @@ package enum RunAnswer: Sendable {
         .faulty(.malformedAnswer, reason: APIError.absence(status), errors: [], alive: false)
     }
 
-    private static func result(_ response: APIResponse, runID: UUID) -> RunAnswer {
+    private static func result(
+        _ response: APIResponse, runID: UUID, redactedBy token: AccessToken?
+    ) -> RunAnswer {
         let value: JSONValue
         do throws(NoJSON) {
             value = try response.json()
         } catch {
             return .faulty(.malformedAnswer, reason: "200 with \(error.reason)", errors: [], alive: false)
         }
-        guard let run = RunResult(value) else {
+        guard let sent = RunResult(value) else {
             return .faulty(
                 .malformedAnswer, reason: "200 with JSON that is not a run's result", errors: [], alive: false)
         }
+        let run = token.map(sent.redacted) ?? sent
         if let id = run.id, UUID(uuidString: id) != runID {
             return .faulty(.malformedAnswer, reason: "200 with the result of another run", errors: [], alive: false)
         }

@@ -30,8 +30,8 @@ package struct PartnerError: Sendable {
     package var delay: Int?
     package var meta: JSONValue?
     package var extra: [UInt8]?
-    /// The whole element of `errors`, as sent.
-    package var value: JSONValue
+    /// The whole element of `errors`, as sent; nil if it quotes the token.
+    package var value: JSONValue?
 }
 
 extension RunResult {

@@ -12,7 +12,11 @@ package struct AccessToken: Sendable, Equatable, CustomStringConvertible, Custom
     }
 
     /// The text without the token: an API, or a proxy before it, may quote what it was sent.
-    func redacted(_ text: String) -> String { text.replacing(value, with: "[token]") }
+    ///
+    /// Found by its bytes: to a String's own search an accent behind the token makes its last letter another one.
+    func redacted(_ text: String) -> String {
+        String(decoding: Array(text.utf8).replacing(Array(value.utf8), with: "[token]".utf8), as: UTF8.self)
+    }
 
     func redacted(_ bytes: [UInt8]) -> [UInt8] {
         stands(in: bytes) ? bytes.replacing(Array(value.utf8), with: "[token]".utf8) : bytes

@@ -81,7 +81,7 @@ extension PostgresTransaction {
         ) { writer in
             for row in rows {
                 let error = row.value
-                let whole = StoredJSON(error.value)
+                let whole = error.value.map(StoredJSON.init)
                 try writer.beginRow()
                 try writer.uuid(row.key.runID)
                 try writer.int4(Int32(clamping: row.position))
@@ -92,8 +92,8 @@ extension PostgresTransaction {
                 try writer.int8(error.delay.map(Int64.init))
                 try writer.jsonb(error.meta.flatMap { StoredJSON($0).json })
                 try writer.jsonb(error.extra.flatMap { StoredJSON(text: $0).json })
-                try writer.bytea(whole.raw)
-                try writer.texts(whole.notes)
+                try writer.bytea(whole?.raw)
+                try writer.texts(whole?.notes)
                 try writer.int8(Int64(exportID))
             }
         }

@@ -35,7 +35,7 @@ extension PostgresTransaction {
         run.refusedErrors = errors.count
         var rejects =
             results.map { Reject($0.row, .result, $0.error, raw: $0.row.value.bytes) }
-            + errors.map { Reject($0.row, .error, $0.error, raw: $0.row.value.value.bytes) }
+            + errors.map { Reject($0.row, .error, $0.error, raw: $0.row.value.value?.bytes) }
             + apiErrors.map { Reject($0.row, .apiError, $0.error, raw: $0.row.value.error.value?.bytes) }
             + bodies.map { Reject(key: run.item.key, what: .body, error: $0.error) }
         do {

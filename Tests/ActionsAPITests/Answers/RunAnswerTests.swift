@@ -197,6 +197,22 @@ struct RunAnswerTests {
         #expect(result.results.map(\.bytes.count) == [400_000])
     }
 
+    @Test("The token stands in nothing of a result but its results")
+    func redacted() throws {
+        let token = try #require(AccessToken("a/b+c="))
+        let error = #"{"code": "a/b+c=", "title": "a\/b+c=", "detail": "x a/b+c=", "meta": ["a\/b+c="], "x": "a/b+c="}"#
+        let body = #"{"status": "a/b+c=", "results": ["a/b+c="], "errors": [\#(error), "a/b+c="], "sent": "a/b+c="}"#
+        let sent = try #require(RunResult(try JSONValue(validating: Array(body.utf8))))
+        let result = sent.redacted(by: token)
+        #expect(result.status == "[token]")
+        #expect(result.errors.map(\.code) == ["[token]", nil])
+        #expect(result.errors.map(\.detail) == ["x [token]", nil])
+        #expect(result.errors.allSatisfy { $0.meta == nil && $0.extra == nil } && result.extra == nil)
+        #expect(result.results.map { Array($0.bytes) } == [Array(#""a/b+c=""#.utf8)])
+        let response = APIResponse(status: 200, body: Array(body.utf8))
+        #expect(!"\(RunAnswer(response, runID: UUID(), redactedBy: token))".contains("unknown status \"a/b"))
+    }
+
     @Test("The token has no description")
     func token() throws {
         let token = try #require(AccessToken("secret-value"))

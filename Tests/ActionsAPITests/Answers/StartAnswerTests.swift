@@ -122,5 +122,19 @@ struct StartAnswerTests {
         #expect(reason == "400 c")
     }
 
+    @Test(
+        "The token is found in whatever spelling JSON has for it",
+        arguments: [#"a\/b+c="#, #"a/b\u002Bc\u003d"#, "a/b+c=\u{301}", "Bearer a/b+c=, a/b+c="])
+    func redactedInAnySpelling(sent: String) throws {
+        let token = try #require(AccessToken("a/b+c="))
+        let body = Array(
+            #"{"errors": [{"detail": "\#(sent)", "meta": {"sent": ["\#(sent)"]}}, {"meta": {"\#(sent)": 1}}]}"#.utf8)
+        guard case .refused(let errors, _) = StartAnswer(APIResponse(status: 400, body: body), redactedBy: token)
+        else { throw Unexpected(answer: "no refusal") }
+        #expect(errors.map(\.meta?.bytes) == [nil, nil])
+        let detail = try #require(errors.first?.detail)
+        #expect(detail.utf8.starts(with: "[token]".utf8) || detail.hasPrefix("Bearer [token], [token]"))
+    }
+
     struct Unexpected: Error { var answer: String }
 }
