@@ -34,7 +34,7 @@ struct CSVManifest {
                     .init(key: column, message: "is for JSON manifests: write one record with run_id for each run"))
             } else if !ManifestKeys.csvColumns.contains(column) {
                 let message = unknownKeyMessage(column, noun: "column", known: ManifestKeys.csvColumns)
-                findings.append(.init(key: column.isEmpty ? "\"\"" : column, message: message))
+                findings.append(.init(key: column, message: message))
             } else if columns.contains(column) {
                 findings.append(.init(key: column, message: "the column stands twice: keep one of them"))
             }

@@ -64,7 +64,7 @@ struct FieldReader {
     mutating func timestamp(_ key: String) -> Date? {
         guard let value = values[key] else { return nil }
         if let date = value.string.flatMap({ ISODateTime.parse($0, as: .rfc3339) }) { return date }
-        let shown = value.string.map(quoted) ?? value.kindText
+        let shown = value.string.map(glimpse) ?? value.kindText
         add(
             key,
             "\(shown) is no ISO 8601 date-time with a zone, of the years 1970 to 9999: "
@@ -87,7 +87,7 @@ struct FieldReader {
 
     private mutating func uuid(_ value: FieldValue, at key: String) -> UUID? {
         if let id = value.string.flatMap(parseUUID) { return id }
-        let shown = value.string.map(quoted) ?? value.kindText
+        let shown = value.string.map(glimpse) ?? value.kindText
         add(key, "\(shown) is no UUID: write one such as \"9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d\"")
         return nil
     }

@@ -40,7 +40,7 @@ enum FieldValue {
     /// What stands there instead of what is wanted: "a number", "an object".
     var kindText: String {
         switch self {
-        case .cell(let text): quoted(text)
+        case .cell(let text): glimpse(text)
         case .json(let value):
             switch value.kind {
             case .object: "an object"

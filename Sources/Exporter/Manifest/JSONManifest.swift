@@ -94,7 +94,8 @@ struct JSONManifest {
         let offset = cutter.offset
         guard let value = try piece(&cutter, at: place) else { return }
         guard let id = parseUUID(key) else {
-            addProblem("\(quoted(key)) is no UUID: the keys of stored_actions are stored action ids", at: place, cutter)
+            addProblem(
+                "\(glimpse(key)) is no UUID: the keys of stored_actions are stored action ids", at: place, cutter)
             return
         }
         guard value.kind == .object else {

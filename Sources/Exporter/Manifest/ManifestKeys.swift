@@ -36,6 +36,16 @@ func quoted(_ text: String) -> String {
     "\"\(shortened(text, to: 60))\""
 }
 
+/// A value that is none of those wanted, so that it can be told from others; it may be anything, a token or inputs in the
+/// wrong place included. So it stands in quotes only if it is short, or nothing but digits and what dates are made of.
+func glimpse(_ text: String) -> String {
+    let scalars = text.unicodeScalars
+    if scalars.count <= 8 || scalars.allSatisfy({ "0123456789-:.+TZ ".unicodeScalars.contains($0) }) {
+        return quoted(text)
+    }
+    return "\(quoted(String(scalars.prefix(4)) + "…")) of \(scalars.count) characters"
+}
+
 /// The text without its control characters and what is beyond `limit` characters.
 func shortened(_ text: String, to limit: Int) -> String {
     let plain = text.unicodeScalars.prefix(limit).map { isControl($0) ? "\u{FFFD}" : String($0) }.joined()

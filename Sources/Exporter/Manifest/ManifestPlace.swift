@@ -11,13 +11,20 @@ enum ManifestPlace: Sendable, Hashable {
 
     /// The place itself, or that of a key within it.
     func text(_ key: String? = nil) -> String {
-        let key = key.map { shortened($0, to: 60) }
+        let key = key.map(shown)
         switch self {
-        case .top(let own): return [own, key].compactMap(\.self).joined(separator: ".")
+        case .top(let own): return [own.map(shown), key].compactMap(\.self).joined(separator: ".")
         case .storedAction(let id):
-            return ["stored_actions", shortened(id, to: 60), key].compactMap(\.self).joined(separator: ".")
+            return ["stored_actions", shown(id), key].compactMap(\.self).joined(separator: ".")
         case .element(let index): return ["runs[\(index)]", key].compactMap(\.self).joined(separator: ".")
         case .line(let line): return ["line \(line)", key].compactMap(\.self).joined(separator: ": ")
         }
+    }
+
+    /// A key as it can stand in a place. What is no key may be a value in the wrong place, such as the first record of a
+    /// CSV without a header.
+    private func shown(_ key: String) -> String {
+        let isName = key.lowercased().utf8.allSatisfy("abcdefghijklmnopqrstuvwxyz0123456789_-[] ".utf8.contains)
+        return isName && !key.isEmpty && key.utf8.count <= 24 || parseUUID(key) != nil ? key : glimpse(key)
     }
 }

@@ -89,6 +89,13 @@ struct JSONManifestTests {
                 #"{"version": 1, "runs": [], "comment": {"a": [1]}}"#,
                 ["comment: unknown key: remove it; known here are version, name, stored_actions, runs"]
             ),
+            (
+                #"{"version": 1, "runs": [], "": 1, "stored_actions": {"": {}}}"#,
+                [
+                    #""": unknown key: remove it; known here are version, name, stored_actions, runs"#,
+                    #"stored_actions."": "" is no UUID: the keys of stored_actions are stored action ids"#,
+                ]
+            ),
             (#"{"version": 1, "version": 2, "runs": []}"#, ["version: the key stands twice: keep one of them"]),
             (#"{"version": 1, "name": 5, "runs": []}"#, ["name: is a number: write a string"]),
             (#"{"version": 1, "name": "", "runs": []}"#, ["name: the name is empty: write 1 to 200 characters"]),
@@ -133,7 +140,7 @@ struct JSONManifestTests {
             (
                 #""stored_action_id": "{4f4e0000-0000-4000-8000-00000000000}", "run_id": 7"#,
                 [
-                    "runs[0].stored_action_id: \"{4f4e0000-0000-4000-8000-00000000000}\"" + noUUID,
+                    "runs[0].stored_action_id: \"{4f4…\" of 37 characters" + noUUID,
                     "runs[0].run_id: a number" + noUUID,
                 ]
             ),

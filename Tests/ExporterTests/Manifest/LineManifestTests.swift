@@ -115,6 +115,13 @@ struct LineManifestTests {
             ),
             ("run_id\n", ["line 1: stored_action_id: missing: the header needs this column"]),
             ("stored_action_id,run_id,run_id\n", ["line 1: run_id: the column stands twice: keep one of them"]),
+            (
+                "stored_action_id,run_id,secret-word-in-the-wrong-place\n",
+                [
+                    "line 1: \"secr…\" of 30 characters: unknown column: remove it; known here are stored_action_id, "
+                        + "run_id, executed_at, label, follow_pages, inputs, action_type, max_pages, first_page"
+                ]
+            ),
             ("stored_action_id,run_id,runid\n", [#"line 1: runid: unknown column: did you mean "run_id"?"#]),
             (
                 "stored_action_id,run_id,\n",
