@@ -1,0 +1,10 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// The system's own words for an error number.
+func systemErrorText(_ number: Int32) -> String {
+    String(cString: strerror(number))
+}
