@@ -61,14 +61,23 @@ struct TestDatabase: Sendable {
         try await connection.execute(script: script)
     }
 
-    /// Every value of every column of every table, `schema_migrations` included, as one text.
+    /// Every value of every column of every table, `schema_migrations` included, as one text; what is `bytea` as the
+    /// text that its bytes are, too.
     func everything() async throws -> String {
         let tables = try await rows(
             "select table_name from information_schema.tables where table_schema = 'stored_actions' order by 1")
         var text = ""
         for table in tables {
-            text += try await rows("select x::text as line from stored_actions.\(quoteIdentifier(table)) x")
-                .joined(separator: "\n")
+            let relation = "stored_actions.\(quoteIdentifier(table)) x"
+            let binaries = try await rows(
+                """
+                select column_name from information_schema.columns
+                 where table_schema = 'stored_actions' and table_name = $1 and data_type = 'bytea'
+                """, [.text(table)])
+            let values = ["x::text"] + binaries.map { "encode(x.\(quoteIdentifier($0)), 'escape')" }
+            for value in values {
+                text += try await rows("select \(value) as line from \(relation)").joined(separator: "\n") + "\n"
+            }
         }
         return text
     }
