@@ -186,7 +186,10 @@ struct RunAnswerTests {
     func wholePartnerErrors() throws {
         let body = #"{"errors": [{"code": "x", "code": "\u0000",  "meta": {}}, "plain words"]}"#
         let errors = try Self.result(body).errors
-        #expect(errors.compactMap(\.value).map(text) == [#"{"code": "x", "code": "\u0000",  "meta": {}}"#, #""plain words""#])
+        #expect(
+            errors.compactMap(\.value).map(text) == [
+                #"{"code": "x", "code": "\u0000",  "meta": {}}"#, #""plain words""#,
+            ])
         #expect(errors.map(\.code) == ["\0", nil])
     }
 
