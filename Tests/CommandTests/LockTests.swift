@@ -47,55 +47,6 @@ struct LockTests {
         }
     }
 
-    @Test func `--if-locked wait waits for the other export, and finds its runs settled`() async throws {
-        try await Stage.with("--latency", "400") { stage in
-            let manifest = Manifest.of(20)
-            let path = try stage.write(manifest.json, to: "today.json")
-            let first = try await stage.export(manifest, "--concurrency", "2") { _ in
-                try await wait("the first is under way") { try await stage.sandbox.stats.requests > 0 }
-                let second = try await stage.run("export", "--json", "--manifest", path, "--if-locked", "wait")
-                let summary: Summary = try second.decoded()
-                #expect(second.status == 0)
-                #expect(summary.alreadySettled == 20)
-            }
-            #expect(first.status == 0)
-            #expect(try await stage.sandbox.stats.requests == 20)
-        }
-    }
-
-    @Test func `Two exports of different manifests share runs: each run is stored once, and both summaries are true`()
-        async throws
-    {
-        try await Stage.with("--latency", "30", "--latency-jitter", "40") { stage in
-            #expect(try await stage.run("migrate").status == 0)
-            let left = Manifest.of(120, from: 0, name: "left")
-            let right = Manifest.of(120, from: 60, name: "right")
-            async let one = stage.export(left, "--concurrency", "8")
-            async let two = stage.export(right, "--concurrency", "8")
-            let exports = try await [one, two]
-            for export in exports {
-                #expect(export.status == 0, "\(export.finished.stderr)")
-                #expect(try export.summary.met == ["success": 120])
-                #expect(try export.summary.items == 120)
-            }
-            let database = stage.database
-            #expect(try await database.count("runs where outcome = 'success'") == 180)
-            let stored = try exports.map { try $0.summary.results }.reduce(0, +)
-            #expect(try await database.count("results") == stored)
-            #expect(
-                try await database.count(
-                    "runs r where result_count <> (select count(*) from results x where x.run_id = r.run_id)") == 0)
-            for export in exports {
-                let summary = try export.summary
-                #expect(try await database.count("results where export_id = \(summary.exportId)") == summary.results)
-                #expect(
-                    try await database.count(
-                        "export_items where export_id = \(summary.exportId) and action = 'already_settled'")
-                        == summary.alreadySettled)
-            }
-        }
-    }
-
     @Test func `An export whose rows another one's refetch replaces meanwhile ends well`() async throws {
         try await Stage.with { stage in
             let shared = Manifest.of(40, .success, 3, name: "shared", executed: .daysAgo(3))

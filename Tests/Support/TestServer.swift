@@ -10,7 +10,7 @@ package struct TestServer {
     package let host: String
     package let port: UInt16
 
-    private static let databases = Turnstile(6)
+    private static let databases = Turnstile(9)
 
     package init() throws {
         let environment = ProcessInfo.processInfo.environment

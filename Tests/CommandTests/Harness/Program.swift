@@ -43,6 +43,14 @@ struct Program: Sendable {
         let pid: pid_t
 
         func send(_ signal: Int32) { kill(pid, signal) }
+
+        /// It has ended, though nobody has asked how.
+        var hasEnded: Bool {
+            guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
+                let state = text[(text.lastIndex(of: ")") ?? text.startIndex)...].dropFirst(2).first
+            else { return true }
+            return state == "Z"
+        }
     }
 
     /// Runs it to its end. After `limit` it is killed.

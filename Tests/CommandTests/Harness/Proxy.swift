@@ -3,7 +3,7 @@ import Synchronization
 
 /// A TCP proxy of a test's own before a server, which does harm at chosen requests of a program.
 final class Proxy: Sendable {
-    /// A step of the program's talk with the server, and the harm to do there, once.
+    /// A step of the program's talk with the server, and the harm to do there, once unless it says otherwise.
     struct Trigger: Sendable {
         enum Moment: Sendable {
             /// The request has arrived here; the server never hears of it.
@@ -19,6 +19,22 @@ final class Proxy: Sendable {
             case hold
             /// The connection is cut.
             case cut
+            /// The connection ends in a reset, as when the server's machine has gone.
+            case reset
+            /// The answer goes on byte by byte, so many microseconds apart.
+            case drip(UInt32)
+            /// This is answered, whatever the server would have said or has said.
+            case answer(String)
+        }
+
+        /// How much of the request that is held, or of the answer, gets through before the harm is done.
+        enum Share: Sendable {
+            case nothing
+            case bytes(Int)
+            /// 0 to 1.
+            case part(Double)
+            /// The head, and 0 to 1 of the body.
+            case body(Double)
         }
 
         /// What the requests of one connection are like, one after the other: the last is the one meant.
@@ -27,6 +43,10 @@ final class Proxy: Sendable {
         var occurrence = 1
         var moment: Moment
         var harm = Harm.hold
+        var passing = Share.nothing
+        /// How often in all, and after how many further ones again.
+        var times = 1
+        var every = 1
     }
 
     let port: UInt16
@@ -47,7 +67,7 @@ final class Proxy: Sendable {
     private struct Armed {
         let trigger: Trigger
         var hits = 0
-        var isSpent = false
+        var fired = 0
     }
 
     init(before target: UInt16, _ wire: Wire, _ triggers: [Trigger]) throws {
@@ -61,6 +81,20 @@ final class Proxy: Sendable {
 
     /// How many triggers have been pulled.
     var fired: Int { state.withLock(\.fired) }
+
+    /// Adds a trigger to those that are there.
+    func arm(_ trigger: Trigger) {
+        state.withLock { $0.triggers.append(Armed(trigger: trigger)) }
+    }
+
+    /// Cuts every connection that there is now.
+    func cutConnections() {
+        let connections = state.withLock { state in
+            defer { state.connections = [] }
+            return state.connections
+        }
+        connections.forEach { $0.cut() }
+    }
 
     /// Lets the connections that are held up go on.
     func letGo() {
@@ -91,12 +125,8 @@ final class Proxy: Sendable {
 
     /// Ends every connection; what is held up never arrives.
     func close() {
-        let connections = state.withLock { state in
-            defer { state.connections = [] }
-            state.isClosed = true
-            return state.connections
-        }
-        connections.forEach { $0.cut() }
+        state.withLock { $0.isClosed = true }
+        cutConnections()
         refuseConnections()
         letGo()
     }
@@ -129,6 +159,7 @@ final class Proxy: Sendable {
         let server: Int32
         /// What is to become of the next bytes that the server sends.
         let answer = Mutex<Trigger?>(nil)
+        private let isReset = Mutex(false)
 
         init(client: Int32, server: Int32) {
             self.client = client
@@ -142,7 +173,16 @@ final class Proxy: Sendable {
         }
 
         func cut() {
-            shutdown(client, Int32(SHUT_RDWR))
+            if !isReset.withLock(\.self) { shutdown(client, Int32(SHUT_RDWR)) }
+            shutdown(server, Int32(SHUT_RDWR))
+        }
+
+        /// The reset leaves when the descriptor is given back.
+        func reset() {
+            isReset.withLock { $0 = true }
+            var atOnce = linger(l_onoff: 1, l_linger: 0)
+            setsockopt(client, SOL_SOCKET, SO_LINGER, &atOnce, socklen_t(MemoryLayout<linger>.size))
+            shutdown(client, Int32(SHUT_RD))
             shutdown(server, Int32(SHUT_RDWR))
         }
     }
@@ -159,7 +199,17 @@ final class Proxy: Sendable {
                     continue
                 }
                 if trigger.moment == .held {
-                    guard goesOn(connection, trigger), Self.send(request.bytes, to: connection.server) else { return }
+                    let first = trigger.passing.count(of: request.bytes)
+                    if case .answer(let text) = trigger.harm {
+                        guard goesOn(connection, trigger), Self.send(Array(text.utf8), to: connection.client) else {
+                            return
+                        }
+                        continue
+                    }
+                    guard Self.send(Array(request.bytes[..<first]), to: connection.server),
+                        goesOn(connection, trigger),
+                        Self.send(Array(request.bytes[first...]), to: connection.server)
+                    else { return }
                     continue
                 }
                 connection.answer.withLock { $0 = trigger }
@@ -183,13 +233,46 @@ final class Proxy: Sendable {
                     connection.answer.withLock { $0 = trigger }
                     continue
                 }
-                guard goesOn(connection, trigger) else { return }
+                guard pass(wholeAnswer(bytes, of: connection), of: connection, trigger) else { return }
+                continue
             }
             guard Self.send(bytes, to: connection.client) else { return }
         }
         // A connection that is held up is not even seen to end.
-        if connection.answer.withLock({ $0?.harm == .hold }) { return }
+        if connection.answer.withLock({ if case .hold? = $0?.harm { true } else { false } }) { return }
         connection.cut()
+    }
+
+    /// Does the harm in the midst of an answer; false when the connection has no future.
+    private func pass(_ answer: [UInt8], of connection: Connection, _ trigger: Trigger) -> Bool {
+        switch trigger.harm {
+        case .answer(let text):
+            return goesOn(connection, trigger) && Self.send(Array(text.utf8), to: connection.client)
+        case .drip(let gap):
+            guard goesOn(connection, trigger) else { return false }
+            for byte in answer {
+                guard Self.send([byte], to: connection.client) else { return false }
+                usleep(gap)
+            }
+            return true
+        case .hold, .cut, .reset:
+            let first = trigger.passing.count(of: answer)
+            return Self.send(Array(answer[..<first]), to: connection.client) && goesOn(connection, trigger)
+                && Self.send(Array(answer[first...]), to: connection.client)
+        }
+    }
+
+    /// An answer of HTTP is waited for until it is complete, one of PostgreSQL is what has come.
+    private func wholeAnswer(_ start: [UInt8], of connection: Connection) -> [UInt8] {
+        guard case .http = wire else { return start }
+        var answer = Requests(.http)
+        var all = start
+        answer.append(start)
+        while answer.next() == nil, let bytes = Self.receive(from: connection.server) {
+            answer.append(bytes)
+            all += bytes
+        }
+        return all
     }
 
     /// Does the harm; false when the connection has no future.
@@ -197,9 +280,17 @@ final class Proxy: Sendable {
         let gate = DispatchSemaphore(value: 0)
         let isHeld = state.withLock { state in
             state.fired += 1
-            guard trigger.harm == .hold, !state.isClosed else { return false }
+            guard case .hold = trigger.harm, !state.isClosed else { return false }
             state.gates.append(gate)
             return true
+        }
+        switch trigger.harm {
+        case .drip, .answer: return true
+        case .reset:
+            state.withLock { $0.connections.removeAll { $0 === connection } }
+            connection.reset()
+            return false
+        case .hold, .cut: break
         }
         if isHeld {
             gate.wait()
@@ -215,8 +306,9 @@ final class Proxy: Sendable {
 
     private func pulled(by request: Requests.Request, _ progress: inout [Int: Int]) -> Trigger? {
         state.withLock { state in
-            for index in state.triggers.indices where !state.triggers[index].isSpent {
+            for index in state.triggers.indices {
                 let trigger = state.triggers[index].trigger
+                guard state.triggers[index].fired < trigger.times else { continue }
                 let taken = progress[index, default: 0]
                 guard trigger.steps[taken](request.text) else { continue }
                 guard taken + 1 == trigger.steps.count else {
@@ -225,11 +317,28 @@ final class Proxy: Sendable {
                 }
                 progress[index] = 0
                 state.triggers[index].hits += 1
-                guard state.triggers[index].hits == trigger.occurrence else { continue }
-                state.triggers[index].isSpent = true
+                let late = state.triggers[index].hits - trigger.occurrence
+                guard late >= 0, late % trigger.every == 0 else { continue }
+                state.triggers[index].fired += 1
                 return trigger
             }
             return nil
         }
+    }
+}
+
+extension Proxy.Trigger.Share {
+    func count(of bytes: [UInt8]) -> Int {
+        let count =
+            switch self {
+            case .nothing: 0
+            case .bytes(let count): count
+            case .part(let part): Int(Double(bytes.count) * part)
+            case .body(let part):
+                bytes.firstRange(of: Array("\r\n\r\n".utf8)).map { head in
+                    head.upperBound + Int(Double(bytes.count - head.upperBound) * part)
+                } ?? 0
+            }
+        return min(max(count, 0), bytes.count)
     }
 }

@@ -22,18 +22,19 @@ struct Stage: Sendable {
     static func with<R: Sendable>(
         all options: [String], body: @escaping @Sendable (Stage) async throws -> R
     ) async throws -> R {
-        let all = options.contains("--limit") ? options : ["--limit", "0"] + options
         await stages.enter()
-        let result = await outcome { try await play(all, body) }
+        let result = await outcome { try await beside(options, body) }
         await stages.leave()
         return try result.get()
     }
 
-    private static func play<R: Sendable>(
+    /// The same without a turn: for those who take turns by themselves.
+    static func beside<R: Sendable>(
         _ options: [String], _ body: @escaping @Sendable (Stage) async throws -> R
     ) async throws -> R {
-        try await TestDatabase.with { database in
-            try await Sandbox.with(options) { sandbox in
+        let all = options.contains("--limit") ? options : ["--limit", "0"] + options
+        return try await TestDatabase.with { database in
+            try await Sandbox.with(all) { sandbox in
                 let folder = FileManager.default.temporaryDirectory.appending(path: database.name)
                 try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
                 defer { try? FileManager.default.removeItem(at: folder) }

@@ -57,6 +57,17 @@ struct TestDatabase: Sendable {
         try await connection.query("select coalesce(\(condition), false) as holds", parameters)[0].decode("holds")
     }
 
+    /// Connections of the program.
+    var sessions: Int {
+        get async throws {
+            try await count(
+                """
+                pg_catalog.pg_stat_activity where datname = current_database()
+                   and pid <> pg_catalog.pg_backend_pid() and application_name like 'stored-actions%'
+                """)
+        }
+    }
+
     func execute(_ script: String) async throws {
         try await connection.execute(script: script)
     }

@@ -1,0 +1,56 @@
+import Foundation
+import Postgres
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// When answers are committed, and what becomes of an export that cannot commit.
+@Suite("Commits")
+struct CommitTests {
+    @Test func `An answer is committed within a second, however long others take`() async throws {
+        try await Stage.with { stage in
+            let export = try await stage.export(Manifest.endless(3)) { running in
+                try await wait("the first answer") { try await stage.sandbox.finals.count == 1 }
+                try await wait("its commit", upTo: .seconds(2)) {
+                    try await stage.database.count("runs where outcome = 'success'") == 1
+                }
+                running.send(SIGKILL)
+            }
+            #expect(export.status == -SIGKILL)
+            #expect(try await stage.database.count("results") == 0)
+            #expect(
+                try await stage.database.rows("select action from export_items where outcome = 'success'") == [
+                    "fetched"
+                ])
+        }
+    }
+
+    @Test func `A lock that somebody holds on a table does not hold the export past its time limit`() async throws {
+        try await Stage.with { stage in
+            let manifest = Manifest.of(50, .success, 3)
+            #expect(try await stage.run("migrate").status == 0)
+            let name = stage.database.name
+            let locker = Task {
+                let connection = try await PostgresConnection(PostgresConfiguration(connectionString: "dbname=\(name)"))
+                try await connection.transaction { transaction in
+                    try transaction.execute(script: "lock table stored_actions.results in access exclusive mode")
+                    _ = try transaction.query("select pg_sleep(60)")
+                }
+            }
+            try await wait("the lock") {
+                try await stage.database.count("pg_locks where relation = 'results'::regclass and granted") > 0
+            }
+            let begin = ContinuousClock.now
+            let export = try await stage.export(manifest, "--time-limit", "1s")
+            #expect(export.status == 75, "\(export.finished.stderr)")
+            #expect(begin.duration(to: .now) < .seconds(20))
+            locker.cancel()
+            _ = await locker.result
+            let next = try await stage.export(manifest)
+            #expect(next.status == 0, "\(next.finished.stderr)")
+            #expect(try await stage.database.count("results") == 100)
+        }
+    }
+}
