@@ -14,6 +14,7 @@ func fuzz(_ body: [UInt8]) {
         let value = try JSONValue(validating: body)
         require(isJSON, "the validator accepts what is no JSON")
         check(value)
+        checkNearest(of: value)
         if let result = RunResult(value) { check(result) }
         require(
             JSONValue.quoted(String(decoding: body, as: UTF8.self)).isJSONString(of: body), "a string is quoted wrongly"
@@ -22,6 +23,14 @@ func fuzz(_ body: [UInt8]) {
         require(!isJSON, "the validator refuses JSON: \(error.reason)")
         require((0...body.count).contains(error.offset), "the place of a syntax error lies outside of the text")
         require(!error.reason.isEmpty, "a syntax error has no reason")
+    }
+    // Of no bearing but in strings, each byte that is no UTF-8 is as good as a letter there.
+    let mended = String(decoding: body, as: UTF8.self)
+    if let value = try? JSONValue(validating: body, allowingBrokenUTF8: true) {
+        require(JSONGrammar.accepts(Array(mended.utf8)), "more is taken for JSON than broken UTF-8 accounts for")
+        if !isJSON { checkNearest(of: value) }
+    } else {
+        require(!isJSON, "the lenient validator refuses what the strict one accepts")
     }
     for status in statuses {
         let answer = RunAnswer(APIResponse(status: status, body: body), runID: runID, redactedBy: token)
@@ -64,6 +73,14 @@ private func check(_ root: JSONValue) {
         }
         waiting += parts
     }
+}
+
+/// The nearest form that jsonb can hold is strictly valid, and needs no nearer one.
+private func checkNearest(of value: JSONValue) {
+    guard case .nearest(let nearest, let notes) = value.jsonbForm() else { return }
+    require(!notes.isEmpty, "a value is changed without a note")
+    let again = try? JSONValue(validating: nearest)
+    require(again?.jsonbForm() == .exact, "the nearest form is not exact itself")
 }
 
 private func checkMembers(of object: JSONValue) {
@@ -140,7 +157,7 @@ private func withoutSpace(_ json: [UInt8]) -> [UInt8] {
 extension RunAnswer {
     fileprivate var apiErrors: [APIError] {
         switch self {
-        case .finished, .waiting, .pending, .throttled: []
+        case .finished, .waiting, .pending, .tokenEnded, .throttled: []
         case .gone(let errors), .forbidden(let errors), .rejected(let errors), .credentialsRefused(let errors): errors
         case .faulty(_, _, let errors, _): errors
         }
