@@ -19,6 +19,7 @@ struct StoredActions: AsyncParsableCommand {
     )
 
     static func main() async {
+        muteCrashReports()
         ignoreBrokenPipes()
         do {
             var command = try parseAsRoot()

@@ -97,7 +97,7 @@ struct HTTPTransportTests {
                 return
             }
             #expect(errors.first?.detail == "token [token] is bad")
-            #expect(errors.first?.meta == nil)
+            #expect(errors.first?.meta.map { String(decoding: $0.bytes, as: UTF8.self) } == #"{"t": "[token]"}"#)
         }
     }
 
