@@ -26,7 +26,7 @@ extension Fault {
                     ], during: noteSettledAtEach, asksOnce: true)
             ]),
         Fault(
-            name: "COMMIT's answer lost", detail: "wholly and at chosen bytes",
+            name: "COMMIT's answer lost", detail: "wholly and at chosen bytes", sandbox: ["--latency", "10"],
             calls: [
                 Call(
                     // Slow enough for a batch each.

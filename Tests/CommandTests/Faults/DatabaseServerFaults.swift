@@ -10,7 +10,7 @@ extension Fault {
                 Call(
                     database: [
                         .held(at: .copy, .copyData, occurrence: 2, passing: .part(0.5)),
-                        .held(at: .copy, .commit, occurrence: 4),
+                        .held(at: .copy, .commit, occurrence: 2),
                     ],
                     during: { act in
                         for count in 1...2 {
@@ -27,7 +27,7 @@ extension Fault {
             isPatient: true,
             calls: [
                 Call(
-                    database: [.held(at: .copy, .commit, occurrence: 3)], statuses: [69],
+                    database: [.held(at: .copy, .commit, occurrence: 2)], statuses: [69],
                     tells: ["the database cannot be reached"],
                     during: { act in
                         try await act.pulled()
@@ -55,7 +55,7 @@ extension Fault {
             calls: [
                 Call(times: 1, statuses: [69], tells: ["too many clients"]),
                 Call(
-                    database: [.held(at: .copy, .commit, occurrence: 3)], statuses: [69], tells: ["too many clients"],
+                    database: [.held(at: .copy, .commit, occurrence: 2)], statuses: [69], tells: ["too many clients"],
                     during: { act in
                         await others.leave()
                         try await act.pulled()

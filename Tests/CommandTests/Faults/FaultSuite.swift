@@ -62,6 +62,7 @@ struct FaultSuite {
             if status == 3 {
                 let summary = try export.summary
                 #expect(summary.met == whole.outcomes)
+                try await scene.expectTrue(export)
                 if call.asksOnce { count.fetchedAgain += summary.requests.total - Scene.runs }
             }
         }
@@ -75,6 +76,7 @@ struct FaultSuite {
             let last = try await scene.export()
             #expect(last.status == 3, "\(last.finished.stdout) \(last.finished.stderr)")
             #expect(try last.summary.met == whole.outcomes)
+            try await scene.expectTrue(last)
         }
         let (missing, surplus) = try await StoredRows(in: database).differences(from: whole.rows)
         #expect(missing.isEmpty, "\(missing.prefix(3))")

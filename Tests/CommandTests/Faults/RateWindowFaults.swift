@@ -33,7 +33,7 @@ extension Fault {
                 calls: [
                     Call(
                         options: share, times: 1,
-                        during: { try await $0.spend(then: 8) },
+                        during: { try await $0.spend(then: 13) },
                         verify: { export, _ in
                             let summary = try export.summary
                             #expect((1...10).contains(summary.rateLimited))
@@ -43,7 +43,7 @@ extension Fault {
         ]
 
     private static let share = ["--budget-share", "1"]
-    private static let spent = ["--limit", "1200", "--window", "5"]
+    private static let spent = ["--limit", "1200", "--window", "10"]
 }
 
 extension Scene.Act {

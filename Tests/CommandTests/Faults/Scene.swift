@@ -125,6 +125,18 @@ struct Scene: Sendable {
     /// How often runs were asked for after they were noted to be settled.
     func fetchedAgain() async throws -> Int { await settled.fetchedAgain(try await stage.sandbox.requestsByRun) }
 
+    /// What the summary tells is what the database holds.
+    func expectTrue(_ export: Export, items: Int = Scene.runs) async throws {
+        let summary = try export.summary
+        #expect(summary.items == items)
+        #expect(summary.outcomes.values.reduce(0, +) == items)
+        let (database, id) = (try await database(), summary.exportId)
+        let stored = try await database.count("results where export_id = \(id)")
+        #expect(stored == summary.results)
+        let settled = try await database.count("export_items where export_id = \(id) and action = 'already_settled'")
+        #expect(settled == summary.alreadySettled)
+    }
+
     private actor Settled {
         /// By run, the least count that stood when it was settled.
         private var counts: [String: Int] = [:]
