@@ -82,13 +82,13 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "JSONTextTests", dependencies: ["JSONText"], swiftSettings: settings),
+        .testTarget(name: "JSONTextTests", dependencies: ["JSONText", "Support"], swiftSettings: settings),
         .target(name: "Support", dependencies: ["Postgres"], path: "Tests/Support", swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Support"], swiftSettings: settings),
         .testTarget(
             name: "ActionsAPITests",
             dependencies: [
-                "ActionsAPI", "JSONText",
+                "ActionsAPI", "JSONText", "Support",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),

@@ -9,9 +9,9 @@ extension PostgresError {
         case commitUnknown
         /// 40001 and 40P01: rolled back for the sake of another transaction; the same may pass when repeated.
         case conflict
-        /// 57P01, 57P02, 57P03: the server stops, has crashed or is still starting.
+        /// 57P01, 57P02, 57P03, 25006: the server stops, has crashed, is still starting, or takes no writes.
         case shutdown
-        /// Class 53: no room, no memory, no connection left.
+        /// Class 53: no room, no memory, no connection left. Class 58: a file cannot be read or written.
         case resources
         /// 55P03: `lock_timeout` passed, or `nowait` met a lock.
         case lockNotAvailable
@@ -29,8 +29,8 @@ extension PostgresError {
         package init(sqlstate: String) {
             switch sqlstate {
             case "40001", "40P01": self = .conflict
-            // 55000: the database takes no connections just now.
-            case "57P01", "57P02", "57P03", "55000": self = .shutdown
+            // 55000: the database takes no connections just now. 25006: it takes no writes, as a standby after a failover.
+            case "57P01", "57P02", "57P03", "55000", "25006": self = .shutdown
             case "55P03": self = .lockNotAvailable
             case "57014": self = .cancelled
             case "42501": self = .permission
@@ -39,7 +39,7 @@ extension PostgresError {
                 case "08": self = .connectionLost
                 case "22", "23": self = .data
                 case "28": self = .authentication
-                case "53": self = .resources
+                case "53", "58": self = .resources
                 default: self = .other
                 }
             }

@@ -46,6 +46,16 @@ struct CircuitTests {
         }
     }
 
+    @Test func `Runs that always fail, and expire first, keep none behind them from being fetched`() async throws {
+        try await Stage.with { stage in
+            let bad = Manifest.of(60, .serverError, 0, executed: .daysAgo(6)).runs
+            let manifest = Manifest(name: "today", runs: bad + Manifest.of(200, .success, 3).runs)
+            let export = try await stage.export(manifest, limit: .seconds(150))
+            #expect(export.status == 75, "\(export.finished.stderr)")
+            #expect(try export.summary.met == ["success": 200, "failed": 60])
+        }
+    }
+
     @Test func `Requests for pages that fail one after the other leave the other chains for the next export`()
         async throws
     {

@@ -20,8 +20,11 @@ extension APIError {
         guard let body = try? JSONValue(validating: body, allowingBrokenUTF8: true),
             let errors = body["errors"] ?? body["data"]?["errors"], errors.kind == .array
         else { return nil }
-        return errors.elements().map(APIError.init).map { error in token.map(error.redacted) ?? error }
+        return errors.elements().prefix(most).map(APIError.init).map { error in token.map(error.redacted) ?? error }
     }
+
+    /// So many are kept of one answer: it tells why a request failed, and is no data.
+    private static let most = 1_000
 
     /// For people: what an answer lacks whose status alone says nothing.
     static func absence(_ status: Int) -> String {
@@ -39,6 +42,11 @@ extension APIError {
         meta = value["meta"].flatMap { $0.isNull ? nil : $0 }
         self.value = value
     }
+}
+
+extension APIError {
+    /// The code, if it is a plain word: the texts may quote what was sent.
+    package var plainCode: String? { code.flatMap { $0.isErrorCode ? $0 : nil } }
 }
 
 extension [APIError] {

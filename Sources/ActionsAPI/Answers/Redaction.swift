@@ -46,7 +46,7 @@ extension AccessToken {
         value.containsString { stands(in: $0.utf8) }
     }
 
-    fileprivate func stands(in json: [UInt8]?) -> Bool {
+    func stands(in json: [UInt8]?) -> Bool {
         guard let json, let value = try? JSONValue(validating: json, allowingBrokenUTF8: true) else { return false }
         return stands(in: value)
     }

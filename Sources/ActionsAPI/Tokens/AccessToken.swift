@@ -1,3 +1,5 @@
+import Foundation
+
 /// A bearer token. Its description and its mirror tell only that it is one, so that no log line and no error message
 /// can show it.
 package struct AccessToken: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible,
@@ -22,7 +24,23 @@ package struct AccessToken: Sendable, Equatable, CustomStringConvertible, Custom
         stands(in: bytes) ? bytes.replacing(Array(value.utf8), with: "[token]".utf8) : bytes
     }
 
-    func stands(in bytes: some Collection<UInt8>) -> Bool { bytes.contains(Array(value.utf8)) }
+    func stands(in bytes: some Collection<UInt8>) -> Bool {
+        let token = Array(value.utf8)
+        return bytes.withContiguousStorageIfAvailable { Self.contains($0, token) } ?? bytes.contains(token)
+    }
+
+    /// A body may be large, and the standard library's search is not made for that.
+    private static func contains(_ bytes: UnsafeBufferPointer<UInt8>, _ token: [UInt8]) -> Bool {
+        guard var start = bytes.baseAddress else { return false }
+        let end = start + bytes.count
+        while end - start >= token.count,
+            let found = memchr(start, Int32(token[0]), end - start - token.count + 1)
+        {
+            if memcmp(found, token, token.count) == 0 { return true }
+            start = UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) + 1
+        }
+        return false
+    }
 
     var authorization: (name: String, value: String) { ("Authorization", "Bearer \(value)") }
 

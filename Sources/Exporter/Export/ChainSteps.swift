@@ -247,7 +247,7 @@ extension ExportLoop {
                 chainTasks.append(.remember(description, of: action))
                 lookedUp(action, .told(description.actionType), at: now)
             case .refused(let status, _): lookedUp(action, .withheld(status: status), at: now)
-            case .credentialsRefused(let errors): end(.credentialsRefused(errors.first?.text ?? ""))
+            case .credentialsRefused(let errors): end(.credentialsRefused(errors.first?.plainCode ?? ""))
             case .throttled, .tokenEnded: scheduler.chains.add(.lookUp(action))
             case .faulty(let failure, _):
                 lookUpFailed(action, failure, retryAfter: headers.retryAfter, at: now, random: chance)
@@ -301,7 +301,7 @@ extension ExportLoop {
             scheduler.postReturned { $0.answered(headers, status: status, at: now) }
             outcome = SubmitOutcome(answer, retryAfter: headers.retryAfter)
             hearOfPages(Health(answer), retryAfter: headers.retryAfter, at: now, random: chance)
-            if case .credentialsRefused(let errors) = answer { end(.credentialsRefused(errors.first?.text ?? "")) }
+            if case .credentialsRefused(let errors) = answer { end(.credentialsRefused(errors.first?.plainCode ?? "")) }
         }
         tell(root) { $0.posted(outcome, at: now, random: chance) }
     }
@@ -347,9 +347,4 @@ extension Optional {
         defer { self = value }
         return change(&value)
     }
-}
-
-extension APIError {
-    /// What the API says of it, for people.
-    var text: String? { detail ?? title }
 }

@@ -14,8 +14,8 @@ package enum Ending: Sendable, Equatable {
     case invalidSetting(String)
     /// No request ever got an answer.
     case apiUnreachable(String)
-    /// It answers, and fails whatever it is asked.
-    case apiFailing(String)
+    /// It answers, and fails whatever it is asked. `comeBackAt`: when it wants to be asked again, if it said so.
+    case apiFailing(String, comeBackAt: Date?)
 }
 
 extension Ending {

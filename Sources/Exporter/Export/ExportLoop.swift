@@ -130,9 +130,12 @@ struct ExportLoop {
             if let cancelsPostsAt, now >= cancelsPostsAt { posts.cancelAll() }
             while let task = chainTasks.popFirst() { begin(task, &posts, &stores, mailbox) }
             switch scheduler.next(at: now) {
-            case .fetch(let item):
+            case .fetch(var item):
+                item.askedAt = now
                 let (fetch, clock) = (fetch, clock)
-                fetches.addTask { mailbox.yield(.answered(item, await fetch(item.key), at: clock.now)) }
+                fetches.addTask { [item] in
+                    mailbox.yield(.answered(item, await fetch(item.key), at: clock.now))
+                }
             case .lookUp(let action):
                 let (pages, clock) = (pages, clock)
                 fetches.addTask { mailbox.yield(.lookedUp(action, await pages.lookUp(action), at: clock.now)) }

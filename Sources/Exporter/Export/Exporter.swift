@@ -180,6 +180,11 @@ package struct Exporter: Sendable {
         summary.chainsInDoubt = try await ChainReport.of(export: ledger.exportID, inDoubt: true, session: session)
         summary.chainsLeft = try await ChainReport.of(export: ledger.exportID, inDoubt: false, session: session)
         summary.reason = ending.reason
+        if tally.rejects > 0 {
+            logger.error(
+                "PostgreSQL refused \(tally.rejects) parts of answers: they stand in stored_actions.rejects, with the reasons"
+            )
+        }
         let elsewhere = try await ledger.unfinishedElsewhere(at: clock.now)
         summary.unfinishedElsewhere = elsewhere.runs
         summary.soonestExpiryElsewhere = elsewhere.soonestExpiry
@@ -236,7 +241,9 @@ extension Ending {
         case .credentialsRefused(let detail):
             "the API refused the credentials" + (detail.isEmpty ? "" : ": \(detail.prefix(200))")
         case .apiUnreachable(let reason): "the API cannot be reached: \(reason)"
-        case .apiFailing(let reason): "the API fails whatever it is asked: \(reason)"
+        case .apiFailing(let reason, nil): "the API fails whatever it is asked: \(reason)"
+        case .apiFailing(let reason, let date?):
+            "the API fails whatever it is asked: \(reason); come back at \(date.formatted(.iso8601))"
         }
     }
 }

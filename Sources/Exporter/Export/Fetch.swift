@@ -22,7 +22,8 @@ struct Fetch: Sendable {
             let (answer, response) = try await client.fetchRun(storedActionID: key.storedActionID, runID: key.runID)
             let headers = RateLimitHeaders(receivedAt: clock.now, field: response.header)
             return .answered(
-                answer, status: response.status, headers: headers, body: keepsBodies ? response.body : nil,
+                answer, status: response.status, headers: headers,
+                body: keepsBodies && !response.quotesToken ? response.body : nil,
                 lease: response.lease)
         } catch let error as TransportError {
             return .failed(error)

@@ -7,7 +7,9 @@ extension ExportLoop {
     /// Somebody is there.
     mutating func heard() {
         noConnection = nil
-        if reachability.answered() { scheduler.resume() }
+        if reachability.answered() {
+            if let probesAt = circuit.probesAt { scheduler.probe(at: probesAt) } else { scheduler.resume() }
+        }
         releaseSilent()
     }
 
@@ -29,7 +31,7 @@ extension ExportLoop {
     /// What the API's health calls for, before anything else is made of the answer.
     @discardableResult
     mutating func hear(
-        _ health: Health, isRetry: Bool, retryAfter: Duration?, at now: Date, random: Double
+        _ health: Health, isRetry: Bool, askedAt: Date? = nil, retryAfter: Duration?, at now: Date, random: Double
     ) -> Circuit.Word {
         switch health {
         case .unknown: return .closed
@@ -37,11 +39,12 @@ extension ExportLoop {
             if circuit.succeeded() { scheduler.resume() }
             return .closed
         case .failing(let reason):
-            let word = circuit.failed(isRetry: isRetry, retryAfter: retryAfter, at: now, random: random)
+            let word = circuit.failed(
+                isRetry: isRetry, askedAt: askedAt, retryAfter: retryAfter, at: now, random: random)
             switch word {
             case .closed: break
             case .probe(let time): scheduler.probe(at: time)
-            case .giveUp: end(.apiFailing(reason))
+            case .giveUp(let time): end(.apiFailing(reason, comeBackAt: time))
             }
             return word
         }

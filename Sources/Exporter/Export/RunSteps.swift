@@ -53,18 +53,25 @@ extension ExportLoop {
     private mutating func take(
         _ step: RunStep, _ run: LoadedRun, health: Health, retryAfter: Duration?, random: Double
     ) {
-        let isRetry = run.item.failures > 0
-        switch hear(health, isRetry: isRetry, retryAfter: retryAfter, at: run.answeredAt, random: random) {
+        let word = hear(
+            health, isRetry: run.item.failures > 0, askedAt: run.item.askedAt, retryAfter: retryAfter,
+            at: run.answeredAt, random: random)
+        switch word {
         case .closed: take(step, run)
         case .probe(let time):
             var item = run.item
-            item.lastStatus = run.httpStatus
+            item.lastFailure = FailedTry(httpStatus: run.httpStatus)
             scheduler.retry(item, at: time)
         case .giveUp:
             gather(run.failed(health))
             for item in scheduler.removeRetries() {
+                // What waits for another reason, such as a 429, has not failed.
+                guard let failure = item.lastFailure else {
+                    scheduler.untrack(item)
+                    continue
+                }
                 let run = LoadedRun(
-                    item: item, verdict: .unanswered, httpStatus: item.lastStatus, answeredAt: run.answeredAt)
+                    item: item, verdict: .unanswered, httpStatus: failure.httpStatus, answeredAt: run.answeredAt)
                 gather(run.failed(health))
             }
         }
@@ -93,7 +100,7 @@ extension ExportLoop {
             gather(run)
         case .retry(let delay):
             run.item.failures += 1
-            run.item.lastStatus = run.httpStatus
+            run.item.lastFailure = FailedTry(httpStatus: run.httpStatus)
             scheduler.retry(run.item, at: run.answeredAt + delay.seconds)
         case .miss(let delay):
             run.item.page?.misses += 1

@@ -96,7 +96,7 @@ extension PostgresTransaction {
                 .ints(chains.map(\.pages)), .ints(states.map(\.added)), .texts(chains.map { storable($0.cursor) }),
                 .ints(chains.map(\.emptyPages)), .ints(chains.map(\.failedAttempts)),
                 .timestamps(chains.map(\.resumeAt)), .texts(chains.map(\.end?.reason.rawValue)),
-                .texts(chains.map(\.end?.detail)), .int(exportID),
+                .texts(chains.map { storable($0.end?.detail) }), .int(exportID),
             ])
     }
 }

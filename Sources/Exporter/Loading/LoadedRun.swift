@@ -36,7 +36,8 @@ struct LoadedRun: Sendable {
     var bytes: Int {
         let whole = 200 + (body?.count ?? 0)
         guard let result else { return whole }
-        return whole + result.resultBytes + result.errors.count * 200
+        let errors = result.errors.reduce(0) { $0 + 200 + ($1.value?.bytes.count ?? 0) }
+        return whole + result.resultBytes + errors + (result.extra?.count ?? 0)
     }
 
     var rows: Int { 1 + (result?.resultCount ?? 0) + (result?.errors.count ?? 0) + apiErrors.count }

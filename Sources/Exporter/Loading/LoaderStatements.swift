@@ -81,7 +81,9 @@ extension PostgresTransaction {
         ) { writer in
             for row in rows {
                 let error = row.value
-                let whole = error.value.map(StoredJSON.init)
+                let (meta, extra) = (error.meta.map(StoredJSON.init), error.extra.map(StoredJSON.init(text:)))
+                // Either of them may be a level deeper than the error, or a little longer.
+                let inexact = [error.value.map(StoredJSON.init), meta, extra].first { $0?.raw != nil } ?? nil
                 try writer.beginRow()
                 try writer.uuid(row.key.runID)
                 try writer.int4(Int32(clamping: row.position))
@@ -90,10 +92,10 @@ extension PostgresTransaction {
                 try writer.text(storable(error.title))
                 try writer.text(storable(error.detail))
                 try writer.int8(error.delay.map(Int64.init))
-                try writer.jsonb(error.meta.flatMap { StoredJSON($0).json })
-                try writer.jsonb(error.extra.flatMap { StoredJSON(text: $0).json })
-                try writer.bytea(whole?.raw)
-                try writer.texts(whole?.notes)
+                try writer.jsonb(meta?.json)
+                try writer.jsonb(extra?.json)
+                try writer.bytea(inexact == nil ? nil : error.value?.bytes)
+                try writer.texts(error.value == nil ? nil : inexact?.notes)
                 try writer.int8(Int64(exportID))
             }
         }

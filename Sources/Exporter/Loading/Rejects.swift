@@ -106,8 +106,12 @@ extension Reject {
 }
 
 extension PostgresError {
-    /// What was to be written may be at fault, not the state of the database: whatever the server says of it.
-    var mayBlameData: Bool { kind == .data || kind == .other }
+    /// What was to be written may be at fault, not the state of the database: whatever the server says of it, but that its
+    /// own files are damaged.
+    var mayBlameData: Bool {
+        guard kind == .data || kind == .other else { return false }
+        return sqlstate != "XX001" && sqlstate != "XX002"
+    }
 
     /// Class 42: a name or a type that the statement uses is not there.
     fileprivate var blamesTable: Bool { sqlstate?.hasPrefix("42") == true }

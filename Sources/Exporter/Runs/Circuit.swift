@@ -15,7 +15,8 @@ struct Circuit: Sendable {
         case closed
         /// Nothing goes out before then, and one request first.
         case probe(at: Date)
-        case giveUp
+        /// `comeBackAt`: when the API wants to be asked again, if it said so.
+        case giveUp(comeBackAt: Date?)
     }
 
     private let threshold: Int
@@ -24,7 +25,8 @@ struct Circuit: Sendable {
     /// First tries that failed in a row while it was closed.
     private var failures = 0
     private var probes = 0
-    private var probesAt: Date?
+    /// When the next probe may leave; nil while it is closed.
+    private(set) var probesAt: Date?
 
     /// - Parameters:
     ///   - threshold: first tries failed in a row that open it.
@@ -44,11 +46,14 @@ struct Circuit: Sendable {
 
     /// - Parameters:
     ///   - isRetry: the same request has failed before.
+    ///   - askedAt: when the request left; nil if that is not known.
     ///   - retryAfter: the answer's `Retry-After`.
     ///   - random: 0 to 1, 1 excluded.
-    mutating func failed(isRetry: Bool = false, retryAfter: Duration?, at now: Date, random: Double) -> Word {
+    mutating func failed(
+        isRetry: Bool = false, askedAt: Date? = nil, retryAfter: Duration?, at now: Date, random: Double
+    ) -> Word {
         // What left before it opened is no probe.
-        if let probesAt, now < probesAt { return .probe(at: probesAt) }
+        if let probesAt, askedAt ?? now < probesAt { return .probe(at: probesAt) }
         if probesAt == nil {
             if isRetry { return .closed }
             failures += 1
@@ -57,9 +62,9 @@ struct Circuit: Sendable {
         probes += 1
         guard
             case .retry(let gap) = gaps.decision(
-                after: .status(500), attempt: probes, retryAfter: retryAfter, random: random),
-            gap <= longestGap
-        else { return .giveUp }
+                after: .status(500), attempt: probes, retryAfter: retryAfter, random: random)
+        else { return .giveUp(comeBackAt: nil) }
+        guard gap <= longestGap else { return .giveUp(comeBackAt: now + gap.seconds) }
         let time = now + gap.seconds
         probesAt = time
         return .probe(at: time)
@@ -86,6 +91,8 @@ enum Health: Sendable, Equatable {
             case .throttled, .credentialsRefused, .tokenEnded: .unknown
             // Whether those are the runs' or the credentials' is `CredentialsWatch`'s to say.
             case .faulty where status == 403: .unknown
+            // A balancer's, of this one exchange.
+            case .faulty where [408, 425].contains(status): .unknown
             case .faulty(let failure, let reason, _, _) where failure.isServers: .failing(reason: reason)
             case .finished, .waiting, .pending, .gone, .forbidden, .rejected, .faulty: .well
             }

@@ -15,8 +15,10 @@ package struct RunItem: Sendable, Equatable {
     package var polls = 0
     /// Failed tries since the last answer that was of use.
     package var failures = 0
-    /// HTTP status of the last try that failed.
-    var lastStatus: Int?
+    /// The last try that failed.
+    var lastFailure: FailedTry?
+    /// When it was last asked for.
+    var askedAt: Date?
     /// Requests of this export for the run that the ledger does not know yet.
     package var requests = 0
     /// The run is page 0 of a chain that its manifest asks for.
@@ -36,6 +38,11 @@ package struct RunItem: Sendable, Equatable {
         self.seenAlive = seenAlive
         self.polls = polls
     }
+}
+
+struct FailedTry: Sendable, Equatable {
+    /// nil if no answer came.
+    var httpStatus: Int?
 }
 
 /// What tells a run that was started for a page from one that a manifest names.

@@ -230,7 +230,7 @@ struct Scheduler: Sendable {
     private enum Bucket { case reads, runs }
 
     private enum Candidate {
-        case retry, first, storedPage, polls, late, chainGet, chainPost
+        case retry, first, probe, storedPage, polls, late, chainGet, chainPost
 
         var bucket: Bucket { self == .chainPost ? .runs : .reads }
     }
@@ -254,9 +254,11 @@ struct Scheduler: Sendable {
         return !hold.isProbing || (firstFetch == nil && retries.isEmpty && chains.nextGet == nil && late.isEmpty)
     }
 
-    /// Retries wait for nobody but the runs that expire before them.
+    /// Retries wait for nobody but the runs that expire before them. A probe is a run that has not failed, if there is
+    /// one: those that have may fail for ever.
     private var firstFetch: (candidate: Candidate, expiresAt: Date)? {
-        switch (dueRetries.min, first.first) {
+        if hold.isProbing, let last = first.last { return (.probe, last.expiresAt) }
+        return switch (dueRetries.min, first.first) {
         case (let retry?, let fresh?) where retry.item.expiresAt > fresh.expiresAt: (.first, fresh.expiresAt)
         case (let retry?, _): (.retry, retry.item.expiresAt)
         case (nil, let fresh?): (.first, fresh.expiresAt)
@@ -282,6 +284,8 @@ struct Scheduler: Sendable {
         switch candidate {
         case .retry: fetch(dueRetries.removeMin().item)
         case .first: fetch(first.removeFirst())
+        // From the far end: those next to one another may fail for the same reason.
+        case .probe: fetch(first.removeLast())
         case .storedPage: fetch(storedPages.removeFirst())
         case .polls: fetch(polls.removeMin().item)
         case .late: fetch(late.removeFirst())

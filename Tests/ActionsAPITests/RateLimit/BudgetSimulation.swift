@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 @testable import ActionsAPI
 
@@ -192,25 +193,6 @@ private struct EventQueue<Event> {
     }
 
     mutating func pop() -> Event? { events.popLast()?.event }
-}
-
-/// A small seeded generator (SplitMix64).
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
-    mutating func unit() -> Double { Double(next() >> 11) / 9_007_199_254_740_992 }
-
-    mutating func next(in range: ClosedRange<Double>) -> Double {
-        range.lowerBound + (range.upperBound - range.lowerBound) * unit()
-    }
 }
 
 /// Dates as a server writes them; an own rendering, so that the parsers are not checked against themselves.

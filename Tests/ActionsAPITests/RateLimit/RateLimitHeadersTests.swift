@@ -1,5 +1,6 @@
 import ActionsAPI
 import Foundation
+import Support
 import Testing
 
 /// 2026-11-20T09:30:00Z

@@ -1,3 +1,5 @@
+import Support
+
 /// Makes values as an API may send them, from a seed.
 struct ValueGenerator {
     private var random: SplitMix
@@ -125,17 +127,4 @@ struct ValueGenerator {
     }
 
     mutating func space() -> [UInt8] { once(in: 8) ? pick([[0x20], [0x0A], [0x09, 0x0D], [0x20, 0x20]]) : [] }
-}
-
-/// Vigna's SplitMix64: the same numbers from the same seed on every machine.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
-    }
 }

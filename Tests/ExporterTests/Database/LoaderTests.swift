@@ -205,6 +205,20 @@ struct LoaderTests {
         }
     }
 
+    @Test("An error of the partner's that is too deep only as a field is kept as it was sent")
+    func deepError() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(1, nil)])
+            let deep = String(repeating: "[", count: 1000) + String(repeating: "]", count: 1000)
+            try await db.commit(
+                [LedgerFixture.loaded(1, status: 200, body: #"{"status": "error", "errors": [\#(deep)]}"#)], to: ledger)
+            #expect(
+                try await db.texts(
+                    "select concat_ws(' ', extra is null, length(raw), cardinality(notes)) from stored_actions.errors")
+                    == ["t 2000 1"])
+        }
+    }
+
     @Test("A 404 whose meta jsonb cannot hold exactly is a 404 all the same")
     func inexactMeta() async throws {
         try await LedgerFixture.with { db in

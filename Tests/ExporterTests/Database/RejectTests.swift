@@ -157,6 +157,23 @@ struct RejectTests {
         }
     }
 
+    @Test(
+        "Where the database is at fault nothing is rejected either",
+        arguments: [("XX002", PostgresError.Kind.other), ("58030", .resources), ("25006", .shutdown)])
+    func database(sqlstate: String, kind: PostgresError.Kind) async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(1, nil)])
+            try await refuse("true", in: "results", sqlstate: sqlstate, db)
+            let loader = Loader(session: db.session, exportID: ledger.exportID, refetch: false)
+            let run = LedgerFixture.loaded(1, status: 200, body: LoaderTests.three)
+            let error = await #expect(throws: PostgresError.self) {
+                try await loader.commit([run], requests: RequestCount())
+            }
+            #expect(error?.kind == kind)
+            #expect(try await db.texts("select count(*) from stored_actions.rejects") == ["0"])
+        }
+    }
+
     @Test("Whole bodies of final answers are kept byte for byte, and go with the answer they belong to")
     func bodies() async throws {
         try await LedgerFixture.with { db in

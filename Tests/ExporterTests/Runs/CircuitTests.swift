@@ -39,6 +39,8 @@ struct CircuitTests {
         var circuit = opened()
         for _ in 1...100 {
             #expect(circuit.failed(retryAfter: nil, at: now + 0.2, random: 0) == .probe(at: now + 0.25))
+            let late = circuit.failed(askedAt: now - 1, retryAfter: nil, at: now + 30, random: 0)
+            #expect(late == .probe(at: now + 0.25))
         }
     }
 
@@ -47,8 +49,9 @@ struct CircuitTests {
         var circuit = opened()
         #expect(circuit.failed(retryAfter: nil, at: now + 1, random: 0) == .probe(at: now + 1.5))
         #expect(circuit.failed(retryAfter: nil, at: now + 2, random: 0) == .probe(at: now + 3))
-        #expect(circuit.failed(retryAfter: nil, at: now + 4, random: 0) == .giveUp)
-        #expect(circuit.failed(retryAfter: nil, at: now + 4, random: 0) == .giveUp)
+        for _ in 1...2 {
+            #expect(circuit.failed(retryAfter: nil, at: now + 4, random: 0) == .giveUp(comeBackAt: nil))
+        }
     }
 
     @Test("An answer of use closes it, and the count begins anew")
@@ -63,7 +66,8 @@ struct CircuitTests {
     func retryAfter() {
         var circuit = opened()
         #expect(circuit.failed(retryAfter: .seconds(40), at: now + 1, random: 0) == .probe(at: now + 41))
-        #expect(circuit.failed(retryAfter: .seconds(3600), at: now + 42, random: 0) == .giveUp)
+        let word = circuit.failed(retryAfter: .seconds(3600), at: now + 42, random: 0)
+        #expect(word == .giveUp(comeBackAt: now + 3642))
     }
 
     @Test("Seven probes take half a minute to a minute")
@@ -89,6 +93,6 @@ struct CircuitTests {
         let answer = RunAnswer(APIResponse(status: status, body: Array(body.utf8)), runID: UUID())
         let health = Health(answer, status: status)
         #expect((health.reason != nil) == isFailing)
-        #expect((health == .unknown) == [401, 403, 429].contains(status))
+        #expect((health == .unknown) == [401, 403, 408, 429].contains(status))
     }
 }

@@ -66,6 +66,25 @@ struct SchedulerTests {
         #expect(scheduler.next(at: now) == .fetch(items[2]))
     }
 
+    @Test("A probe is one request at a time, of a run that has not failed and from the far end; then all go on")
+    func probes() {
+        let items = (1...5).map { Self.item($0, expiresInHours: Double($0)) }
+        var scheduler = Self.scheduler(Array(items[1...]), concurrency: 3)
+        scheduler.retry(items[0], at: now)
+        scheduler.probe(at: now + 10)
+        #expect(scheduler.next(at: now) == .wait(until: now + 10))
+        #expect(scheduler.next(at: now + 10) == .fetch(items[4]))
+        #expect(scheduler.next(at: now + 10) == .wait(until: nil))
+        scheduler.withBudget { $0.answered(RateLimitHeaders(), status: 500, at: now + 11) }
+        scheduler.returned(items[4])
+        scheduler.retry(items[4], at: now + 20)
+        scheduler.probe(at: now + 20)
+        #expect(scheduler.next(at: now + 20) == .fetch(items[3]))
+        Self.finish(items[3], in: &scheduler, at: now + 21)
+        scheduler.resume()
+        for item in [items[0], items[1], items[2]] { #expect(scheduler.next(at: now + 21) == .fetch(item)) }
+    }
+
     @Test("A retry whose time has come stands beside the first fetches by its expiry")
     func retries() {
         let items = [Self.item(1, expiresInHours: 2), Self.item(2, expiresInHours: 1), Self.item(3, expiresInHours: 3)]

@@ -1,4 +1,5 @@
 import JSONText
+import Support
 import Testing
 
 @Suite("The nearest form of generated values")
@@ -92,18 +93,5 @@ private struct RandomJSON {
         let numbers = ["0", "-0", "7", "10.10", "1e300", "12345678901234567890123456789", "1E-5", "0e1000000"]
         let wide = ["1e131072", "-1e-16384", "1e99999999999999999999"]
         bytes += (below(8) == 0 ? wide[below(wide.count)] : numbers[below(numbers.count)]).utf8
-    }
-}
-
-/// Vigna's SplitMix64: the same numbers from the same seed on every machine.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
     }
 }

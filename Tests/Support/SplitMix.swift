@@ -1,10 +1,12 @@
 import Foundation
 
-/// A small seeded generator (SplitMix64).
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
+/// A small seeded generator: the same numbers from the same seed on every machine (SplitMix64).
+package struct SplitMix: RandomNumberGenerator {
+    private var state: UInt64
 
-    mutating func next() -> UInt64 {
+    package init(state: UInt64) { self.state = state }
+
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -13,11 +15,15 @@ struct SplitMix: RandomNumberGenerator {
     }
 
     /// 0 to 1, 1 excluded.
-    mutating func unit() -> Double { Double(next() >> 11) / 9_007_199_254_740_992 }
+    package mutating func unit() -> Double { Double(next() >> 11) / 9_007_199_254_740_992 }
 
-    mutating func happens(_ probability: Double) -> Bool { unit() < probability }
+    package mutating func next(in range: ClosedRange<Double>) -> Double {
+        range.lowerBound + (range.upperBound - range.lowerBound) * unit()
+    }
 
-    mutating func uuid() -> UUID {
+    package mutating func happens(_ probability: Double) -> Bool { unit() < probability }
+
+    package mutating func uuid() -> UUID {
         let (high, low) = (next(), next())
         func byte(_ word: UInt64, _ index: Int) -> UInt8 { UInt8(truncatingIfNeeded: word >> (8 * UInt64(index))) }
         return UUID(
