@@ -16,7 +16,8 @@ import Foundation
 /// | write the new token into it, sync it | the old token, dead, and a leftover with the new one |
 /// | rename it to NAME, sync the folder | the new token |
 ///
-/// So whoever comes next tries the token of a leftover first, and then the file's own.
+/// So whoever comes next tries the token of a leftover first, and then the file's own: but only of one that is not older
+/// than the file, which somebody else has replaced since then otherwise.
 package struct RefreshTokenFile: Sendable {
     package let path: String
     private let patience: Duration
@@ -89,14 +90,16 @@ final class LockedTokenFile: Sendable {
         return false
     }
 
-    /// The tokens that may be good, the likeliest first. Leftovers without a token are removed.
+    /// The tokens that may be good, the likeliest first. Leftovers without a token, or from before the file, are removed.
     func candidates() throws -> [Candidate] {
-        guard let text = try? String(contentsOfFile: target, encoding: .utf8) else {
+        var status = stat()
+        guard stat(target, &status) == 0, let text = try? String(contentsOfFile: target, encoding: .utf8) else {
             throw TokenFailure.unusable(target, "can't be read", errno)
         }
+        let ownTime = (status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
         var candidates: [Candidate] = []
-        for path in leftovers() {
-            if let token = Self.whole(path) {
+        for (path, time) in leftovers() {
+            if (time.tv_sec, time.tv_nsec) >= ownTime, let token = Self.whole(path) {
                 candidates.append(Candidate(token: token, isLeftover: true))
             } else {
                 unlink(path)
@@ -145,7 +148,12 @@ final class LockedTokenFile: Sendable {
         else { throw lost(room) }
         close(room.descriptor)
         syncFolder()
-        for path in leftovers() { unlink(path) }
+        removeLeftovers()
+    }
+
+    /// When the token in use is in the file.
+    func removeLeftovers() {
+        for leftover in leftovers() { unlink(leftover.path) }
     }
 
     func discard(_ room: Room) {
@@ -172,16 +180,16 @@ final class LockedTokenFile: Sendable {
     }
 
     /// The newest first.
-    private func leftovers() -> [String] {
+    private func leftovers() -> [(path: String, time: timespec)] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        return names.filter { $0.hasPrefix(prefix) }.compactMap { name -> (path: String, at: timespec)? in
+        return names.filter { $0.hasPrefix(prefix) }.compactMap { name in
             var status = stat()
             let path = "\(folder)/\(name)"
             guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
                 status.st_uid == geteuid() || geteuid() == 0
             else { return nil }
             return (path, status.st_mtim)
-        }.sorted { ($0.at.tv_sec, $0.at.tv_nsec) > ($1.at.tv_sec, $1.at.tv_nsec) }.map(\.path)
+        }.sorted { ($0.time.tv_sec, $0.time.tv_nsec) > ($1.time.tv_sec, $1.time.tv_nsec) }
     }
 
     /// A token with the end of its line: one that was written to its end.

@@ -27,6 +27,8 @@ package struct RefreshTokenGrant: TokenIssuer {
                     try locked.store(new, in: room)
                 } else {
                     locked.discard(room)
+                    // They come before the file's own token, so each of them was refused.
+                    locked.removeLeftovers()
                 }
                 return tokens.issued
             } catch TokenFailure.final(let error) where error.kind == .refused && index + 1 < candidates.count {

@@ -4,6 +4,10 @@ import Testing
 
 @testable import ActionsAPI
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 @Suite("The file of a refresh token")
 struct RefreshTokenFileTests {
     /// A token endpoint whose refresh tokens are good once: `r-0`, `r-1`, ….
@@ -45,6 +49,12 @@ struct RefreshTokenFileTests {
             let path = url.appending(path: name).path
             try Data(text.utf8).write(to: URL(fileURLWithPath: path))
             try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+        }
+
+        /// Sets the time at which it was written.
+        func date(_ seconds: Int, _ nanoseconds: Int, name: String = "token") throws {
+            let time = timespec(tv_sec: seconds, tv_nsec: nanoseconds)
+            try #require(utimensat(AT_FDCWD, url.appending(path: name).path, [time, time], 0) == 0)
         }
     }
 
@@ -150,6 +160,38 @@ struct RefreshTokenFileTests {
             let issuer = Issuer(good: 5)
             #expect(try await grant(folder.file, issuer.answer).issue().token == AccessToken("a-6"))
             #expect(try folder.token == "r-6\n")
+            #expect(try folder.leftovers == [])
+        }
+    }
+
+    @Test(arguments: [0, 1])
+    func `A leftover is tried if it is not older than the file, to the nanosecond`(nanoseconds: Int)
+        async throws
+    {
+        try await withFolder { folder in
+            try folder.write("r-0\n")
+            try folder.write("r-1\n", to: ".token.new-1")
+            try folder.date(100, nanoseconds)
+            try folder.date(100, 0, name: ".token.new-1")
+            let issuer = Issuer(good: 1 - nanoseconds)
+            _ = try await grant(folder.file, issuer.answer).issue()
+            #expect(issuer.tokens == ["r-\(1 - nanoseconds)"])
+            #expect(try folder.token == "r-\(2 - nanoseconds)\n")
+            #expect(try folder.leftovers == [])
+        }
+    }
+
+    @Test func `A leftover that was refused is removed, also where tokens do not change`() async throws {
+        try await withFolder { folder in
+            try folder.write("r-0\n")
+            try folder.write("r-9\n", to: ".token.new-1")
+            let answer: ScriptedTransport.Answer = { request in
+                String(decoding: request.body ?? [], as: UTF8.self).contains("r-9")
+                    ? APIResponse(status: 400, body: Array(#"{"error": "invalid_grant"}"#.utf8))
+                    : APIResponse(status: 200, body: Array(#"{"access_token": "a"}"#.utf8))
+            }
+            #expect(try await grant(folder.file, answer).issue().token == AccessToken("a"))
+            #expect(try folder.token == "r-0\n")
             #expect(try folder.leftovers == [])
         }
     }
