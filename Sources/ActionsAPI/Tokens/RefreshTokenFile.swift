@@ -76,11 +76,27 @@ final class LockedTokenFile: Sendable {
         let name = target[target.index(after: slash)...]
         prefix = ".\(name).new-"
         lockPath = (folder == "/" ? "" : folder) + "/.\(name).lock"
-        descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw TokenFailure.unwritable(folder, errno) }
+        descriptor = try Self.openLock(lockPath, besides: target)
     }
 
     deinit { close(descriptor) }
+
+    private static func openLock(_ path: String, besides target: String) throws -> Int32 {
+        let flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW
+        let new = open(path, flags | O_CREAT | O_EXCL, 0o600)
+        if new >= 0 {
+            // Root may be the first to come by, and the token's owner is to have it all the same.
+            var status = stat()
+            if stat(target, &status) == 0 { _ = fchown(new, status.st_uid, status.st_gid) }
+            return new
+        }
+        guard errno == EEXIST else { throw TokenFailure.unwritable(path, errno) }
+        let old = open(path, flags)
+        guard old >= 0 else {
+            throw TokenFailure.unusable(path, "must be this user's to read and write, and can't be opened", errno)
+        }
+        return old
+    }
 
     fileprivate func tryLock() throws -> Bool {
         if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
@@ -207,11 +223,11 @@ extension TokenFailure {
         .final(TokenError(.invalidSetting, "\(path) \(what): \(String(cString: strerror(code)))"))
     }
 
-    fileprivate static func unwritable(_ folder: String, _ code: Int32) -> TokenFailure {
+    fileprivate static func unwritable(_ path: String, _ code: Int32) -> TokenFailure {
         .final(
             TokenError(
                 .invalidSetting,
-                "\(folder) can't be written (\(String(cString: strerror(code)))): a new refresh token is stored beside the "
+                "\(path) can't be written (\(String(cString: strerror(code)))): a new refresh token is stored beside the "
                     + "old one, so the file's folder must be this user's to write"))
     }
 }

@@ -221,7 +221,7 @@ struct RefreshTokenFileTests {
             return
         }
         #expect(error.kind == .invalidSetting)
-        #expect(error.reason.contains("can't be written"))
+        #expect(error.reason.contains("/.status.lock can't be written"), "\(error.reason)")
         #expect(issuer.tokens.isEmpty)
     }
 
@@ -263,6 +263,31 @@ struct RefreshTokenFileTests {
                 return
             }
             #expect(reason.contains(folder.file) && reason.contains(lock.lockPath))
+        }
+    }
+
+    @Test(.enabled(if: geteuid() == 0))
+    func `The lock that root makes belongs to the token's owner`() async throws {
+        try await withFolder { folder in
+            try folder.write("r-0\n")
+            try #require(chown(folder.file, 65_534, 65_533) == 0)
+            let lock = try await RefreshTokenFile(path: folder.file).lock()
+            var status = stat()
+            try #require(stat(lock.lockPath, &status) == 0)
+            #expect((status.st_uid, status.st_gid) == (65_534, 65_533))
+        }
+    }
+
+    @Test func `A lock that can't be opened is named`() async throws {
+        try await withFolder { folder in
+            try folder.write("r-0\n")
+            try FileManager.default.createSymbolicLink(
+                atPath: folder.url.appending(path: ".token.lock").path, withDestinationPath: folder.file)
+            let error = await #expect(throws: TokenFailure.self) {
+                try await grant(folder.file, Issuer().answer).issue()
+            }
+            guard case .final(let error)? = error else { return }
+            #expect(error.reason.contains("/.token.lock must be this user's"), "\(error.reason)")
         }
     }
 
