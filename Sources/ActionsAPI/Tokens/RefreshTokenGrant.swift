@@ -21,26 +21,25 @@ package struct RefreshTokenGrant: TokenIssuer {
         let candidates = try locked.candidates()
         for (index, candidate) in candidates.enumerated() {
             let room = try locked.prepare()
+            let tokens: TokenAnswer.Tokens
             do {
-                let tokens = try await endpoint.exchange(.refreshToken(candidate.token))
-                if let new = tokens.refreshToken ?? (candidate.isLeftover ? candidate.token : nil) {
-                    try locked.store(new, in: room)
-                } else {
-                    locked.discard(room)
-                    // They come before the file's own token, so each of them was refused.
-                    locked.removeLeftovers()
-                }
-                return tokens.issued
-            } catch TokenFailure.final(let error) where error.kind == .refused && index + 1 < candidates.count {
-                locked.discard(room)
-            } catch let error as TokenFailure {
-                if case .final(let error) = error, error.kind == .invalidSetting { throw TokenFailure.final(error) }
-                locked.discard(room)
-                throw error
+                tokens = try await endpoint.exchange(.refreshToken(candidate.token))
             } catch {
                 locked.discard(room)
+                if case TokenFailure.final(let refusal) = error, refusal.kind == .refused, index + 1 < candidates.count
+                {
+                    continue
+                }
                 throw error
             }
+            if let new = tokens.refreshToken ?? (candidate.isLeftover ? candidate.token : nil) {
+                try locked.store(new, in: room)
+            } else {
+                locked.discard(room)
+                // They come before the file's own token, so each of them was refused.
+                locked.removeLeftovers()
+            }
+            return try tokens.access()
         }
         throw TokenFailure.final(TokenError(.invalidSetting, "\(file.path) holds no refresh token"))
     }

@@ -5,7 +5,7 @@ import JSONText
 ///
 /// | answer | case |
 /// | --- | --- |
-/// | 2xx with JSON that has an `access_token` | `issued` |
+/// | 2xx with JSON that has an `access_token`, a `refresh_token` or both | `issued` |
 /// | 400, 401; any other 4xx with an OAuth `error` | `refused` |
 /// | 408, 425, 429, 5xx | `failed`, to be tried again |
 /// | anything else: a redirect, which is not followed; a page of a proxy's | `failed`, to be tried again |
@@ -16,9 +16,20 @@ enum TokenAnswer: Sendable, Equatable {
     case failed(RetryPolicy.Failure, reason: String)
 
     struct Tokens: Sendable, Equatable {
-        var issued: IssuedToken
+        /// Nil: no access token, or none that can be used, and the refresh token may be all that is left.
+        var issued: IssuedToken?
         /// Nil: the old one stays good.
         var refreshToken: Secret?
+
+        /// - Throws: `TokenFailure`, to be tried again, where there is none.
+        func access() throws -> IssuedToken {
+            guard let issued else {
+                throw TokenFailure.transient(
+                    .malformedAnswer, retryAfter: nil,
+                    reason: "the token endpoint answered with a refresh token, but without an access token")
+            }
+            return issued
+        }
     }
 
     /// What `expires_in` is by the API's documentation, where an answer leaves it out. A shorter life that nobody tells of
@@ -27,7 +38,8 @@ enum TokenAnswer: Sendable, Equatable {
 
     init(_ response: APIResponse) {
         let status = response.status
-        let body = try? JSONValue(validating: response.body)
+        // The old refresh token may be spent: the new one is got out of whatever can be read.
+        let body = try? JSONValue(validating: response.body, allowingBrokenUTF8: true)
         switch status {
         case 200...299: self = Self.tokens(body, status: status)
         // No budget waits for this endpoint: too many is the same as out of service.
@@ -47,14 +59,16 @@ enum TokenAnswer: Sendable, Equatable {
     }
 
     private static func tokens(_ body: JSONValue?, status: Int) -> TokenAnswer {
-        guard let token = body?["access_token"]?.string.flatMap(AccessToken.init) else {
+        let token = body?["access_token"]?.string.flatMap(AccessToken.init)
+        let refreshToken = body?["refresh_token"].flatMap { $0.isBrokenString ? nil : $0.string }.flatMap(Secret.init)
+        guard token != nil || refreshToken != nil else {
             return .failed(.malformedAnswer, reason: "the token endpoint answered \(status) without an access token")
         }
         let lifetime = body?["expires_in"].flatMap { $0.int ?? $0.string.flatMap(Int.init) }
         return .issued(
             Tokens(
-                issued: IssuedToken(token: token, lifetime: .seconds(lifetime ?? usualLifetime)),
-                refreshToken: body?["refresh_token"]?.string.flatMap(Secret.init)))
+                issued: token.map { IssuedToken(token: $0, lifetime: .seconds(lifetime ?? usualLifetime)) },
+                refreshToken: refreshToken))
     }
 
     private static func code(_ body: JSONValue?) -> String? {

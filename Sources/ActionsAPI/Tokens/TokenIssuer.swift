@@ -46,6 +46,6 @@ package struct ClientCredentialsGrant: TokenIssuer {
     package init(endpoint: TokenEndpoint) { self.endpoint = endpoint }
 
     package func issue() async throws -> IssuedToken {
-        try await endpoint.exchange(.clientCredentials).issued
+        try await endpoint.exchange(.clientCredentials).access()
     }
 }

@@ -104,6 +104,28 @@ struct RefreshTokenFileTests {
         }
     }
 
+    @Test func `A refresh token that comes without an access token is stored, and the next try goes on with it`()
+        async throws
+    {
+        try await withFolder { folder in
+            try folder.write("r-0\n")
+            let issuer = Issuer()
+            let first = grant(folder.file) { request in
+                let answer = issuer.answer(request)
+                let body = String(decoding: answer.body, as: UTF8.self).replacing("access_token", with: "token")
+                return APIResponse(status: answer.status, body: Array(body.utf8))
+            }
+            let error = await #expect(throws: TokenFailure.self) { try await first.issue() }
+            guard case .transient? = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+            #expect(try folder.token == "r-1\n")
+            #expect(try await grant(folder.file, issuer.answer).issue().token == AccessToken("a-2"))
+            #expect(try folder.leftovers == [])
+        }
+    }
+
     @Test func `A refusal, or no answer, leaves everything as it was`() async throws {
         try await withFolder { folder in
             try folder.write("r-0\n")

@@ -52,6 +52,30 @@ struct TokenMessageTests {
     }
 
     @Test(
+        "A new refresh token is read, whatever else the answer holds",
+        arguments: [#""x": 1"#, #""access_token": null"#, #""access_token": "a b""#, "\"access_token\": \"\u{80}\""])
+    func refreshTokenAlone(field: String) {
+        #expect(
+            answer(200, #"{\#(field), "refresh_token": "r"}"#) == .issued(.init(refreshToken: Secret("r"))))
+    }
+
+    @Test func `Bytes that are no UTF-8 beside the tokens do no harm; one in the refresh token ends it`() {
+        func tokens(_ bytes: [UInt8], _ refresh: [UInt8] = []) -> TokenAnswer.Tokens? {
+            let body =
+                Array(#"{"access_token": "t", "user": ""#.utf8) + bytes + Array(#"", "refresh_token": "r"#.utf8)
+                + refresh + Array(#""}"#.utf8)
+            guard case .issued(let tokens) = TokenAnswer(APIResponse(status: 200, body: body)) else { return nil }
+            return tokens
+        }
+        let read = tokens([0xe9])
+        #expect(read?.issued?.token == AccessToken("t"))
+        #expect(read?.refreshToken == Secret("r"))
+        let broken = tokens([], [0xe9])
+        #expect(broken?.issued?.token == AccessToken("t"))
+        #expect(broken?.refreshToken == nil)
+    }
+
+    @Test(
         "A refusal is final, and told by its code alone",
         arguments: [
             (400, #"{"error": "invalid_grant", "error_description": "r-1 is old"}"#, "invalid_grant"),
