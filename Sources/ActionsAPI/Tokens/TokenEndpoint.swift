@@ -49,9 +49,14 @@ package final class TokenEndpoint: Sendable {
             requests.end(error.kind == .notConnected ? .neverLeft : .unanswered)
             throw TokenFailure.transient(
                 error.failure, retryAfter: nil, reason: "the token endpoint cannot be reached: \(error.reason)")
-        } catch {
-            requests.end(error is CancelledBeforeDeparture ? .neverLeft : .unanswered)
+        } catch is CancelledBeforeDeparture {
+            requests.end(.neverLeft)
             throw CancellationError()
+        } catch {
+            requests.end(.unanswered)
+            if error is CancellationError { throw error }
+            throw TokenFailure.final(
+                TokenError(.unreachable, "the token endpoint could not be asked: \(type(of: error))"))
         }
     }
 

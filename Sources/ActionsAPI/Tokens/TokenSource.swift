@@ -94,13 +94,20 @@ package actor TokenSource {
                 }
                 if let token = state.tryFailed(at: now()) { tell(.success(token)) }
                 attempt += 1
-                guard (try? await sleep(delay)) != nil else { return tell(nil) }
+                guard (try? await sleep(delay)) != nil else { return stop() }
             } catch TokenFailure.final(let error) {
                 return giveUp(error)
             } catch {
-                return tell(nil)
+                if Task.isCancelled { return stop() }
+                return giveUp(TokenError(.unreachable, "no token could be asked for: \(type(of: error))"))
             }
         }
+    }
+
+    /// The renewal was cancelled.
+    private func stop() {
+        state.stopped()
+        tell(nil)
     }
 
     private func giveUp(_ error: TokenError) {

@@ -116,6 +116,9 @@ struct TokenState: Sendable {
         return token
     }
 
+    /// The renewal was cancelled: whoever wants a token next begins another.
+    mutating func stopped() { isRenewing = false }
+
     private func usable(at now: Date) -> AccessToken? {
         guard let held, !isRefused, now < held.expiresAt else { return nil }
         return held.token

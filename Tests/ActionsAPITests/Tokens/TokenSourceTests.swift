@@ -106,6 +106,42 @@ struct TokenSourceTests {
         #expect(transport.asked.count == 2)
     }
 
+    private struct Unforeseen: Error {}
+
+    /// Fails in ways that its protocol does not know.
+    private struct Failing: TokenIssuer {
+        let error: any Error
+        func issue() throws -> IssuedToken { throw error }
+    }
+
+    @Test(.timeLimit(.minutes(1)), arguments: [Unforeseen(), CancellationError()] as [any Error])
+    func `An error that nobody foresaw ends the renewal, and the next call begins another`(error: any Error) async {
+        let source = TokenSource(nil, issuer: Failing(error: error))
+        for _ in 1...2 { #expect(await self.error(source)?.kind == .unreachable) }
+    }
+
+    @Test func `An unforeseen failure of the request is no cancellation`() async {
+        let source = source(ScriptedTransport({ _ in throw Unforeseen() }))
+        for _ in 1...2 { #expect(await error(source)?.kind == .unreachable) }
+        #expect(source.requests.take() == [nil, nil])
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `After a renewal that was cancelled the next call begins another`() async throws {
+        let transport = ScriptedTransport(ScriptedTransport.json(500, ""), ScriptedTransport.json(200, token))
+        let requests = TokenRequests()
+        let endpoint = TokenEndpoint(
+            transport: transport, client: ClientCredentials(id: "me", secret: Secret(Self.secret)!), requests: requests)
+        let source = TokenSource(
+            nil, issuer: ClientCredentialsGrant(endpoint: endpoint), requests: requests,
+            sleep: { _ in try await Task.sleep(for: .seconds(600)) })
+        let waiting = Task { try await source.current() }
+        while transport.asked.isEmpty { await Task.yield() }
+        await source.close()
+        await #expect(throws: CancelledBeforeDeparture.self) { _ = try await waiting.value }
+        #expect(try await source.current() == AccessToken("t-1"))
+    }
+
     @Test func `Who waits for a token and is cancelled has sent nothing`() async throws {
         let transport = ScriptedTransport({ _ in
             try await Task.sleep(for: .seconds(600))
