@@ -72,11 +72,12 @@ struct ProxySettingsTests {
             ("API.Example", "https://api.EXAMPLE", true), ("other, api.example", "https://api.example", true),
             ("other api.example", "https://api.example", true), ("*.example", "https://api.example", false),
             ("api.example:443", "https://api.example", true), ("api.example:8443", "https://api.example", false),
-            ("api.example:8443", "https://api.example:8443", true), ("127.0.0.1", "http://127.0.0.1:80", true),
-            ("0.0.1", "http://127.0.0.1", false), ("127.0.0.0/8", "http://127.3.4.5", true),
-            ("127.0.0.0/8", "http://128.3.4.5", false), ("10.64.0.0/10", "http://10.127.0.1", true),
-            ("10.64.0.0/10", "http://10.128.0.1", false), ("::1", "http://[::1]:80", true),
-            ("[::1]", "http://[::1]:80", true), ("[::1]:81", "http://[::1]:80", false),
+            ("api.example:8443", "https://api.example:8443", true), ("192.0.2.1", "http://192.0.2.1:80", true),
+            ("0.2.1", "http://192.0.2.1", false), ("127.0.0.0/8", "http://128.3.4.5", false),
+            ("10.64.0.0/10", "http://10.127.0.1", true),
+            ("10.64.0.0/10", "http://10.128.0.1", false), ("2001:db8::1", "http://[2001:db8::1]:80", true),
+            ("[2001:db8::1]", "http://[2001:db8::1]:80", true),
+            ("[2001:db8::1]:81", "http://[2001:db8::1]:80", false),
             ("fe80::/10", "http://[fe80::1]", true), ("0.0.0.0/0", "https://api.example", false),
             ("", "https://a", false),
         ])
@@ -87,5 +88,19 @@ struct ProxySettingsTests {
         }
         let lower = try proxy(["ALL_PROXY": Self.proxy, "no_proxy": "nobody", "NO_PROXY": "*"], for: url)
         #expect(lower != nil)
+    }
+
+    @Test(
+        "This machine never has one, whatever the variables say",
+        arguments: [
+            ("localhost", true), ("LOCALHOST:8080", true), ("127.0.0.1", true), ("127.3.4.5", true), ("[::1]:80", true),
+            ("128.0.0.1", false), ("localhost.example", false), ("[::2]", false), ("0.0.0.0", false),
+        ])
+    func loopback(host: String, isNever: Bool) throws {
+        for scheme in ["http", "https"] {
+            let found = try proxy(
+                ["\(scheme)_proxy": Self.proxy, "all_proxy": Self.proxy], for: "\(scheme)://\(host)/")
+            #expect((found == nil) == isNever, "\(scheme)")
+        }
     }
 }

@@ -9,7 +9,8 @@ import Foundation
 ///
 /// For https `https_proxy`, `HTTPS_PROXY`, `all_proxy`, `ALL_PROXY`, the first that is set; for http the same with
 /// `http_proxy`, in lower case alone: web servers set `HTTP_PROXY` to what a request's header says. `no_proxy` or
-/// `NO_PROXY` names the hosts that need none.
+/// `NO_PROXY` names the hosts that need none. This machine itself never has one: plain http is allowed there because the
+/// tokens do not leave the machine.
 struct ProxySettings {
     private let environment: [String: String]
 
@@ -21,6 +22,7 @@ struct ProxySettings {
         guard let url = URLComponents(string: url), let scheme = url.scheme?.lowercased(), let host = url.host else {
             return nil
         }
+        guard !Address.isLoopback(host: host) else { return nil }
         let own = scheme == "https" ? ["https_proxy", "HTTPS_PROXY"] : ["http_proxy"]
         guard let name = (own + ["all_proxy", "ALL_PROXY"]).first(where: { variable($0) != nil }),
             let text = variable(name)
@@ -96,7 +98,13 @@ struct Address: Equatable {
         }
     }
 
-    var isLoopback: Bool { bytes.count == 4 ? bytes[0] == 127 : bytes == Array(repeating: 0, count: 15) + [1] }
+    /// - Parameter host: of a URL, an IPv6 address in brackets.
+    static func isLoopback(host: String) -> Bool {
+        let host = host.trimmingCharacters(in: ["[", "]"]).lowercased()
+        return host == "localhost" || Address(host)?.isLoopback == true
+    }
+
+    private var isLoopback: Bool { bytes.count == 4 ? bytes[0] == 127 : bytes == Array(repeating: 0, count: 15) + [1] }
 }
 
 /// `10.0.0.0/8`.

@@ -98,17 +98,12 @@ struct SettingSources {
         guard url.user == nil, url.password == nil, url.query == nil, url.fragment == nil else {
             throw wrong("must hold nothing but scheme, host, port and path")
         }
-        guard scheme == "https" || allowsInsecureHTTP || Self.isLoopback(host) else {
+        guard scheme == "https" || allowsInsecureHTTP || Address.isLoopback(host: host) else {
             throw wrong(
                 "is plain http, over which others could read tokens and results: use https, or --allow-insecure-http if "
                     + "the network is your own")
         }
         return setting
-    }
-
-    private static func isLoopback(_ host: String) -> Bool {
-        let host = host.trimmingCharacters(in: ["[", "]"]).lowercased()
-        return host == "localhost" || Address(host)?.isLoopback == true
     }
 
     /// The authorities to trust in place of the system's; nil for those.
