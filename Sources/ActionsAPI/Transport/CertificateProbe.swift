@@ -3,15 +3,65 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import NIOTLS
+import Synchronization
 
-/// Looks at a certificate that was not trusted, to say what is wrong with it: in a handshake that believes everybody, and
-/// on a connection over which nothing else is ever sent.
-enum CertificateProbe {
-    private static let patience: TimeAmount = .seconds(5)
+/// Looks at a certificate that was not trusted, to say what is wrong with it: once, in a handshake that believes everybody,
+/// and on a connection over which nothing else is ever sent.
+final class CertificateProbe: Sendable {
+    private static let patience: Duration = .seconds(2)
 
+    private let host: String
+    private let port: Int
+    private let probe = Mutex<Task<String?, Never>?>(nil)
+
+    init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    /// What the first call finds out within two seconds, or that it found out nothing, is what all others hear.
+    ///
     /// - Returns: for people; nil if it is not the certificate's dates, or if it could not be had.
-    static func complaint(of host: String, port: Int, at now: Date = Date()) async -> String? {
+    /// - Throws: `CancellationError`, without waiting for the probe.
+    func complaint() async throws -> String? {
+        let probe = probe.withLock { probe in
+            if let probe { return probe }
+            let new = Task { [host, port] in
+                await Self.first(within: Self.patience) { await Self.complaint(of: host, port: port) } ?? nil
+            }
+            probe = new
+            return new
+        }
+        let complaint = await Self.first { await probe.value }
+        try Task.checkCancellation()
+        return complaint ?? nil
+    }
+
+    /// - Returns: nil if the time is over, or the task cancelled, before there is a value.
+    private static func first<Value: Sendable>(
+        within limit: Duration? = nil, _ value: @escaping @Sendable () async -> Value
+    ) async -> Value? {
+        let (values, continuation) = AsyncStream<Value>.makeStream()
+        let work = Task {
+            continuation.yield(await value())
+            continuation.finish()
+        }
+        let timer = limit.map { limit in
+            Task {
+                try? await Task.sleep(for: limit)
+                continuation.finish()
+            }
+        }
+        defer {
+            work.cancel()
+            timer?.cancel()
+        }
+        return await values.first { _ in true }
+    }
+
+    private static func complaint(of host: String, port: Int) async -> String? {
         guard let certificate = try? await certificate(of: host, port: port) else { return nil }
+        let now = Date()
         let (begin, end) = (
             Date(timeIntervalSince1970: TimeInterval(certificate.notValidBefore)),
             Date(timeIntervalSince1970: TimeInterval(certificate.notValidAfter))
@@ -29,6 +79,7 @@ enum CertificateProbe {
         configuration.certificateVerification = .none
         let context = try NIOSSLContext(configuration: configuration)
         let name = (try? SocketAddress(ipAddress: host, port: port)) == nil ? host : nil
+        let patience = TimeAmount.nanoseconds(patience.nanoseconds)
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let shaken = loop.makePromise(of: Void.self)
         let timer = loop.scheduleTask(in: patience) { shaken.fail(ChannelError.connectTimeout(patience)) }

@@ -14,7 +14,7 @@ package struct HTTPTransport: Transport {
     private let room: BodyRoom
     private let userAgent: String
     /// Of the host itself, where no proxy stands before it.
-    private let server: (host: String, port: Int)?
+    private let probe: CertificateProbe?
 
     /// Runs `body` with a transport whose connections are closed when it returns.
     ///
@@ -51,14 +51,14 @@ package struct HTTPTransport: Transport {
                 try await body(
                     HTTPTransport(
                         pooled: pooled, fresh: fresh, baseURL: baseURL, limits: limits, room: room,
-                        userAgent: userAgent, server: route.proxy == nil ? server(of: baseURL) : nil))
+                        userAgent: userAgent, probe: route.proxy == nil ? probe(of: baseURL) : nil))
             }
         }
     }
 
-    private static func server(of url: String) -> (host: String, port: Int)? {
+    private static func probe(of url: String) -> CertificateProbe? {
         guard let url = URLComponents(string: url), let host = url.host else { return nil }
-        return (host.trimmingCharacters(in: ["[", "]"]), url.port ?? 443)
+        return CertificateProbe(host: host.trimmingCharacters(in: ["[", "]"]), port: url.port ?? 443)
     }
 
     package func send(_ request: APIRequest) async throws -> APIResponse {
@@ -98,9 +98,7 @@ package struct HTTPTransport: Transport {
                 response = try await fresh.execute(message, deadline: .distantFuture)
             }
         } catch let error as NIOSSLError where TLSFailure.isUntrusted(error) {
-            var complaint: String?
-            if let server { complaint = await CertificateProbe.complaint(of: server.host, port: server.port) }
-            throw TransportError(.notConnected, complaint ?? TLSFailure.reason(error))
+            throw TransportError(.notConnected, try await probe?.complaint() ?? TLSFailure.reason(error))
         } catch {
             throw Self.transportError(error, beforeHead: true, limits: limits)
         }

@@ -22,7 +22,11 @@ struct TLSServer: Sendable {
     /// Bytes that came after a handshake.
     var bytesRead: Int { counter.bytes.withLock(\.self) }
 
+    /// Connections that were made.
+    var connections: Int { counter.connections.withLock(\.self) }
+
     private final class Counter: Sendable {
+        let connections = Mutex(0)
         let bytes = Mutex(0)
     }
 
@@ -38,7 +42,8 @@ struct TLSServer: Sendable {
         let counter = Counter()
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
+                counter.connections.withLock { $0 += 1 }
+                return channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
                     try channel.pipeline.syncOperations.addHandler(Handler(counter))
                 }
