@@ -28,10 +28,7 @@ package struct ActionsClient: Sendable {
                 method: .get,
                 path: "/actions/v1/stored-actions/\(storedActionID.lowercase)/runs/\(runID.lowercase)"))
         // A result is data, kept as it came; what else is answered may quote the request, and may be kept whole.
-        if response.status != 200 {
-            response.body = token.redacted(response.body)
-            response.quotesToken = token.stands(in: Optional(response.body))
-        }
+        if response.status != 200 { response.body = token.redacted(response.body) }
         let answer = RunAnswer(response, runID: runID, redactedBy: token)
         return (await isEnded(token, answer.refusesCredentials) ? .tokenEnded : answer, response)
     }

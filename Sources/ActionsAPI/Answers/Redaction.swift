@@ -43,7 +43,7 @@ extension AccessToken {
     /// Whether the token stands in a key or a string of the value, whatever its spelling there: there are encoders that
     /// escape every / and +.
     fileprivate func stands(in value: JSONValue) -> Bool {
-        value.containsString { stands(in: $0.utf8) }
+        value.containsString { stands(in: $0) }
     }
 
     func stands(in json: [UInt8]?) -> Bool {

@@ -1,5 +1,3 @@
-import Foundation
-
 /// A bearer token. Its description and its mirror tell only that it is one, so that no log line and no error message
 /// can show it.
 package struct AccessToken: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible,
@@ -16,31 +14,11 @@ package struct AccessToken: Sendable, Equatable, CustomStringConvertible, Custom
     /// The text without the token: an API, or a proxy before it, may quote what it was sent.
     ///
     /// Found by its bytes: to a String's own search an accent behind the token makes its last letter another one.
-    func redacted(_ text: String) -> String {
-        String(decoding: Array(text.utf8).replacing(Array(value.utf8), with: "[token]".utf8), as: UTF8.self)
-    }
+    func redacted(_ text: String) -> String { String(decoding: redacted(Array(text.utf8)), as: UTF8.self) }
 
-    func redacted(_ bytes: [UInt8]) -> [UInt8] {
-        stands(in: bytes) ? bytes.replacing(Array(value.utf8), with: "[token]".utf8) : bytes
-    }
+    func redacted(_ bytes: [UInt8]) -> [UInt8] { Spelling(value).replaced(in: bytes, by: "[token]") }
 
-    func stands(in bytes: some Collection<UInt8>) -> Bool {
-        let token = Array(value.utf8)
-        return bytes.withContiguousStorageIfAvailable { Self.contains($0, token) } ?? bytes.contains(token)
-    }
-
-    /// A body may be large, and the standard library's search is not made for that.
-    private static func contains(_ bytes: UnsafeBufferPointer<UInt8>, _ token: [UInt8]) -> Bool {
-        guard var start = bytes.baseAddress else { return false }
-        let end = start + bytes.count
-        while end - start >= token.count,
-            let found = memchr(start, Int32(token[0]), end - start - token.count + 1)
-        {
-            if memcmp(found, token, token.count) == 0 { return true }
-            start = UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) + 1
-        }
-        return false
-    }
+    func stands(in text: String) -> Bool { Spelling(value).stands(in: Array(text.utf8)) }
 
     var authorization: (name: String, value: String) { ("Authorization", "Bearer \(value)") }
 

@@ -32,8 +32,6 @@ package struct APIResponse: Sendable {
     package var body: [UInt8]
     /// Holds the body's room in the memory budget for as long as anyone keeps it.
     package var lease: BodyLease?
-    /// The body holds the token in a spelling that could not be taken out: it is not to be kept.
-    package var quotesToken = false
 
     package init(
         status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = [], lease: BodyLease? = nil

@@ -23,7 +23,7 @@ struct Fetch: Sendable {
             let headers = RateLimitHeaders(receivedAt: clock.now, field: response.header)
             return .answered(
                 answer, status: response.status, headers: headers,
-                body: keepsBodies && !response.quotesToken ? response.body : nil,
+                body: keepsBodies ? response.body : nil,
                 lease: response.lease)
         } catch let error as TransportError {
             return .failed(error)

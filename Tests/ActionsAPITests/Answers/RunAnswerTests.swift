@@ -216,6 +216,26 @@ struct RunAnswerTests {
         #expect(!"\(RunAnswer(response, runID: UUID(), redactedBy: token))".contains("unknown status \"a/b"))
     }
 
+    @Test(
+        "The token is taken out of bytes in whatever spelling they have for it",
+        arguments: [
+            #"a/b+c=\d"#, #"a\/b+c=\\d"#, #"\u0061\u002fb\u002Bc\u003d\u005cd"#, #"a\\\/b\\u002bc=\\\\d"#,
+            "a%2Fb%2bc%3D%5Cd", "%61/b+c=%5cd",
+        ])
+    func redactedInAnySpelling(spelling: String) throws {
+        let token = try #require(AccessToken(#"a/b+c=\d"#))
+        for (before, behind) in [("", ""), ("{\"x\": \"", "\"}"), ("a/b+c=", "%"), ("%a", "\\u00")] {
+            let text = before + spelling + behind
+            #expect(token.redacted(text) == before + "[token]" + behind)
+            #expect(token.redacted(text + text) == before + "[token]" + behind + before + "[token]" + behind)
+            #expect(token.stands(in: text))
+        }
+        for other in [String(spelling.dropLast()), "", "a", "%", "\\", #"a\/b\u002"#, "a/b c=d"] {
+            #expect(token.redacted(other) == other)
+            #expect(!token.stands(in: other))
+        }
+    }
+
     @Test("The token has no description")
     func token() throws {
         let token = try #require(AccessToken("secret-value"))
