@@ -73,7 +73,7 @@ package final class TokenEndpoint: Sendable {
 
     private func isSecret(_ code: String, in grant: TokenRequest.Grant) -> Bool {
         if case .refreshToken(let token) = grant, token.stands(in: code) { return true }
-        return client.secret.stands(in: code)
+        return client.secret.stands(in: code) || TokenRequest.basic(client).contains(code)
     }
 }
 

@@ -25,12 +25,16 @@ struct TokenRequest: Sendable {
         var headers = [(name: "Content-Type", value: "application/x-www-form-urlencoded")]
         switch authentication {
         case .basic:
-            let pair = "\(encoded(client.id)):\(encoded(client.secret.value))"
-            headers.append(("Authorization", "Basic \(Data(pair.utf8).base64EncodedString())"))
+            headers.append(("Authorization", "Basic \(basic(client))"))
         case .form: fields += [("client_id", client.id), ("client_secret", client.secret.value)]
         }
         let body = fields.map { "\($0)=\(encoded($1))" }.joined(separator: "&")
         return APIRequest(method: .post, path: "", headers: headers, body: Array(body.utf8))
+    }
+
+    /// Id and secret in Base64.
+    static func basic(_ client: ClientCredentials) -> String {
+        Data("\(encoded(client.id)):\(encoded(client.secret.value))".utf8).base64EncodedString()
     }
 
     /// As a form has it. A space is `%20`, which every reader of forms takes for one, as it does `+`.

@@ -86,6 +86,14 @@ struct TokenSourceTests {
         #expect(transport.asked.count == 1)
     }
 
+    @Test func `A refusal does not quote id and secret as they were sent either`() async throws {
+        let pair = Data("me:\(Self.secret)".utf8).base64EncodedString()
+        for code in [pair, pair.replacing("=", with: "")] {
+            let transport = ScriptedTransport(ScriptedTransport.json(401, #"{"error": "\#(code)"}"#))
+            #expect(await error(source(transport))?.reason == "the token endpoint answered 401")
+        }
+    }
+
     @Test func `A server that knows no Basic is told by form fields, from then on at once`() async throws {
         let transport = ScriptedTransport(
             ScriptedTransport.json(401, #"{"error": "invalid_client"}"#), ScriptedTransport.json(200, token))
