@@ -73,7 +73,7 @@ struct TestDatabase: Sendable {
     }
 
     /// Every value of every column of every table, `schema_migrations` included, as one text; what is `bytea` as the
-    /// text that its bytes are, too.
+    /// text that its bytes are, too. Backslashes, which PostgreSQL doubles in both, are as they are stored.
     func everything() async throws -> String {
         let tables = try await rows(
             "select table_name from information_schema.tables where table_schema = 'stored_actions' order by 1")
@@ -87,7 +87,9 @@ struct TestDatabase: Sendable {
                 """, [.text(table)])
             let values = ["x::text"] + binaries.map { "encode(x.\(quoteIdentifier($0)), 'escape')" }
             for value in values {
-                text += try await rows("select \(value) as line from \(relation)").joined(separator: "\n") + "\n"
+                text +=
+                    try await rows("select replace(\(value), e'\\\\\\\\', e'\\\\') as line from \(relation)").joined(
+                        separator: "\n") + "\n"
             }
         }
         return text

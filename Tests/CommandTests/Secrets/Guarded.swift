@@ -7,6 +7,10 @@ enum Guarded: String, CaseIterable, Sendable {
     case otherToken = "old/77c1b2+94ffa0=="
     case password = "pw-77b1e2d94c5f"
     case proxyPassword = "px-5d0c13aa82e6"
+    /// Of words that an OAuth error could be, with `client:` before it also in Base64.
+    case clientSecret = "cs-4be81f07a2d"
+    case refreshToken = "rt-904be7d1f3c8"
+    case nextRefreshToken = "rn-6ca20d95b1e7"
     case input = "inputs-word-91c6b2"
 
     /// The spellings in which it could stand somewhere: as it is, in JSON, in a URL, in Base64. Half of it is too much, too.
@@ -16,9 +20,12 @@ enum Guarded: String, CaseIterable, Sendable {
             half.replacing("/", with: "\\/"), String(rawValue.dropFirst(8)).replacing("+", with: "\\u002b"),
         ]
         let inURL = half.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? half
-        // Of the three ways to start in Base64, the one that Basic authentication and a whole value have.
-        let inBase64 = String(Data(rawValue.utf8).base64EncodedString().prefix(16))
-        return [half, String(rawValue.suffix(10)), inURL, inBase64] + inJSON
+        // Base64 has three, by the number of bytes before it; what those and the bytes behind it touch is left out.
+        let inBase64 = [(0, 0), (1, 2), (2, 3)].map { bytes, characters in
+            let text = (Data(repeating: 0, count: bytes) + Data(rawValue.utf8)).base64EncodedString()
+            return String(text.dropFirst(characters).prefix(12))
+        }
+        return [half, String(rawValue.suffix(10)), inURL] + inBase64 + inJSON
     }
 
     /// Those lines of a text in which some of them stands.

@@ -1,9 +1,11 @@
 import Foundation
 import Synchronization
 
-/// An Actions API that says in every answer what it was sent: the `Authorization` header, and of a POST the body.
+/// An Actions API, a token endpoint and a proxy that say in every answer what they were sent: the `Authorization` header,
+/// also in plain where it is Base64, and of a POST the body.
 ///
-/// How it answers is the first part of the path below its address, so that `ZAPIER_API_URL` chooses it.
+/// How it answers is the first part of the path, so that `ZAPIER_API_URL` and `ZAPIER_TOKEN_URL` choose it, or the
+/// proxy's user.
 final class QuotingAPI: Sendable {
     enum Manner: String, Sendable {
         /// Each run as its scenario has it; further pages are refused.
@@ -14,6 +16,12 @@ final class QuotingAPI: Sendable {
         case denied, missing
         /// 500 as HTML, a redirect, no HTTP at all, and no answer.
         case html, redirect, garbage, silence
+        /// Tokens for whoever asks.
+        case tokens
+        /// OAuth errors that quote all, and whose code is the secret as it was sent in the header, or in the form.
+        case wrongGrant, wrongBasic, wrongForm
+        /// A proxy that wants another password.
+        case wrongProxy
     }
 
     private let port: UInt16
@@ -38,7 +46,9 @@ final class QuotingAPI: Sendable {
         }
     }
 
-    func address(_ manner: Manner) -> String { "http://127.0.0.1:\(port)/\(manner)" }
+    func address(_ manner: Manner) -> String { "http://\(host)/\(manner)" }
+
+    var host: String { "127.0.0.1:\(port)" }
 
     /// How many requests have come.
     var requests: Int { state.withLock(\.requests) }
@@ -80,6 +90,9 @@ final class QuotingAPI: Sendable {
         let isPost: Bool
         /// The `Authorization` header's value, and the body if there is one.
         let said: String
+        /// What stands behind `Basic`, and the last field of a form.
+        let basic: String?
+        let lastField: String
 
         init(_ bytes: [UInt8]) {
             let text = String(decoding: bytes, as: UTF8.self)
@@ -87,10 +100,16 @@ final class QuotingAPI: Sendable {
             let words = lines[0].split(separator: " ")
             isPost = words.first == "POST"
             path = words.count > 1 ? String(words[1]) : ""
-            manner = path.split(separator: "/").first.flatMap { Manner(rawValue: String($0)) }
-            let header = lines.first { $0.lowercased().hasPrefix("authorization:") }?.dropFirst("authorization:".count)
+            let header =
+                lines.first { $0.lowercased().contains(#/^(proxy-)?authorization:/#) }
+                .map { String($0[$0.firstIndex(of: ":")!...].dropFirst()).trimmingCharacters(in: .whitespaces) } ?? ""
             let body = lines.last ?? ""
-            said = (header ?? "").trimmingCharacters(in: .whitespaces) + (body.isEmpty ? "" : " with \(body)")
+            basic = header.hasPrefix("Basic ") ? String(header.dropFirst("Basic ".count)) : nil
+            let plain = basic.flatMap { Data(base64Encoded: $0) }.map { String(decoding: $0, as: UTF8.self) }
+            lastField = body.split(separator: "=").last.map(String.init) ?? ""
+            said = [header, plain, body].compactMap { $0?.isEmpty == false ? $0 : nil }.joined(separator: " ")
+            let name = words.first == "CONNECT" ? plain?.split(separator: ":").first : path.split(separator: "/").first
+            manner = name.flatMap { Manner(rawValue: String($0)) }
         }
 
         /// As JSON strings, in the two spellings that encoders have for `/` and `+`.
@@ -121,6 +140,18 @@ final class QuotingAPI: Sendable {
         case .redirect: return head(307, call, "text/plain", 0)
         case .garbage: return "\(call.said)\r\n\r\n"
         case .silence: return nil
+        case .tokens:
+            return json(
+                200,
+                """
+                {"access_token": "\(Guarded.token.rawValue)", "expires_in": 36000,
+                 "refresh_token": "\(Guarded.nextRefreshToken.rawValue)", "sent": \(call.quoted)}
+                """, call)
+        case .wrongGrant: return json(400, oauthError(call.quoted, call), call)
+        case .wrongBasic: return json(401, oauthError("\"\(call.basic ?? "")\"", call), call)
+        case .wrongForm:
+            return json(401, oauthError("\"\(call.basic == nil ? call.lastField : "invalid_client")\"", call), call)
+        case .wrongProxy: return head(407, call, "text/html", html.utf8.count) + html
         case .each, nil: break
         }
         let isRun = call.path.contains("/runs/")
@@ -145,11 +176,19 @@ final class QuotingAPI: Sendable {
         case .badRequest: return json(400, "{\"errors\": [\(call.error(400))]}", call)
         case .conflict:
             return json(409, "{\"errors\": [{\"detail\": \(call.escaped), \"meta\": {\(call.escaped): 1}}]}", call)
+        case .gone: return json(410, "{\"errors\": [\(call.error(410))]}", call)
+        case .unprocessable: return head(422, call, "text/html", html.utf8.count) + html
+        case .resultsMixed:
+            return json(200, "{\"status\": \"success\", \"results\": [\(call.escaped)], \"errors\": []}", call)
         case .forbidden: return json(403, "{\"errors\": [\(call.error(403, "permission_denied"))]}", call)
         case .missing: return json(404, "{\"errors\": [\(call.error(404, "not_found"))]}", call)
         case .serverError: return json(500, "{\"errors\": [\(call.error(500))]}", call)
         default: return json(200, "{\"status\": \"success\", \"results\": [{\"a\": 1}], \"errors\": []}", call)
         }
+    }
+
+    private func oauthError(_ code: String, _ call: Call) -> String {
+        "{\"error\": \(code), \"error_description\": \(call.escaped), \"error_uri\": \(call.quoted)}"
     }
 
     private func json(_ status: Int, _ body: String, _ call: Call) -> String {
@@ -164,6 +203,7 @@ final class QuotingAPI: Sendable {
             Content-Length: \(length)
             Connection: close
             WWW-Authenticate: \(said)
+            Proxy-Authenticate: Basic realm="\(said)"
             Retry-After: \(said)
             X-RateLimit-Reset: \(said)
             Location: \(address(.each))\(call.path)?sent=\(said.replacing(" ", with: "%20"))

@@ -8,7 +8,7 @@ struct SecretCase: Sendable {
     let status: Int32
     /// How the API answers.
     var api = QuotingAPI.Manner.each
-    /// Of the environment, by name; nil takes a variable out.
+    /// Of the environment, by name; nil takes a variable out. `{api}` in them is the API's host and port.
     var changes: [String: String?] = [:]
     var input = ""
     /// Sent as soon as the API was asked.
@@ -37,6 +37,26 @@ struct SecretCases: Sendable, CustomTestStringConvertible {
     private static let password = Guarded.password.rawValue
     private static let proxyPassword = Guarded.proxyPassword.rawValue
 
+    /// Asks for tokens, which are answered in that manner.
+    private static func client(
+        _ tokens: QuotingAPI.Manner = .tokens, _ more: [String: String?] = [:]
+    ) -> [String: String?] {
+        [
+            "ZAPIER_ACCESS_TOKEN": nil, "ZAPIER_CLIENT_ID": "client",
+            "ZAPIER_CLIENT_SECRET": Guarded.clientSecret.rawValue, "ZAPIER_TOKEN_URL": "http://{api}/\(tokens)",
+        ].merging(more) { $1 }
+    }
+
+    /// The same with the refresh token of a file.
+    private static func refresh(_ tokens: QuotingAPI.Manner = .tokens) -> [String: String?] {
+        client(tokens, ["ZAPIER_REFRESH_TOKEN_FILE": "refresh"])
+    }
+
+    /// A proxy that answers in that manner.
+    private static func proxy(_ manner: QuotingAPI.Manner, for name: String = "http_proxy") -> [String: String?] {
+        [name: "http://\(manner):\(proxyPassword)@{api}"]
+    }
+
     static let all = [
         SecretCases(
             testDescription: "every verb",
@@ -47,6 +67,7 @@ struct SecretCases: Sendable, CustomTestStringConvertible {
                 SecretCase("resolve --chain 20000000-0000-4000-8000-000000000001 --not-sent", 64),
                 SecretCase("export --manifest good.json --refetch", 0), SecretCase("export --no-such-option", 64),
                 SecretCase("export --manifest -", 0, input: #"{"version": 1, "runs": []}"#),
+                SecretCase("migrate --print-roles", 0), SecretCase("prune --older-than 1s", 0),
             ]),
         SecretCases(
             testDescription: "an API that says what it was sent",
@@ -54,7 +75,9 @@ struct SecretCases: Sendable, CustomTestStringConvertible {
                 SecretCase("export --manifest quoting.json", 75),
                 SecretCase("export --manifest quoting.json --refetch", 75),
                 SecretCase("export --manifest paged.json", 3), SecretCase("export --manifest lines.jsonl", 3),
+                SecretCase("export --manifest refused.json --keep-raw", 75),
                 SecretCase("status", 0), SecretCase("export --unfinished", 75),
+                SecretCase("prune --older-than 1s --dry-run", 0),
             ]),
         SecretCases(
             testDescription: "an API that refuses, redirects or fails",
@@ -89,6 +112,7 @@ struct SecretCases: Sendable, CustomTestStringConvertible {
                 SecretCase("check", 78, ["ZAPIER_API_URL": token]),
                 SecretCase("export --manifest good.json", 78, ["ZAPIER_API_URL": "\(token)://x"]),
                 SecretCase("check", 69, ["PGPORT": "9"]), SecretCase("status", 69, ["PGPORT": "9"]),
+                SecretCase("prune --older-than 1d", 69, ["PGPORT": "9"]),
                 SecretCase("export --manifest good.json", 69, ["PGPORT": "9"]),
                 SecretCase("migrate", 69, ["DATABASE_URL": "postgresql://a:\(password)@127.0.0.1:9/x"]),
                 SecretCase("migrate", 69, ["DATABASE_URL": "host=127.0.0.1 port=9 user=a password=\(password)"]),
@@ -103,6 +127,66 @@ struct SecretCases: Sendable, CustomTestStringConvertible {
                 SecretCase("export --manifest good.json --database-url postgresql://a@127.0.0.1:9/x", 69),
             ]),
         SecretCases(
+            testDescription: "client credentials",
+            cases: [
+                SecretCase("check", 77, client(.wrongGrant)), SecretCase("check", 77, client(.wrongBasic)),
+                SecretCase("check", 77, client(.wrongForm)), SecretCase("check", 77, client(.unauthorized)),
+                SecretCase("check", 69, client(.denied)), SecretCase("check", 69, client(.html)),
+                SecretCase("check", 69, client(.redirect)), SecretCase("check", 69, client(.garbage)),
+                SecretCase("check", 77, client(.each)), SecretCase("check", 0, client()),
+                SecretCase("check", 69, client(.tokens, ["ZAPIER_TOKEN_URL": nowhere])),
+                SecretCase("check", 78, client(.tokens, ["ZAPIER_TOKEN_URL": "http://a:\(password)@127.0.0.1:9"])),
+                SecretCase("check", 78, client(.tokens, ["ZAPIER_TOKEN_URL": Guarded.clientSecret.rawValue])),
+                SecretCase("check", 78, client(.tokens, ["ZAPIER_CLIENT_ID": nil])),
+                SecretCase("check", 78, client(.tokens, ["ZAPIER_CLIENT_SECRET_FILE": "missing"])),
+                SecretCase("check", 78, client(.tokens, ["ZAPIER_CLIENT_SECRET_FILE": "not-utf8"])),
+                SecretCase(
+                    "check", 0, client(.tokens, ["ZAPIER_CLIENT_SECRET_FILE": "client", "ZAPIER_CLIENT_SECRET": nil])),
+                SecretCase("export --manifest good.json", 77, client(.wrongGrant)),
+                SecretCase("export --manifest good.json", 77, client(.wrongForm)),
+                SecretCase("export --manifest good.json", 77, api: .unauthorized, client()),
+                SecretCase("export --manifest good.json", 143, client(.silence), signal: SIGTERM),
+                SecretCase("export --manifest good.json", 143, client(.html), signal: SIGTERM),
+                SecretCase("export --manifest quoting.json", 75, client()),
+            ]),
+        SecretCases(
+            testDescription: "refresh tokens",
+            cases: [
+                SecretCase("check", 77, refresh(.wrongGrant)), SecretCase("check", 77, refresh(.wrongBasic)),
+                SecretCase("check", 77, refresh(.wrongForm)), SecretCase("check", 69, refresh(.html)),
+                SecretCase("check", 69, refresh(.garbage)), SecretCase("check", 0, refresh()),
+                // From here on with the token that came for the first one.
+                SecretCase("check", 77, refresh(.wrongGrant)), SecretCase("check", 77, refresh(.wrongForm)),
+                SecretCase("export --manifest good.json", 77, refresh(.wrongForm)),
+                SecretCase("export --manifest good.json", -9, refresh(.silence), signal: SIGKILL),
+                SecretCase("export --manifest good.json", 77, api: .unauthorized, refresh()),
+                SecretCase("export --manifest quoting.json", 75, refresh()),
+                SecretCase(
+                    "check", 78, client(.tokens, ["ZAPIER_REFRESH_TOKEN_FILE": "refresh", "ZAPIER_CLIENT_ID": nil])),
+                SecretCase("check", 78, client(.tokens, ["ZAPIER_REFRESH_TOKEN_FILE": "not-utf8"])),
+                SecretCase("check", 78, client(.tokens, ["ZAPIER_REFRESH_TOKEN_FILE": "/proc/version"])),
+            ]),
+        SecretCases(
+            testDescription: "proxies",
+            cases: [QuotingAPI.Manner.wrongProxy, .unauthorized, .denied, .html, .redirect, .garbage].map {
+                SecretCase("check", 69, proxy($0))
+            } + [
+                SecretCase("export --manifest good.json", 69, proxy(.wrongProxy)),
+                SecretCase("export --manifest good.json", 69, proxy(.denied)),
+                SecretCase("check", 69, proxy(.wrongProxy).merging(client()) { $1 }),
+                SecretCase("check", 69, proxy(.wrongProxy, for: "all_proxy")),
+                SecretCase("check", 69, ["http_proxy": "http://me:\(proxyPassword)@127.0.0.1:9"]),
+                SecretCase("export --manifest good.json", 69, ["http_proxy": "http://me:\(proxyPassword)@127.0.0.1:9"]),
+                SecretCase("check", 78, ["http_proxy": "socks5://me:\(proxyPassword)@127.0.0.1:9"]),
+                SecretCase("check", 78, ["http_proxy": "http://me:\(proxyPassword)@[::1"]),
+                SecretCase("check", 78, ["http_proxy": "me:\(proxyPassword)@127.0.0.1:99999"]),
+            ]
+                + [QuotingAPI.Manner.wrongProxy, .denied, .garbage, .each].map {
+                    SecretCase(
+                        "check", 69,
+                        proxy($0, for: "HTTPS_PROXY").merging(["ZAPIER_API_URL": "https://127.0.0.1:9"]) { $1 })
+                }),
+        SecretCases(
             testDescription: "manifests with a secret in the wrong place",
             cases: ["json", "jsonl", "csv"].flatMap { form in
                 [
@@ -116,7 +200,7 @@ struct SecretCases: Sendable, CustomTestStringConvertible {
             ]),
         SecretCases(
             testDescription: "signals",
-            cases: [(SIGTERM, 143), (SIGHUP, 129), (SIGINT, 130), (SIGKILL, -9)]
+            cases: [(SIGTERM, 143), (SIGHUP, 129), (SIGINT, 130), (SIGKILL, -9), (SIGABRT, -6), (SIGSEGV, -11)]
                 .map { SecretCase("export --manifest paged.json", $1, api: .silence, signal: $0) }
                 + [SecretCase("export --manifest good.json", 0), SecretCase("status", 0)]),
     ]

@@ -17,6 +17,60 @@ struct SecretTests {
         }
     }
 
+    @Test func `Bodies of refused requests are kept without the token, results as they were sent`() async throws {
+        try await Vault.with { vault in
+            try await vault.run(SecretCase("export --manifest refused.json --keep-raw", 75), json: true)
+            let stored = try await vault.stage.database.everything()
+            #expect(Guarded.lines(in: stored) == [])
+            // 400, 403, 404, 409, 410 and 422; the 500 is no last word.
+            let kept = try await vault.stage.database.rows("select convert_from(body, 'UTF8') from run_bodies")
+            #expect(kept.count == 6)
+            #expect(kept.allSatisfy { $0.contains("Bearer [token]") }, "\(kept)")
+
+            try vault.stage.write(Manifest.of(1, .resultsMixed).json, to: "data.json")
+            let changes: [String: String?] = [
+                "ZAPIER_API_URL": vault.api.address(.each), "ZAPIER_ACCESS_TOKEN": Guarded.token.rawValue,
+            ]
+            let export = try await vault.stage.run("export", "--manifest", "data.json", "--keep-raw", changes: changes)
+            #expect(export.status == 0, "\(export.stderr)")
+            let spelling = Guarded.token.rawValue.replacing("/", with: "\\/").replacing("+", with: "\\u002b")
+            let body = try await vault.stage.database.value(
+                "select convert_from(body, 'UTF8') from run_bodies join runs using (run_id) where status = 'success'")
+            #expect(body == #"{"status": "success", "results": ["Bearer \#(spelling)"], "errors": []}"#)
+            let result = try await vault.stage.database.value("select payload #>> '{}' from results")
+            #expect(result == "Bearer \(Guarded.token.rawValue)")
+        }
+    }
+
+    /// What Swift tells of a crash shows registers and memory.
+    @Test(arguments: [SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE])
+    func `A crash ends the program at once, by its signal, with nothing told of its memory`(_ fault: Int32) async throws
+    {
+        try await Vault.with { vault in
+            let changes: [String: String?] = [
+                "ZAPIER_API_URL": vault.api.address(.silence), "ZAPIER_ACCESS_TOKEN": Guarded.token.rawValue,
+            ]
+            let environment = vault.stage.environment.merging(changes.compactMapValues(\.self)) { $1 }
+            let shell = try await Program(path: "/bin/sh").run(
+                ["-c", #""$0" "$@"; echo $?"#, vault.stage.tool.path, "export", "--manifest", "good.json"],
+                environment: environment, workingFolder: vault.stage.folder
+            ) { shell in
+                try await wait("the API is asked") { vault.api.requests > 0 }
+                let children = try String(
+                    contentsOfFile: "/proc/\(shell.pid)/task/\(shell.pid)/children", encoding: .utf8)
+                kill(try #require(pid_t(children.trimmingCharacters(in: .whitespaces))), fault)
+                try await wait("the end of the program", upTo: .seconds(3)) { shell.hasEnded }
+            }
+            #expect(shell.stdout == "\(128 + fault)\n")
+            // Log lines, and what the shell says of the signal.
+            let lines = shell.stderr.split(separator: "\n").filter {
+                !$0.contains(#/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ /#)
+            }
+            #expect(lines.count <= 1 && lines.joined().utf8.count < 60, "\(shell.stderr)")
+            #expect(Guarded.lines(in: shell.stderr) == [])
+        }
+    }
+
     @Test func `A password that the database refuses is not shown`() async throws {
         try await PrivateCluster.with { cluster in
             let owner = try await cluster.database()

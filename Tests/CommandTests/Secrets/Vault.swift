@@ -23,7 +23,7 @@ struct Vault: Sendable {
             "ZAPIER_API_URL": api.address(one.api), "ZAPIER_ACCESS_TOKEN": Guarded.token.rawValue,
             "PGPASSWORD": Guarded.password.rawValue,
         ]
-        changes.merge(one.changes) { $1 }
+        changes.merge(one.changes.mapValues { $0?.replacing("{api}", with: api.host) }) { $1 }
         let asked = api.requests
         let seen = Mailbox()
         let finished = try await stage.run(
@@ -83,6 +83,9 @@ struct Vault: Sendable {
             name: "quoting", runs: scenarios.enumerated().map { .init($1, number: UInt64($0), more: input) })
         let paged = Manifest(
             name: "paged", runs: [.init(.bulkStrings, number: 2, more: input + #", "follow_pages": true"#)])
+        let refusals: [Scenario] = [.badRequest, .conflict, .forbidden, .missing, .gone, .unprocessable, .serverError]
+        let refused = Manifest(
+            name: "refused", runs: refusals.enumerated().map { .init($1, number: UInt64($0), more: input) })
         let line = Manifest.Run(.badRequest, number: 3, more: input).json
         let ids = [
             "stored_action_id": Manifest.Run(.success, number: 1).action,
@@ -98,6 +101,8 @@ struct Vault: Sendable {
         let records = [columns] + wrong.map { run in columns.map { run[$0] ?? "" } }
         return [
             "good.json": good.json, "quoting.json": quoting.json, "paged.json": paged.json, "lines.jsonl": line,
+            "refused.json": refused.json, "client": Guarded.clientSecret.rawValue + "\n",
+            "refresh": Guarded.refreshToken.rawValue + "\n",
             "wrong.json":
                 #"{"version": "\#(token)", "stored_actions": {"\#(token)": {}}, "runs": [\#(objects.joined(separator: ",\n"))]}"#,
             "wrong.jsonl": objects.joined(separator: "\n") + "\n\"\(token)\"\n{\(idsJSON)\(input.dropLast())\n",
