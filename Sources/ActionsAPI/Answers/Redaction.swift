@@ -46,7 +46,7 @@ extension AccessToken {
         value.containsString { stands(in: $0) }
     }
 
-    func stands(in json: [UInt8]?) -> Bool {
+    fileprivate func stands(in json: [UInt8]?) -> Bool {
         guard let json, let value = try? JSONValue(validating: json, allowingBrokenUTF8: true) else { return false }
         return stands(in: value)
     }
