@@ -14,6 +14,8 @@ final class QuotingAPI: Sendable {
         case unauthorized, unauthenticated
         /// 403 `permission_denied`, or 404.
         case denied, missing
+        /// The token is good for reading alone: 401 to requests for pages.
+        case readOnly
         /// 500 as HTML, a redirect, no HTTP at all, and no answer.
         case html, redirect, garbage, silence
         /// Tokens for whoever asks.
@@ -152,7 +154,8 @@ final class QuotingAPI: Sendable {
         case .wrongForm:
             return json(401, oauthError("\"\(call.basic == nil ? call.lastField : "invalid_client")\"", call), call)
         case .wrongProxy: return head(407, call, "text/html", html.utf8.count) + html
-        case .each, nil: break
+        case .readOnly where call.isPost: return json(401, "{\"errors\": [\(call.error(401))]}", call)
+        case .each, .readOnly, nil: break
         }
         let isRun = call.path.contains("/runs/")
         guard isRun, let scenario = Scenario(rawValue: String(call.path.suffix(36).prefix(8))) else {

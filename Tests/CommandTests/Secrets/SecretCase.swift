@@ -32,6 +32,8 @@ struct SecretCases: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let cases: [SecretCase]
 
+    /// No proxy is asked for what is on this machine.
+    private static let elsewhere = "http://api.example.test"
     private static let nowhere = "http://127.0.0.1:9"
     private static let token = Guarded.token.rawValue
     private static let password = Guarded.password.rawValue
@@ -52,9 +54,9 @@ struct SecretCases: Sendable, CustomTestStringConvertible {
         client(tokens, ["ZAPIER_REFRESH_TOKEN_FILE": "refresh"])
     }
 
-    /// A proxy that answers in that manner.
+    /// A proxy that answers in that manner, between here and an API elsewhere.
     private static func proxy(_ manner: QuotingAPI.Manner, for name: String = "http_proxy") -> [String: String?] {
-        [name: "http://\(manner):\(proxyPassword)@{api}"]
+        [name: "http://\(manner):\(proxyPassword)@{api}", "ZAPIER_API_URL": elsewhere]
     }
 
     static let all = [
@@ -167,24 +169,37 @@ struct SecretCases: Sendable, CustomTestStringConvertible {
                 SecretCase("check", 78, client(.tokens, ["ZAPIER_REFRESH_TOKEN_FILE": "/proc/version"])),
             ]),
         SecretCases(
+            testDescription: "an API that refuses requests for pages, and says what was in them",
+            cases: [SecretCase("export --manifest paged.json", 77, api: .readOnly), SecretCase("status", 0)]),
+        SecretCases(
             testDescription: "proxies",
             cases: [QuotingAPI.Manner.wrongProxy, .unauthorized, .denied, .html, .redirect, .garbage].map {
-                SecretCase("check", 69, proxy($0))
+                SecretCase("check --allow-insecure-http", 69, proxy($0))
             } + [
-                SecretCase("export --manifest good.json", 69, proxy(.wrongProxy)),
-                SecretCase("export --manifest good.json", 69, proxy(.denied)),
-                SecretCase("check", 69, proxy(.wrongProxy).merging(client()) { $1 }),
-                SecretCase("check", 69, proxy(.wrongProxy, for: "all_proxy")),
-                SecretCase("check", 69, ["http_proxy": "http://me:\(proxyPassword)@127.0.0.1:9"]),
-                SecretCase("export --manifest good.json", 69, ["http_proxy": "http://me:\(proxyPassword)@127.0.0.1:9"]),
-                SecretCase("check", 78, ["http_proxy": "socks5://me:\(proxyPassword)@127.0.0.1:9"]),
-                SecretCase("check", 78, ["http_proxy": "http://me:\(proxyPassword)@[::1"]),
-                SecretCase("check", 78, ["http_proxy": "me:\(proxyPassword)@127.0.0.1:99999"]),
+                SecretCase("export --manifest good.json --allow-insecure-http", 69, proxy(.wrongProxy)),
+                SecretCase("export --manifest good.json --allow-insecure-http", 69, proxy(.denied)),
+                SecretCase("check --allow-insecure-http", 69, proxy(.wrongProxy).merging(client()) { $1 }),
+                SecretCase("check --allow-insecure-http", 69, proxy(.wrongProxy, for: "all_proxy")),
+                SecretCase(
+                    "check --allow-insecure-http", 69,
+                    ["ZAPIER_API_URL": elsewhere, "http_proxy": "http://me:\(proxyPassword)@127.0.0.1:9"]),
+                SecretCase(
+                    "export --manifest good.json --allow-insecure-http", 69,
+                    ["ZAPIER_API_URL": elsewhere, "http_proxy": "http://me:\(proxyPassword)@127.0.0.1:9"]),
+                SecretCase(
+                    "check --allow-insecure-http", 78,
+                    ["ZAPIER_API_URL": elsewhere, "http_proxy": "socks5://me:\(proxyPassword)@127.0.0.1:9"]),
+                SecretCase(
+                    "check --allow-insecure-http", 78,
+                    ["ZAPIER_API_URL": elsewhere, "http_proxy": "http://me:\(proxyPassword)@[::1"]),
+                SecretCase(
+                    "check --allow-insecure-http", 78,
+                    ["ZAPIER_API_URL": elsewhere, "http_proxy": "me:\(proxyPassword)@127.0.0.1:99999"]),
             ]
                 + [QuotingAPI.Manner.wrongProxy, .denied, .garbage, .each].map {
                     SecretCase(
                         "check", 69,
-                        proxy($0, for: "HTTPS_PROXY").merging(["ZAPIER_API_URL": "https://127.0.0.1:9"]) { $1 })
+                        proxy($0, for: "HTTPS_PROXY").merging(["ZAPIER_API_URL": "https://api.example.test"]) { $1 })
                 }),
         SecretCases(
             testDescription: "manifests with a secret in the wrong place",
