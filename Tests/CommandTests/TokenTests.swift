@@ -162,7 +162,31 @@ struct TokenTests {
         }
     }
 
-    @Test func `A signal does not cut off the exchange of a refresh token: what comes is stored`() async throws {
+    @Test func `A signal does not cut off the exchange of a check's, a second one does`() async throws {
+        try await with { stage in
+            let (changes, file) = try refreshing(stage)
+            for signals in [2, 1] {
+                try await stage.withProxies(api: [signals == 1 ? .answered(at: .token) : .held(at: .token)]) {
+                    proxies in
+                    let through = changes.merging(
+                        ["ZAPIER_TOKEN_URL": "http://127.0.0.1:\(proxies.api.port)/oauth/token/"]) { $1 }
+                    let ended = try await stage.run("check", changes: through, limit: .seconds(25)) { program in
+                        try await wait("the exchange is under way") { proxies.fired > 0 }
+                        program.send(SIGTERM)
+                        try await Task.sleep(for: .seconds(1))
+                        if signals == 2 { program.send(SIGTERM) } else { proxies.api.letGo() }
+                    }
+                    // Once the exchange has ended, a check may get to its own end before the signal ends it.
+                    #expect((signals == 1 ? [0, 143] : [143]).contains(ended.status))
+                }
+                let stored = try String(contentsOfFile: file, encoding: .utf8)
+                #expect(stored == (signals == 1 ? "sandbox-refresh-1" : Self.refresh) + "\n")
+            }
+        }
+    }
+
+    @Test(arguments: [2, 7])
+    func `A signal does not cut off the exchange of a refresh token: what comes is stored`(seconds: Int) async throws {
         try await with { stage in
             let (changes, file) = try refreshing(stage)
             try await stage.withProxies(api: [.answered(at: .token)]) { proxies in
@@ -171,7 +195,7 @@ struct TokenTests {
                 let ended = try await stage.export(.of(5), changes: through) { program in
                     try await wait("the answer is on its way") { proxies.fired > 0 }
                     program.send(SIGTERM)
-                    try await Task.sleep(for: .seconds(2))
+                    try await Task.sleep(for: .seconds(seconds))
                     proxies.api.letGo()
                 }
                 #expect(ended.status == 143)

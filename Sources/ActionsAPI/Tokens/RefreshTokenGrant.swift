@@ -5,16 +5,22 @@ import Foundation
 package struct RefreshTokenGrant: TokenIssuer {
     private let file: RefreshTokenFile
     private let endpoint: TokenEndpoint
+    private let exchanges: ExchangesUnderWay
 
-    package init(file: RefreshTokenFile, endpoint: TokenEndpoint) {
+    package init(
+        file: RefreshTokenFile, endpoint: TokenEndpoint, exchanges: ExchangesUnderWay = ExchangesUnderWay()
+    ) {
         self.file = file
         self.endpoint = endpoint
+        self.exchanges = exchanges
     }
+
+    package var mayBeCutOff: Bool { !exchanges.areThereAny }
 
     package func issue() async throws -> IssuedToken {
         let locked = try await file.lock()
         // From here to the end nobody is to be cancelled: once the old token has been sent, the new one must be stored.
-        return try await Task { try await exchange(locked) }.value
+        return try await exchanges.during { try await Task { try await exchange(locked) }.value }
     }
 
     private func exchange(_ locked: LockedTokenFile) async throws -> IssuedToken {

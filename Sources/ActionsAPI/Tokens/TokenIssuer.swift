@@ -17,6 +17,13 @@ package protocol TokenIssuer: Sendable {
     ///
     /// - Throws: `TokenFailure`; `CancellationError`.
     func issue() async throws -> IssuedToken
+
+    /// What it is at now may be given up without harm to the credentials.
+    var mayBeCutOff: Bool { get }
+}
+
+extension TokenIssuer {
+    package var mayBeCutOff: Bool { true }
 }
 
 /// A file that somebody else puts new tokens into.

@@ -15,7 +15,7 @@ package actor TokenSource {
 
     /// A server that wants to be left alone for longer is left to the next call.
     private static let longestRetry: Duration = .seconds(600)
-    /// How long an exchange that has left may take to be stored when everything else has ended.
+    /// How long what was cancelled may take to end.
     private static let patience: Duration = .seconds(5)
 
     /// - Parameters:
@@ -59,14 +59,14 @@ package actor TokenSource {
     /// - Returns: whether to ask again, with another token. If not, the credentials are refused.
     func refused(_ token: AccessToken) -> Bool { state.refused(token, at: now()) }
 
-    /// Ends what is under way, but for an exchange that would cost the credentials: that one is stored first, if it
-    /// takes no more than some seconds. Whether the caller's task is cancelled makes no difference.
+    /// Ends what is under way, but for an exchange that would cost the credentials: that one is stored first, however
+    /// long its requests may take. Whether the caller's task is cancelled makes no difference.
     package func close() async {
         guard let renewal else { return }
         renewal.cancel()
         let (end, continuation) = AsyncStream<Never>.makeStream()
-        let timer = Task {
-            try? await Task.sleep(for: Self.patience)
+        let timer = Task { [issuer] in
+            repeat { try? await Task.sleep(for: Self.patience) } while !Task.isCancelled && issuer?.mayBeCutOff == false
             continuation.finish()
         }
         Task {

@@ -47,7 +47,7 @@ struct Check: Verb {
         let sources = SettingSources(database: database, api: api)
         var findings: [Finding] = []
         await findings.append(contentsOf: databaseFindings(sources))
-        await findings.append(contentsOf: apiFindings(sources, console))
+        await findings.append(contentsOf: apiFindings(sources, console, desk))
         let status = [ExitStatus.invalidSetting, ExitStatus.credentialsRefused, ExitStatus.unreachable]
             .first { status in findings.contains { $0.exitStatus == status } }
         let fallback = findings.first { !$0.ok }?.exitStatus ?? ExitStatus.complete
@@ -97,7 +97,9 @@ struct Check: Verb {
         }
     }
 
-    private func apiFindings(_ sources: SettingSources, _ console: Console) async -> [Finding] {
+    private func apiFindings(
+        _ sources: SettingSources, _ console: Console, _ desk: SignalDesk
+    ) async -> [Finding] {
         var findings: [Finding] = []
         do {
             let setting = try sources.api()
@@ -108,6 +110,7 @@ struct Check: Verb {
         do {
             let access = try APIAccess(sources)
             access.warn(console.logger)
+            desk.stay { [exchanges = access.exchanges] in exchanges.areThereAny }
             if let proxy = access.apiProxy {
                 findings.append(Finding(what: "proxy", from: proxy.origin, ok: true, detail: "\(proxy.value)"))
             }

@@ -99,6 +99,7 @@ struct Export: Verb {
         let sources = SettingSources(database: database, api: api)
         let (access, database) = (try APIAccess(sources), try sources.database())
         access.warn(console.logger)
+        desk.stay { [exchanges = access.exchanges] in exchanges.areThereAny }
         let work: Exporter.Work =
             unfinished ? .unfinished : .manifests(try manifests.read(keepAllProblems: output.json))
 

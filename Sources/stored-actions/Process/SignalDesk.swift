@@ -6,8 +6,8 @@ import UnixSignals
     import Glibc
 #endif
 
-/// SIGHUP, SIGINT and SIGTERM. The first asks for an end in good order and is given five seconds for it; a second one
-/// ends the process at once.
+/// SIGHUP, SIGINT and SIGTERM. The first asks for an end in good order and is given five seconds for it, or more while a
+/// refresh token is being exchanged; a second one ends the process at once.
 final class SignalDesk: Sendable {
     /// What a signal finds the process at.
     enum Phase: Sendable {
@@ -25,6 +25,7 @@ final class SignalDesk: Sendable {
         var phase = Phase.preparing
         var received: Int32?
         var lastWords: @Sendable (Int32) -> Void = { _ in }
+        var mustStay: @Sendable () -> Bool = { false }
     }
 
     let signals: AsyncStream<Int32>
@@ -43,6 +44,9 @@ final class SignalDesk: Sendable {
     /// - Parameter words: said when a signal ends the process in the middle of whatever it is at.
     func onExit(_ words: @escaping @Sendable (Int32) -> Void) { state.withLock { $0.lastWords = words } }
 
+    /// - Parameter mustStay: while it is so, a first signal does not end the process, in whatever phase.
+    func stay(while mustStay: @escaping @Sendable () -> Bool) { state.withLock { $0.mustStay = mustStay } }
+
     /// From when this returns, none of the signals ends the process by itself.
     static func trap() async -> UnixSignalsSequence {
         // Whoever has a signal ignored, as nohup does with SIGHUP, wants it ignored.
@@ -57,18 +61,31 @@ final class SignalDesk: Sendable {
                 defer { state.received = state.received ?? signal.rawValue }
                 return (state.received == nil, state.phase)
             }
-            guard isFirst, case .working(let isUnderWay, let cancel) = phase else {
-                end(by: signal.rawValue)
-            }
-            feed.yield(signal.rawValue)
-            Task.detached {
-                if isUnderWay() { try await Task.sleep(for: Self.cancelAfter) }
-                cancel()
-                try await Task.sleep(for: Self.endAfter - Self.cancelAfter)
-                self.end(by: signal.rawValue)
+            guard isFirst else { end(by: signal.rawValue) }
+            switch phase {
+            case .preparing:
+                guard mustStay else { end(by: signal.rawValue) }
+                Task.detached {
+                    while self.mustStay { try await Task.sleep(for: .milliseconds(50)) }
+                    self.end(by: signal.rawValue)
+                }
+            case .working(let isUnderWay, let cancel):
+                feed.yield(signal.rawValue)
+                Task.detached {
+                    if isUnderWay() { try await Task.sleep(for: Self.cancelAfter) }
+                    cancel()
+                    var hadToStay: Bool
+                    repeat {
+                        hadToStay = self.mustStay
+                        try await Task.sleep(for: Self.endAfter - Self.cancelAfter)
+                    } while hadToStay || self.mustStay
+                    self.end(by: signal.rawValue)
+                }
             }
         }
     }
+
+    private var mustStay: Bool { state.withLock(\.mustStay)() }
 
     private func end(by signal: Int32) -> Never {
         state.withLock { $0.lastWords }(signal)

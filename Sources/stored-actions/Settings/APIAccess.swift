@@ -30,6 +30,8 @@ struct APIAccess {
     let tokenURL: Setting<String>?
     private let tokenProxy: Setting<ProxyServer>?
     private let trustRoots: TrustRoots?
+    /// While there are any, the process is not to end.
+    let exchanges = ExchangesUnderWay()
 
     /// - Throws: `SettingError`.
     init(_ sources: SettingSources) throws {
@@ -87,7 +89,8 @@ struct APIAccess {
 
     private func issuer(_ endpoint: TokenEndpoint) -> any TokenIssuer {
         if case .refreshToken(let path, _) = token.value.kind {
-            return RefreshTokenGrant(file: RefreshTokenFile(path: path), endpoint: endpoint)
+            return RefreshTokenGrant(
+                file: RefreshTokenFile(path: path), endpoint: endpoint, exchanges: exchanges)
         }
         return ClientCredentialsGrant(endpoint: endpoint)
     }
