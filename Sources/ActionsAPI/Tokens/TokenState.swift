@@ -4,11 +4,11 @@ import Foundation
 ///
 ///     none ── wanted ──▶ renewing ── issued ──▶ held ── its time, or refused ──▶ renewing
 ///                          │ ▲                    │
-///                          │ └── a try failed     └─ refused when it was young ──▶ over
+///                          │ └── a try failed     └─ refused, and it had come for a refusal just before ──▶ over
 ///                          └── refused ──▶ over
 ///
-/// One renewal is under way at a time, however many wait for it. A token is renewed for a refusal once: a young one that
-/// is refused too shows that the fault is not its age.
+/// One renewal is under way at a time, however many wait for it. A token is renewed for a refusal once: if the one that
+/// comes is refused as well, the fault is not the token's.
 struct TokenState: Sendable {
     enum Word: Equatable {
         case use(AccessToken)
@@ -23,7 +23,7 @@ struct TokenState: Sendable {
         var token: AccessToken
         /// Nil of a token that was there from the start.
         var issuedAt: Date?
-        /// Below this age a refusal is final.
+        /// Below this age a refusal is final: of a token that came for a refusal.
         var youth: TimeInterval
         var expiresAt: Date
         var renewsAt: Date
@@ -90,7 +90,7 @@ struct TokenState: Sendable {
         let life = issued.lifetime.map { max($0, .seconds(1)).seconds } ?? .infinity
         let end = life < 366 * 86_400 ? now + life : .distantFuture
         held = Held(
-            token: issued.token, issuedAt: now, youth: max(1, min(60, life / 2)), expiresAt: end,
+            token: issued.token, issuedAt: now, youth: isRefused ? max(1, min(10, life / 2)) : 0, expiresAt: end,
             renewsAt: end - min(60, life / 10))
         isRefused = false
         return nil

@@ -34,6 +34,7 @@ actor Loader {
     private let exportID: Int
     private let refetch: Bool
     private var batches = 0
+    private var hasWrittenRows = false
 
     init(session: PostgresSession, exportID: Int, refetch: Bool) {
         self.session = session
@@ -54,12 +55,21 @@ actor Loader {
         do {
             return try await commitWhole(Array(batch), partByPart: false, requests: requests)
         } catch let error as PostgresError where error.mayBlameData {
-            guard batch.count > 1 else {
-                return try await commitWhole(Array(batch), partByPart: true, requests: requests)
-            }
+            if batch.count == 1, let run = batch.first { return try await commitAlone(run, requests: requests) }
             let middle = batch.startIndex + batch.count / 2
             return try await commitHalving(batch[..<middle], requests: requests)
                 + commitHalving(batch[middle...], requests: requests)
+        }
+    }
+
+    /// Part by part; and if PostgreSQL does not even take the run's own row, as a run that failed.
+    private func commitAlone(_ run: LoadedRun, requests: RequestCount) async throws -> [Commit] {
+        do {
+            return try await commitWhole([run], partByPart: true, requests: requests)
+        } catch let error as PostgresError
+            where error.mayBlameData && (hasWrittenRows || !error.blamesTable) && run.verdict.outcome != .failed
+        {
+            return try await commitWhole([run.refused(error)], partByPart: false, requests: requests)
         }
     }
 
@@ -69,6 +79,7 @@ actor Loader {
         let number = batches + 1
         let exportID = exportID
         let refetch = refetch
+        let trustsTables = hasWrittenRows
         let commits = try await session.transaction { transaction in
             var merges = zip(batch, try transaction.lockRuns(batch)).map { run, stored in
                 Merge(
@@ -82,7 +93,8 @@ actor Loader {
             try transaction.delete(from: .apiErrors, .rejects, .runBodies, of: writes)
             if partByPart {
                 for index in merges.indices where merges[index].writes {
-                    merges[index].run = try transaction.writePartByPart(merges[index].run, exportID: exportID)
+                    merges[index].run = try transaction.writePartByPart(
+                        merges[index].run, exportID: exportID, trustsTables: trustsTables)
                 }
             } else {
                 try transaction.write(writes, exportID: exportID)
@@ -98,7 +110,20 @@ actor Loader {
             try transaction.hasBatch(number, exportID: exportID)
         }
         batches = number
+        if commits.contains(where: { $0.results + $0.errors > 0 }) { hasWrittenRows = true }
         return commits
+    }
+}
+
+extension LoadedRun {
+    /// The run without its answer, which PostgreSQL did not take; the next export asks again.
+    fileprivate func refused(_ error: PostgresError) -> LoadedRun {
+        LoadedRun(
+            item: item,
+            verdict: Verdict(
+                outcome: .failed, failure: "PostgreSQL does not take the run's row: \(error)",
+                seenAlive: verdict.seenAlive),
+            httpStatus: httpStatus, answeredAt: answeredAt)
     }
 }
 

@@ -21,16 +21,23 @@ struct Reject: Sendable {
 /// The slow way to write an answer, for one that was refused as a whole: part by part, so that what PostgreSQL refuses
 /// stands alone in `rejects` and all else is stored.
 extension PostgresTransaction {
+    /// - Parameter trustsTables: they have taken rows before, in this export.
     /// - Returns: the run with the count of what was refused.
     /// - Throws: `PostgresError` where no part of the answer is to blame.
-    borrowing func writePartByPart(_ run: LoadedRun, exportID: Int) throws -> LoadedRun {
+    borrowing func writePartByPart(
+        _ run: LoadedRun, exportID: Int, trustsTables: Bool
+    ) throws -> LoadedRun {
         // What is checked only at the COMMIT would otherwise spoil all that stands before it.
         try execute(script: "set constraints all immediate")
         var run = run
-        let results = try culprits(in: Array(run.resultRows)) { try $0.copyResults($1, exportID: exportID) }
-        let errors = try culprits(in: Array(run.errorRows)) { try $0.copyErrors($1, exportID: exportID) }
-        let apiErrors = try culprits(in: Array(run.apiErrorRows)) { try $0.copyAPIErrors($1, exportID: exportID) }
-        let bodies = try culprits(in: [run]) { try $0.copyBodies($1, exportID: exportID) }
+        let results = try culprits(in: Array(run.resultRows), trustsTables) {
+            try $0.copyResults($1, exportID: exportID)
+        }
+        let errors = try culprits(in: Array(run.errorRows), trustsTables) { try $0.copyErrors($1, exportID: exportID) }
+        let apiErrors = try culprits(in: Array(run.apiErrorRows), trustsTables) {
+            try $0.copyAPIErrors($1, exportID: exportID)
+        }
+        let bodies = try culprits(in: [run], trustsTables) { try $0.copyBodies($1, exportID: exportID) }
         run.refusedResults = results.count
         run.refusedErrors = errors.count
         var rejects =
@@ -55,10 +62,11 @@ extension PostgresTransaction {
     ///
     /// - Throws: the error itself where it says that the table is at fault, and not one row was taken.
     private borrowing func culprits<Row>(
-        in rows: [Row], _ write: (borrowing PostgresTransaction, ArraySlice<Row>) throws -> Void
+        in rows: [Row], _ trustsTables: Bool,
+        _ write: (borrowing PostgresTransaction, ArraySlice<Row>) throws -> Void
     ) throws -> [(row: Row, error: PostgresError)] {
         let found = try halve(rows[...], write)
-        if found.count == rows.count, let error = found.first?.error, error.blamesTable { throw error }
+        if !trustsTables, found.count == rows.count, let error = found.first?.error, error.blamesTable { throw error }
         return found
     }
 
@@ -109,10 +117,10 @@ extension PostgresError {
     /// What was to be written may be at fault, not the state of the database: whatever the server says of it, but that its
     /// own files are damaged.
     var mayBlameData: Bool {
-        guard kind == .data || kind == .other else { return false }
+        guard [.data, .other, .permission].contains(kind) else { return false }
         return sqlstate != "XX001" && sqlstate != "XX002"
     }
 
-    /// Class 42: a name or a type that the statement uses is not there.
-    fileprivate var blamesTable: Bool { sqlstate?.hasPrefix("42") == true }
+    /// Class 42: a name or a type that the statement uses is not there, or not for this role.
+    var blamesTable: Bool { sqlstate?.hasPrefix("42") == true }
 }

@@ -61,22 +61,29 @@ struct TokenStateTests {
         #expect(state.wanted(at: at(1002)) == .use(b))
     }
 
-    @Test func `A token that was just issued and is refused ends it`() {
-        var state = holding(a, lifetime: .seconds(36_000))
-        #expect(state.refused(a, at: at(59)) == false)
-        guard case .over(let error) = state.wanted(at: at(60)) else {
-            Issue.record("no token is to be had any more")
-            return
+    @Test func `A token is renewed for a refusal at whatever age; if the new one is refused at once, that ends it`() {
+        for age in [0.0, 1, 59, 1000] {
+            var state = holding(a, lifetime: .seconds(36_000))
+            #expect(state.refused(a, at: at(age)) == true)
+            #expect(state.wanted(at: at(age)) == .renew)
+            #expect(state.issued(IssuedToken(token: b, lifetime: .seconds(36_000)), at: at(age)) == nil)
+            #expect(state.refused(b, at: at(age + 9)) == false)
+            guard case .over(let error) = state.wanted(at: at(age + 10)) else {
+                Issue.record("no token is to be had any more")
+                return
+            }
+            #expect(error.kind == .refused)
         }
-        #expect(error.kind == .refused)
     }
 
-    @Test func `A token of a short life that is refused at its end is renewed`() {
-        var state = holding(a, lifetime: .seconds(3))
-        #expect(state.refused(a, at: at(1.4)) == false)
-        state = holding(a, lifetime: .seconds(3))
-        #expect(state.refused(a, at: at(3.1)) == true)
-        #expect(state.wanted(at: at(3.1)) == .renew)
+    @Test func `A token that came for a refusal and has served for a while is renewed like any other`() {
+        for (lifetime, age) in [(36_000, 11.0), (3, 1.6)] {
+            var state = holding(a, lifetime: .seconds(36_000))
+            #expect(state.refused(a, at: at(0)) == true)
+            #expect(state.wanted(at: at(0)) == .renew)
+            #expect(state.issued(IssuedToken(token: b, lifetime: .seconds(lifetime)), at: at(0)) == nil)
+            #expect(state.refused(b, at: at(age)) == true)
+        }
     }
 
     @Test func `A file that holds the refused token still ends it`() {

@@ -35,7 +35,7 @@ struct RejectTests {
 
     @Test(
         "A row costs nothing but itself: it stands in rejects with its bytes, and all else is stored",
-        arguments: ["XX000", "22023", "23514", "54000", "P0001", "42703"])
+        arguments: ["XX000", "22023", "23514", "54000", "P0001", "42703", "42501"])
     func row(sqlstate: String) async throws {
         try await LedgerFixture.with { db in
             let ledger = try await db.open((1...9).map { ($0, nil) })
@@ -120,6 +120,25 @@ struct RejectTests {
             #expect(
                 try await db.texts("select concat_ws(' ', what, convert_from(raw, 'UTF8')) from stored_actions.rejects")
                     == [#"extra {"x":"poison"}"#])
+        }
+    }
+
+    @Test("A run whose own row is refused is failed, and keeps no other from being stored")
+    func runRow() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open((1...5).map { ($0, nil) })
+            try await refuse(
+                "new.run_id::text like '%3' and new.outcome = 'success'", in: "runs", sqlstate: "P0001", db)
+            try await db.commit(
+                (1...5).map { LedgerFixture.loaded($0, status: 200, body: LoaderTests.three) }, to: ledger)
+            #expect(
+                try await db.texts("select outcome from stored_actions.runs order by run_id")
+                    == ["success", "success", "failed", "success", "success"])
+            #expect(try await db.texts("select count(*) from stored_actions.results") == ["12"])
+            #expect(
+                try await db.texts(
+                    "select failure like '%no such row%' from stored_actions.runs where outcome = 'failed'")
+                    == ["true"])
         }
     }
 
