@@ -53,4 +53,36 @@ struct CommitTests {
             #expect(try await stage.database.count("results") == 100)
         }
     }
+
+    @Test func `An export that the database breaks off tells what it had done`() async throws {
+        // Slow enough for several batches.
+        try await Stage.with("--latency", "40") { stage in
+            let manifest = Manifest.of(100, .success, 3)
+            _ = try await stage.export(Manifest(name: "nothing", runs: []))
+            try await stage.database.execute(
+                """
+                create function public.fill() returns trigger language plpgsql as $$
+                begin
+                  if (select count(*) from stored_actions.results) >= 60 then
+                    raise exception 'no space left' using errcode = '53100';
+                  end if;
+                  return new;
+                end $$
+                """)
+            try await stage.database.execute(
+                "create trigger fill before insert on stored_actions.results for each row execute function public.fill()"
+            )
+            let export = try await stage.export(manifest, "--concurrency", "2")
+            #expect(export.status == 69, "\(export.finished.stderr)")
+            let summary = try export.summary
+            #expect(summary.manifests == ["today"])
+            #expect(summary.items == 100)
+            let stored = try await stage.database.count("results")
+            #expect(stored > 0 && summary.results == stored)
+            #expect(try await summary.requests.total == stage.sandbox.stats.requests)
+            try await stage.database.execute("drop function public.fill() cascade")
+            #expect(try await stage.export(manifest).status == 0)
+            #expect(try await stage.database.count("results") == 200)
+        }
+    }
 }

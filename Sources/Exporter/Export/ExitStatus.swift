@@ -19,6 +19,7 @@ package enum ExitStatus {
     /// The status of a call that this error ended. An error that nobody foresaw is a bug: 1.
     package static func of(_ error: any Error) -> Int32 {
         switch error {
+        case let error as BrokenOffExport: of(error.cause)
         case is ManifestProblems: invalidManifest
         // The temporary directory is a setting, and has no room.
         case is SpoolError, is SchemaProblem: invalidSetting

@@ -47,8 +47,8 @@ package struct Exporter: Sendable {
     }
 
     /// - Parameter signals: numbers of signals that ask the export to end in good order.
-    /// - Throws: `ExportLock.Taken`, `SchemaProblem`, `PostgresError`, `AccountingError`; `CancellationError` when the
-    ///   task was cancelled before the export had begun.
+    /// - Throws: `ExportLock.Taken`, `SchemaProblem`, `PostgresError`, `CancellationError` when the task was cancelled,
+    ///   before the export had begun; `BrokenOffExport` afterwards.
     package func run(_ work: Work, signals: AsyncStream<Int32>) async throws -> Summary {
         let lock = ExportLock(names: work.lockNames)
         return try await PostgresSession.withSession(database) { connection in
@@ -109,14 +109,21 @@ package struct Exporter: Sendable {
             }
             await intents.close()
             return try await close(ledger, work: work, ending: ending, loop: loop, session: session)
-        } catch let error as PostgresError where error.kind.isConnectionLoss || error.kind == .cancelled {
-            // Nothing can be written any more: the next export of the manifest closes this one's row.
-            throw error
         } catch {
             let status = ExitStatus.of(error)
-            try? await ledger.finish(
-                ExitStatus.exportOutcome(status), exitStatus: Int(status), account: nil, requests: loop.tally.count)
-            throw error
+            let postgres = (error as? PostgresError)?.kind
+            // Otherwise nothing can be written any more: the next export of the manifest closes this one's row.
+            if postgres?.isConnectionLoss != true, postgres != .cancelled {
+                try? await ledger.finish(
+                    ExitStatus.exportOutcome(status), exitStatus: Int(status), account: nil, requests: loop.tally.count)
+            }
+            var summary = Summary(
+                manifests: work.names, outcome: ExitStatus.exportOutcome(status), exitStatus: status)
+            summary.exportID = ledger.exportID
+            summary.items = begin.items
+            summary.alreadySettled = begin.alreadySettled
+            summary.add(loop.tally)
+            throw BrokenOffExport(cause: error, summary: summary)
         }
     }
 

@@ -7,8 +7,10 @@ struct FailedExport: Encodable, Sendable {
 
     /// - Parameter manifests: as the command names them; their own names may not be known.
     init(_ failure: Failure, manifests: [String]) {
-        summary = Summary(
-            manifests: manifests, outcome: ExitStatus.exportOutcome(failure.status), exitStatus: failure.status)
+        summary =
+            failure.summary
+            ?? Summary(
+                manifests: manifests, outcome: ExitStatus.exportOutcome(failure.status), exitStatus: failure.status)
         cause = failure.json
     }
 

@@ -9,6 +9,8 @@ struct Failure: Error {
     let text: String
     /// What `--json` prints on stdout.
     let json: any Encodable & Sendable
+    /// What an export had done before it failed.
+    var summary: Summary?
 
     private struct Object: Encodable {
         var exitStatus: Int32
@@ -39,12 +41,16 @@ struct Failure: Error {
     }
 
     static func isCancellation(_ error: any Error) -> Bool {
-        error is CancellationError || (error as? PostgresError)?.kind == .cancelled
+        let error = (error as? BrokenOffExport)?.cause ?? error
+        return error is CancellationError || (error as? PostgresError)?.kind == .cancelled
     }
 
     init(_ error: any Error) {
         switch error {
         case let error as Failure: self = error
+        case let error as BrokenOffExport:
+            self.init(error.cause)
+            summary = error.summary
         case let error as SettingError:
             self.init(error.isOption ? ExitStatus.usage : ExitStatus.invalidSetting, error.description)
         case let error as ManifestProblems: self.init(error)
