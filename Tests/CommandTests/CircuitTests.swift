@@ -63,10 +63,10 @@ struct CircuitTests {
         try await Stage.with("--run-limit", "0") { stage in
             let export = try await stage.export(Manifest.following(chains), "--concurrency", "1")
             #expect(export.status == 75, "\(export.finished.stderr)")
-            #expect(try export.chains.chains == ["submit_unknown": 5])
-            #expect(try export.chains.openChains == 25)
+            #expect(try export.chains.chains == ["submit_unknown": 12])
+            #expect(try export.chains.openChains == 18)
             #expect(
-                try await stage.database.count("export_items where chain_left = 'unavailable'") == 25)
+                try await stage.database.count("export_items where chain_left = 'unavailable'") == 18)
         }
     }
 }

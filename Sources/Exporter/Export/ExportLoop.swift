@@ -74,7 +74,7 @@ struct ExportLoop {
         self.deadline = deadline
         rules = RunRules(maxWait: options.maxWait)
         circuit = Circuit(longestGap: rules.longestRetry)
-        pageCircuit = Circuit(threshold: 3, probes: 2, longestGap: rules.longestRetry)
+        pageCircuit = Circuit(threshold: 10, probes: 2, longestGap: rules.longestRetry)
         scheduler = Scheduler(
             options: Scheduler.Options(
                 concurrency: options.concurrency, budgetShare: options.budgetShare, maxWait: options.maxWait,
