@@ -40,7 +40,7 @@ let package = Package(
         .target(
             name: "Exporter",
             dependencies: [
-                "ActionsAPI", "JSONText", "Migrations", "Postgres",
+                "ActionsAPI", "Inflate", "JSONText", "Migrations", "Postgres",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HeapModule", package: "swift-collections"),
@@ -51,7 +51,7 @@ let package = Package(
         .target(
             name: "ActionsAPI",
             dependencies: [
-                "JSONText",
+                "Inflate", "JSONText",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -63,6 +63,8 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "JSONText", swiftSettings: settings),
+        .target(name: "Inflate", dependencies: ["CZlib"], swiftSettings: settings),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: settings),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(
@@ -82,6 +84,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(name: "InflateTests", dependencies: ["CZlib", "Inflate"], swiftSettings: settings),
         .testTarget(name: "JSONTextTests", dependencies: ["JSONText", "Support"], swiftSettings: settings),
         .target(name: "Support", dependencies: ["Postgres"], path: "Tests/Support", swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Support"], swiftSettings: settings),
