@@ -2,7 +2,7 @@ import Foundation
 import Postgres
 import Testing
 
-/// The exit statuses that cron lines depend on: 0, 3, 75, 77 and which comes first.
+/// The exit statuses that cron lines depend on: 0, 3, 4, 69, 75, 77 and which comes first.
 @Suite("Exit statuses of an export")
 struct ExitStatusTests {
     private static let findings: [(outcome: String, run: Manifest.Run)] = [
@@ -83,6 +83,52 @@ struct ExitStatusTests {
             let rest = try await stage.export(manifest, "--time-limit", "1h")
             #expect(rest.status == 0)
             #expect(try rest.summary.requests.total == queued)
+        }
+    }
+
+    // MARK: Nobody there, and nobody but a person
+
+    private static let silences: [(what: String, harm: Proxy.Trigger, options: [String])] = [
+        ("a time limit, while it says nothing", .held(at: .read).repeated(100), ["--time-limit", "2s"]),
+        ("a time limit, while it hangs up", .held(at: .read, then: .cut).repeated(100), ["--time-limit", "2s"]),
+        ("every try, for it hangs up", .held(at: .read, then: .cut).repeated(100), []),
+    ]
+
+    @Test(arguments: silences.indices)
+    func `A call in which the API never answered ends with 69, whatever ended it`(_ index: Int) async throws {
+        let (what, harm, options) = Self.silences[index]
+        try await Stage.with { stage in
+            let path = try stage.write(Manifest.of(1).json, to: "today.json")
+            let finished = try await stage.withProxies(api: [harm]) { proxies in
+                try await stage.run(["export", "--manifest", path] + options, changes: proxies.changes)
+            }
+            #expect(finished.status == 69, "\(what): \(finished.stdout) \(finished.stderr)")
+            #expect(finished.stdout.contains("the API cannot be reached"), "\(finished.stdout)")
+            #expect(try await stage.database.rows("select outcome, exit_status from exports") == ["failed|69"])
+            #expect(try await stage.export(Manifest.of(1)).status == 0)
+        }
+    }
+
+    @Test func `Where nothing but a page in doubt is left it is 4, and the summary says what to do first`() async throws
+    {
+        try await Stage.with { stage in
+            let chain = Chain(number: 1, pages: 4, course: .startedHTML, times: 1)
+            let pending = Manifest.Run(.pending, number: 1)
+            let both = Manifest(runs: [Manifest.Run(chain), Manifest.Run(.forbidden, number: 2), pending])
+            let incomplete = try await stage.export(both, "--max-wait", "0")
+            #expect(incomplete.status == 75, "\(incomplete.finished.stderr)")
+            for options in [["--allow", "pending", "--max-wait", "0"], ["--allow", "pending", "--time-limit", "5s"]] {
+                let path = try stage.write(both.json, to: "today.json")
+                let left = try await stage.run(["export", "--manifest", path] + options)
+                #expect(left.status == 4, "\(left.stderr)")
+                #expect(
+                    left.stdout.contains("stored-actions resolve --chain \(chain.root) --not-sent"), "\(left.stdout)")
+                #expect(left.stdout.contains("changes nothing before"), "\(left.stdout)")
+                #expect(left.stdout.contains("stored-actions export --manifest"), "\(left.stdout)")
+            }
+            #expect(
+                try await stage.database.rows("select outcome, exit_status from exports order by export_id")
+                    == ["incomplete|75", "incomplete|4", "incomplete|4"])
         }
     }
 

@@ -32,8 +32,19 @@ extension Ending {
         }
     }
 
+    /// What an export ended by that had asked the API and never got an answer: a time limit, or tries that are used up,
+    /// are not the reason then. A signal stays a signal.
+    ///
+    /// - Parameter reason: for people, what became of the requests.
+    func unanswered(_ reason: String) -> Ending {
+        switch self {
+        case .finished, .timeLimit: .apiUnreachable(reason)
+        case .interrupted, .credentialsRefused, .invalidSetting, .apiUnreachable, .apiFailing: self
+        }
+    }
+
     /// The exit status of an export that ended so and left this account. Where several hold, 78 comes before 77, that before
-    /// 69, a signal, 75 and 3.
+    /// 69, a signal, 75, 4 and 3.
     func exitStatus(_ account: Ledger.Account, options: ExportOptions) -> Int32 {
         switch self {
         case .invalidSetting: return ExitStatus.invalidSetting
@@ -45,8 +56,10 @@ extension Ending {
         let incomplete = account.outcomes.contains { outcome, items in
             items > 0 && !outcome.isFinal && !options.allow.contains(outcome)
         }
-        let openChains = account.chains[nil, default: 0] + account.chains[.submitUnknown, default: 0]
-        if incomplete || openChains > 0 || account.hasPagesToRefetch { return ExitStatus.incomplete }
+        if incomplete || account.chains[nil, default: 0] > 0 || account.hasPagesToRefetch {
+            return ExitStatus.incomplete
+        }
+        if account.chains[.submitUnknown, default: 0] > 0 { return ExitStatus.needsPerson }
         let found =
             options.failOn.contains { account.outcomes[$0, default: 0] > 0 }
             || options.failOnTruncated && account.chains.contains { $0?.isTruncated == true && $1 > 0 }

@@ -6,6 +6,8 @@ package enum ExitStatus {
     package static let complete: Int32 = 0
     package static let unexpected: Int32 = 1
     package static let completeWithFindings: Int32 = 3
+    /// A person has to act before the same command gets further.
+    package static let needsPerson: Int32 = 4
     package static let usage: Int32 = 64
     package static let invalidManifest: Int32 = 65
     package static let unreachable: Int32 = 69
@@ -54,7 +56,7 @@ package enum ExitStatus {
     package static func exportOutcome(_ status: Int32) -> String {
         switch status {
         case complete, completeWithFindings: "complete"
-        case incomplete: "incomplete"
+        case incomplete, needsPerson: "incomplete"
         case 129...: "interrupted"
         default: "failed"
         }

@@ -33,6 +33,8 @@ struct ExportLoop {
     var pagesFail = false
     /// Why no connection is to be had at present.
     var noConnection: String?
+    /// A request was made, or a connection for one.
+    private var hasAsked = false
     /// 0 to 1, 1 excluded.
     let random: @Sendable () -> Double
     /// The chains of pages that this export is at, by their roots.
@@ -111,7 +113,9 @@ struct ExportLoop {
         }
         countTokenRequests(isLast: true)
         if let failure { throw failure }
-        return ending ?? .finished
+        let ending = ending ?? .finished
+        guard hasAsked, !reachability.hasAnswered else { return ending }
+        return ending.unanswered(noConnection ?? "it answered none of the requests")
     }
 
     // MARK: Acting
@@ -132,14 +136,18 @@ struct ExportLoop {
             switch scheduler.next(at: now) {
             case .fetch(var item):
                 item.askedAt = now
+                hasAsked = true
                 let (fetch, clock) = (fetch, clock)
                 fetches.addTask { [item] in
                     mailbox.yield(.answered(item, await fetch(item.key), at: clock.now))
                 }
             case .lookUp(let action):
+                hasAsked = true
                 let (pages, clock) = (pages, clock)
                 fetches.addTask { mailbox.yield(.lookedUp(action, await pages.lookUp(action), at: clock.now)) }
-            case .post(let root): slotTaken(by: root, at: now)
+            case .post(let root):
+                hasAsked = true
+                slotTaken(by: root, at: now)
             case .lookAgain(let root): lookAgain(at: root)
             case .refill(let queue, let cursor):
                 refill(queue, after: cursor, &stores, mailbox)

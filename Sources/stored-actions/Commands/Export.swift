@@ -9,7 +9,8 @@ struct Export: Verb {
         abstract: "Fetches the runs that manifests name and stores their results.",
         discussion: """
             The same command again continues where the last one ended. Exit status 0: complete; 3: complete, with \
-            something that --fail-on names; 75: incomplete, call it again; 64, 65, 69, 77, 78: see the README.
+            something that --fail-on names; 4: nothing is left but pages in doubt, which a person has to resolve first; \
+            75: incomplete, call it again; 64, 65, 69, 77, 78: see the README.
 
             EXAMPLE
               stored-actions export --manifest jobs/today.json

@@ -74,8 +74,9 @@ struct SummaryText {
             lines += ["Check the token (stored-actions check), then run the same command again:", "  \(command.text)"]
         case ExitStatus.unreachable:
             lines += ["When the API is back, the same command continues:", "  \(command.text)"]
-        case ExitStatus.incomplete where summary.isLeftToOperator:
-            lines += ["Once that is done, the same command goes on:", "  \(command.text)"]
+        case ExitStatus.needsPerson:
+            lines += ["Calling the export again changes nothing before that. Afterwards the same command continues:"]
+            lines += ["  \(command.text)"]
         case ExitStatus.incomplete where summary.isLeftToManifests:
             lines += ["An export of their own manifests, with the inputs they began with, goes on with these chains."]
         case ExitStatus.incomplete, 129...:
@@ -99,11 +100,6 @@ struct SummaryText {
 }
 
 extension Summary {
-    /// All that is left is in doubt: the same command changes nothing before somebody has resolved it.
-    fileprivate var isLeftToOperator: Bool {
-        chains[EndReason.submitUnknown.rawValue] != nil && openChains == 0 && !hasUnfinishedRuns && reason == nil
-    }
-
     /// All that is left are chains whose inputs this export does not have.
     fileprivate var isLeftToManifests: Bool {
         let reasons: Set = ["inputs_missing", "inputs_differ"]

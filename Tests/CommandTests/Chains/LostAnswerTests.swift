@@ -87,7 +87,7 @@ struct LostAnswerTests {
             let export = try await stage.withProxies(api: [trigger]) { proxies in
                 try await stage.export(manifest, changes: proxies.changes)
             }
-            #expect(export.status == 75, "\(export.finished.stderr)")
+            #expect(export.status == 4, "\(export.finished.stderr)")
             #expect(try export.chains.chains == ["submit_unknown": 1])
             #expect(try await stage.end(of: chain) == "2|4|submit_unknown")
             #expect(try export.summary.requests.byStatus["none"] == 1)

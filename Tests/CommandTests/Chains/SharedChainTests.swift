@@ -79,7 +79,7 @@ struct SharedChainTests {
                         }
                         running.send(SIGKILL)
                     }
-                    #expect(waiting.status == 75, "\(waiting.finished.stderr)")
+                    #expect(waiting.status == 4, "\(waiting.finished.stderr)")
                     #expect(try waiting.chains.chainsInDoubt.map(\.rootRunId) == [chain.root])
                 }
                 #expect(killed.status == -SIGKILL)

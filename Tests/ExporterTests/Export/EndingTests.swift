@@ -53,10 +53,46 @@ struct EndingTests {
         #expect(Ending.finished.exitStatus(account([.waiting: 1, .failed: 1]), options: options) == 75)
     }
 
-    @Test("A chain without an end, or with one in doubt, is incomplete", arguments: [nil, EndReason.submitUnknown])
-    func openChains(end: EndReason?) {
-        let account = account([.success: 1], chains: [end: 1, .lastPage: 3])
+    @Test("A chain without an end is incomplete")
+    func openChains() {
+        let account = account([.success: 1], chains: [nil: 1, .lastPage: 3])
         #expect(Ending.finished.exitStatus(account, options: ExportOptions()) == 75)
+    }
+
+    @Test(
+        "Where nothing but pages in doubt is left, a person has to act",
+        arguments: [
+            Ending.finished, .timeLimit(comeBackAt: nil), .apiFailing("", comeBackAt: nil),
+        ])
+    func inDoubt(ending: Ending) {
+        var options = ExportOptions()
+        let doubt: [EndReason?: Int] = [.submitUnknown: 2, .lastPage: 3, .maxPages: 1]
+        // What --fail-on names comes after.
+        #expect(ending.exitStatus(account([.success: 3, .forbidden: 1], chains: doubt), options: options) == 4)
+        // Something else that is left comes before.
+        for left in [Outcome.queued, .failed, .waiting, .pending] {
+            #expect(ending.exitStatus(account([.success: 1, left: 1], chains: doubt), options: options) == 75)
+        }
+        #expect(
+            ending.exitStatus(account([.success: 1], chains: doubt.merging([nil: 1]) { $1 }), options: options) == 75)
+        var cut = account([.success: 1], chains: doubt)
+        cut.hasPagesToRefetch = true
+        #expect(ending.exitStatus(cut, options: options) == 75)
+        // What is allowed is not left.
+        options.allow = [.waiting]
+        #expect(ending.exitStatus(account([.waiting: 1], chains: doubt), options: options) == 4)
+    }
+
+    @Test("A call in which the API never answered has not reached it, whatever ended the call but a graver reason")
+    func unanswered() {
+        let unreachable = Ending.apiUnreachable("silence")
+        #expect(Ending.finished.unanswered("silence") == unreachable)
+        #expect(Ending.timeLimit(comeBackAt: nil).unanswered("silence") == unreachable)
+        for ending in [
+            Ending.interrupted(signal: 15), .credentialsRefused("x"), .invalidSetting("x"), .apiUnreachable("x"),
+        ] {
+            #expect(ending.unanswered("silence") == ending)
+        }
     }
 
     @Test("A refetch that was cut short of its pages is incomplete")
@@ -82,9 +118,9 @@ struct EndingTests {
         #expect(Ending.timeLimit(comeBackAt: nil).exitStatus(account([.success: 1]), options: ExportOptions()) == 0)
     }
 
-    @Test("78 and 77 and 69 come before a signal, a signal before 75 and 3")
-    func order() {
-        let bad = account([.queued: 3, .forbidden: 1])
+    @Test("78 and 77 and 69 come before a signal, a signal before 75, 4 and 3", arguments: [3, 0])
+    func order(queued: Int) {
+        let bad = account([.queued: queued, .forbidden: 1], chains: [.submitUnknown: 1])
         #expect(Ending.invalidSetting("").exitStatus(bad, options: ExportOptions()) == 78)
         #expect(Ending.credentialsRefused("").exitStatus(bad, options: ExportOptions()) == 77)
         #expect(Ending.apiUnreachable("").exitStatus(bad, options: ExportOptions()) == 69)
@@ -96,7 +132,8 @@ struct EndingTests {
     @Test(
         "The export's own outcome follows its exit status",
         arguments: [
-            (0, "complete"), (3, "complete"), (75, "incomplete"), (69, "failed"), (77, "failed"), (143, "interrupted"),
+            (0, "complete"), (3, "complete"), (4, "incomplete"), (75, "incomplete"), (69, "failed"), (77, "failed"),
+            (143, "interrupted"),
         ] as [(Int32, String)])
     func outcome(status: Int32, outcome: String) {
         #expect(ExitStatus.exportOutcome(status) == outcome)
