@@ -89,9 +89,11 @@ let package = Package(
         .target(name: "Support", dependencies: ["Postgres"], path: "Tests/Support", swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Support"], swiftSettings: settings),
         .testTarget(
-            name: "ActionsAPITests",
+            name: "ActionsAPITests", dependencies: ["ActionsAPI", "JSONText", "Support"], swiftSettings: settings),
+        .testTarget(
+            name: "TransportTests",
             dependencies: [
-                "ActionsAPI", "JSONText", "Support",
+                "ActionsAPI", "JSONText",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),

@@ -34,7 +34,7 @@ struct CircuitTests {
         try await Stage.with { stage in
             let manifest = Manifest.of(300, .success, 3)
             try await stage.sandbox.change(#"{"down": true}"#)
-            let export = try await stage.export(manifest, limit: .seconds(120))
+            let export = try await stage.export(manifest)
             let summary = try export.summary
             #expect(export.status == 75, "\(export.finished.stderr)")
             #expect(try export.finished.object()["reason"] as? String != nil)
@@ -50,7 +50,7 @@ struct CircuitTests {
         try await Stage.with { stage in
             let bad = Manifest.of(60, .serverError, 0, executed: .daysAgo(6)).runs
             let manifest = Manifest(name: "today", runs: bad + Manifest.of(200, .success, 3).runs)
-            let export = try await stage.export(manifest, limit: .seconds(150))
+            let export = try await stage.export(manifest)
             #expect(export.status == 75, "\(export.finished.stderr)")
             #expect(try export.summary.met == ["success": 200, "failed": 60])
         }

@@ -41,10 +41,8 @@ struct PollTests {
 
     @Test func `Polling goes on for --max-wait and no longer once nothing else is left`() async throws {
         try await Stage.with { stage in
-            let begin = ContinuousClock.now
             let export = try await stage.export(Manifest(runs: [Manifest.Run(.pending, number: 1)]), "--max-wait", "5s")
             #expect(export.status == 75)
-            #expect(ContinuousClock.now - begin < .seconds(20))
             #expect(try await (2...5).contains(stage.sandbox.stats.requests))
             #expect(try await stage.database.value("select outcome from runs") == "pending")
         }

@@ -285,7 +285,7 @@ struct PruneTests {
             try await Self.manyRuns(stage, 1200)
             try await stage.withProxies(database: [Self.batch(2, .held, .cut)]) { proxies in
                 let finished = try await stage.run(
-                    ["prune", "--older-than", "90d", "--json"], changes: proxies.changes, limit: .seconds(120)
+                    ["prune", "--older-than", "90d", "--json"], changes: proxies.changes
                 ) { _ in
                     try await wait("the first batch") {
                         try await stage.database.count("runs where pruned_at is not null") > 0

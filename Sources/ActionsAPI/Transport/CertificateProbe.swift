@@ -8,26 +8,29 @@ import Synchronization
 /// Looks at a certificate that was not trusted, to say what is wrong with it: once, in a handshake that believes everybody,
 /// and on a connection over which nothing else is ever sent.
 final class CertificateProbe: Sendable {
-    private static let patience: Duration = .seconds(2)
-
     private let host: String
     private let port: Int
+    private let patience: Duration
     private let probe = Mutex<Task<String?, Never>?>(nil)
 
-    init(host: String, port: Int) {
+    /// - Parameter patience: how long the one look may take.
+    init(host: String, port: Int, patience: Duration) {
         self.host = host
         self.port = port
+        self.patience = patience
     }
 
-    /// What the first call finds out within two seconds, or that it found out nothing, is what all others hear.
+    /// Every call returns what the first one found out, or that it found out nothing in time.
     ///
     /// - Returns: for people; nil if it is not the certificate's dates, or if it could not be had.
     /// - Throws: `CancellationError`, without waiting for the probe.
     func complaint() async throws -> String? {
         let probe = probe.withLock { probe in
             if let probe { return probe }
-            let new = Task { [host, port] in
-                await Self.first(within: Self.patience) { await Self.complaint(of: host, port: port) } ?? nil
+            let new = Task { [host, port, patience] in
+                await Self.first(within: patience) {
+                    await Self.complaint(of: host, port: port, patience: patience)
+                } ?? nil
             }
             probe = new
             return new
@@ -59,8 +62,8 @@ final class CertificateProbe: Sendable {
         return await values.first { _ in true }
     }
 
-    private static func complaint(of host: String, port: Int) async -> String? {
-        guard let certificate = try? await certificate(of: host, port: port) else { return nil }
+    private static func complaint(of host: String, port: Int, patience: Duration) async -> String? {
+        guard let certificate = try? await certificate(of: host, port: port, patience: patience) else { return nil }
         let now = Date()
         let (begin, end) = (
             Date(timeIntervalSince1970: TimeInterval(certificate.notValidBefore)),
@@ -74,7 +77,9 @@ final class CertificateProbe: Sendable {
         return nil
     }
 
-    private static func certificate(of host: String, port: Int) async throws -> NIOSSLCertificate? {
+    private static func certificate(
+        of host: String, port: Int, patience: Duration
+    ) async throws -> NIOSSLCertificate? {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.certificateVerification = .none
         let context = try NIOSSLContext(configuration: configuration)

@@ -51,14 +51,16 @@ package struct HTTPTransport: Transport {
                 try await body(
                     HTTPTransport(
                         pooled: pooled, fresh: fresh, baseURL: baseURL, limits: limits, room: room,
-                        userAgent: userAgent, probe: route.proxy == nil ? probe(of: baseURL) : nil))
+                        userAgent: userAgent,
+                        probe: route.proxy == nil ? probe(of: baseURL, patience: limits.certificate) : nil))
             }
         }
     }
 
-    private static func probe(of url: String) -> CertificateProbe? {
+    private static func probe(of url: String, patience: Duration) -> CertificateProbe? {
         guard let url = URLComponents(string: url), let host = url.host else { return nil }
-        return CertificateProbe(host: host.trimmingCharacters(in: ["[", "]"]), port: url.port ?? 443)
+        return CertificateProbe(
+            host: host.trimmingCharacters(in: ["[", "]"]), port: url.port ?? 443, patience: patience)
     }
 
     package func send(_ request: APIRequest) async throws -> APIResponse {

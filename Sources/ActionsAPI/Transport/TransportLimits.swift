@@ -4,6 +4,8 @@ package struct TransportLimits: Sendable {
     package var connect: Duration = .seconds(10)
     /// Without a single byte from the server, the wait for the head included.
     package var read: Duration = .seconds(30)
+    /// For a look at a certificate that is not trusted.
+    package var certificate: Duration = .seconds(2)
     /// From the start to the last byte of the body.
     package var total: Duration = .seconds(600)
     /// Bytes of a body, after decompression.

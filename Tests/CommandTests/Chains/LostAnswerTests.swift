@@ -119,7 +119,7 @@ struct LostAnswerTests {
                     try await wait("the first intent") { proxies.fired == 1 }
                     proxies.api.refuseConnections()
                     proxies.database.letGo()
-                    try await wait("the intent is taken back", upTo: .seconds(60)) {
+                    try await wait("the intent is taken back") {
                         try await stage.database.count("taken_back") > 0
                     }
                     #expect(try await stage.sandbox.submissions.isEmpty)

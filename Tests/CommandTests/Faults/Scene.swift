@@ -84,7 +84,7 @@ struct Scene: Sendable {
         let all = ["export", "--manifest", path ?? stage.folder.appending(path: "today.json").path, "--json"] + options
         return Export(
             finished: try await stage.run(
-                all, changes: databaseChanges.merging(changes) { $1 }, limit: .seconds(300), during: during))
+                all, changes: databaseChanges.merging(changes) { $1 }, during: during))
     }
 
     private var databaseChanges: [String: String?] { (cluster?.environment ?? [:]).mapValues(Optional.some) }
@@ -154,7 +154,7 @@ struct Scene: Sendable {
 extension Scene.Act {
     /// Waits until so many triggers have been pulled.
     func pulled(_ count: Int = 1) async throws {
-        try await wait("trigger \(count) is pulled", upTo: .seconds(120)) {
+        try await wait("trigger \(count) is pulled") {
             if proxies.fired >= count { return true }
             if running.hasEnded { throw EndedBefore(trigger: count) }
             return false

@@ -54,7 +54,7 @@ extension Fault {
                         act.proxies.database.refuseConnections()
                         try await act.scene.stage.database.endSessions()
                         let other = try await act.scene.export(during: { _ in
-                            try await wait("the other export has the lock", upTo: .seconds(60)) {
+                            try await wait("the other export has the lock") {
                                 try await act.scene.stage.database.count("exports") == 2
                             }
                             try act.proxies.database.acceptConnections()

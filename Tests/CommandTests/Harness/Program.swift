@@ -53,16 +53,20 @@ struct Program: Sendable {
         }
     }
 
-    /// Runs it to its end. After `limit` it is killed.
+    /// After this long a program or a wait counts as hanging. No test waits for it to be right, and none is to reach it on
+    /// a busy machine.
+    static let hangLimit: Duration = .seconds(600)
+
+    /// Runs it to its end. If it hangs, it is killed.
     ///
     /// - Parameters:
     ///   - environment: all of it.
     ///   - during: what happens meanwhile.
     func run(
         _ arguments: [String], environment: [String: String], input: [UInt8] = [], workingFolder: URL? = nil,
-        limit: Duration = .seconds(90), during: @escaping @Sendable (Running) async throws -> Void = { _ in }
+        during: @escaping @Sendable (Running) async throws -> Void = { _ in }
     ) async throws -> Finished {
-        try await within(limit, "\(path) \(arguments.joined(separator: " "))") {
+        try await within(Self.hangLimit, "\(path) \(arguments.joined(separator: " "))") {
             let result = try await Subprocess.run(
                 .path(.init(path)), arguments: Arguments(arguments), environment: .custom(environment.keyed),
                 workingDirectory: workingFolder.map { .init($0.path) }, input: .array(input),

@@ -57,29 +57,29 @@ struct Stage: Sendable {
     /// - Parameter changes: of the environment; nil takes a variable out.
     func run(
         _ arguments: String..., changes: [String: String?] = [:], input: String = "",
-        limit: Duration = .seconds(90), during: @escaping @Sendable (Program.Running) async throws -> Void = { _ in }
+        during: @escaping @Sendable (Program.Running) async throws -> Void = { _ in }
     ) async throws -> Program.Finished {
-        try await run(arguments, changes: changes, input: Array(input.utf8), limit: limit, during: during)
+        try await run(arguments, changes: changes, input: Array(input.utf8), during: during)
     }
 
     func run(
-        _ arguments: [String], changes: [String: String?] = [:], input: [UInt8] = [], limit: Duration = .seconds(90),
+        _ arguments: [String], changes: [String: String?] = [:], input: [UInt8] = [],
         during: @escaping @Sendable (Program.Running) async throws -> Void = { _ in }
     ) async throws -> Program.Finished {
         var environment = environment
         for (name, value) in changes { environment[name] = value }
         return try await tool.run(
-            arguments, environment: environment, input: input, workingFolder: folder, limit: limit, during: during)
+            arguments, environment: environment, input: input, workingFolder: folder, during: during)
     }
 
     /// `export --json` of the manifest, which is written to a file of its name first.
     func export(
-        _ manifest: Manifest, _ options: String..., changes: [String: String?] = [:], limit: Duration = .seconds(90),
+        _ manifest: Manifest, _ options: String..., changes: [String: String?] = [:],
         during: @escaping @Sendable (Program.Running) async throws -> Void = { _ in }
     ) async throws -> Export {
         let path = try write(manifest.json, to: "\(manifest.name).json")
         let finished = try await run(
-            ["export", "--manifest", path, "--json"] + options, changes: changes, limit: limit, during: during)
+            ["export", "--manifest", path, "--json"] + options, changes: changes, during: during)
         return Export(finished: finished)
     }
 
@@ -159,10 +159,10 @@ extension Program.Finished {
 
 /// Returns once `condition` holds, which is looked at again and again.
 func wait(
-    _ what: String, upTo limit: Duration = .seconds(30), sourceLocation: SourceLocation = #_sourceLocation,
+    _ what: String, sourceLocation: SourceLocation = #_sourceLocation,
     until condition: () async throws -> Bool
 ) async throws {
-    let deadline = ContinuousClock.now + limit
+    let deadline = ContinuousClock.now + Program.hangLimit
     while try await !condition() {
         try #require(ContinuousClock.now < deadline, "never: \(what)", sourceLocation: sourceLocation)
         try await Task.sleep(for: .milliseconds(10))

@@ -230,17 +230,16 @@ struct JSONBFormTests {
         }
     }
 
-    @Test("A hundred thousand keys, alike at both ends or the same, take no quadratic time")
+    /// Quadratic time would be hours.
+    @Test(
+        "A hundred thousand keys, alike at both ends or the same, do not take quadratic time", .timeLimit(.minutes(10)))
     func manyKeys() throws {
         let members = (0..<100_000).map { "\"the same start \($0 + 100_000) the same end\":\($0)" }
-        let clock = ContinuousClock()
-        let start = clock.now
         #expect(try form("{\(members.joined(separator: ","))}") == .exact)
         let same = Array(repeating: #""k":1"#, count: 100_000).joined(separator: ",")
         #expect(
             try form("{\(same)}")
                 == .nearest(
                     Array(#"{"k":1}"#.utf8), notes: ["/k: of 100000 values of this key the last one was kept"]))
-        #expect(clock.now - start < .seconds(60))
     }
 }

@@ -14,7 +14,7 @@ struct StartRunTests {
     }
 
     private func withClient<R>(
-        _ url: String, connections: Int = 2, limits: TransportLimits = TransportLimits(),
+        _ url: String, connections: Int = 2, limits: TransportLimits = .generous,
         _ body: (ActionsClient) async throws -> R
     ) async throws -> R {
         try await HTTPTransport.withTransport(
@@ -29,7 +29,7 @@ struct StartRunTests {
         try await client.startRun(storedActionID: Self.actionID, inputs: Array(inputs.utf8), page: page).0
     }
 
-    private func error(_ url: String, limits: TransportLimits = TransportLimits()) async throws -> TransportError? {
+    private func error(_ url: String, limits: TransportLimits = .generous) async throws -> TransportError? {
         await #expect(throws: TransportError.self) {
             _ = try await withClient(url, limits: limits) { try await start($0) }
         }
@@ -145,7 +145,7 @@ struct StartRunTests {
 
     @Test("A handshake that does not go on comes before the POST")
     func stalledTLS() async throws {
-        var limits = TransportLimits()
+        var limits = TransportLimits.generous
         limits.connect = .milliseconds(100)
         try await CannedServer.with("") { server in
             let error = try await error(server.url.replacing("http:", with: "https:"), limits: limits)
@@ -155,9 +155,9 @@ struct StartRunTests {
 
     @Test("A POST that waited for a connection in vain never left")
     func noRoom() async throws {
-        var limits = TransportLimits()
+        var limits = TransportLimits.generous
         // The first POST needs less even on a busy machine.
-        limits.connect = .seconds(1)
+        limits.connect = .seconds(3)
         try await CannedServer.with("") { server in
             try await withClient(server.url, connections: 1, limits: limits) { client in
                 let first = Task { try await start(client) }
@@ -199,8 +199,8 @@ struct StartRunTests {
 
     @Test("An answer that does not come, or does not go on, in time")
     func stalled() async throws {
-        var limits = TransportLimits()
-        limits.read = .milliseconds(100)
+        var limits = TransportLimits.generous
+        limits.read = .seconds(2)
         for answer in ["", "HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{\"data\""] {
             try await CannedServer.with(answer) { server in
                 let error = try await error(server.url, limits: limits)

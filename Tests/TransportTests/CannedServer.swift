@@ -57,7 +57,9 @@ final class CannedServer: Sendable {
         }
     }
 
-    var url: String { "http://127.0.0.1:\(channel.localAddress?.port ?? 0)" }
+    var port: Int { channel.localAddress?.port ?? 0 }
+    var url: String { "http://127.0.0.1:\(port)" }
+    var connections: Int { requests.connections.withLock { $0.opened } }
     var received: [String] { requests.texts.withLock { $0.map(\.text) } }
     var receivedBytes: Int { requests.bytes.withLock { $0 } }
     /// False before the first connection, and when the last one is closed.

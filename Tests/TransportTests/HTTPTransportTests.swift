@@ -6,7 +6,7 @@ import Testing
 @Suite("HTTP")
 struct HTTPTransportTests {
     private func send(
-        to url: String, limits: TransportLimits = TransportLimits(), capacity: Int = 1 << 20
+        to url: String, limits: TransportLimits = .generous, capacity: Int = 1 << 20
     ) async throws -> APIResponse {
         try await HTTPTransport.withTransport(
             baseURL: url, connections: 2, limits: limits, room: BodyRoom(capacity: capacity), userAgent: "test/1.2.3"
@@ -20,7 +20,7 @@ struct HTTPTransportTests {
     }
 
     private func error(
-        _ answer: String, then ending: CannedServer.Ending, limits: TransportLimits = TransportLimits()
+        _ answer: String, then ending: CannedServer.Ending, limits: TransportLimits = .generous
     ) async throws -> TransportError? {
         try await CannedServer.with(answer, then: ending) { server in
             await #expect(throws: TransportError.self) { _ = try await send(to: server.url, limits: limits) }
@@ -85,7 +85,8 @@ struct HTTPTransportTests {
         let body = #"{"errors": [{"code": "x", "detail": "token secret is bad", "meta": {"t": "secret"}}]}"#
         try await CannedServer.with("HTTP/1.1 401 No\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)") { server in
             let answer = try await HTTPTransport.withTransport(
-                baseURL: server.url, connections: 1, room: BodyRoom(capacity: 1000), userAgent: "test"
+                baseURL: server.url, connections: 1, limits: .generous, room: BodyRoom(capacity: 1000),
+                userAgent: "test"
             ) { transport in
                 let token = try #require(AccessToken("secret"))
                 return try await ActionsClient(transport: transport, tokens: TokenSource(token)).fetchRun(
@@ -108,7 +109,7 @@ struct HTTPTransportTests {
 
     @Test("A head that does not come, and a body that does not go on, are given up")
     func stalled() async throws {
-        var limits = TransportLimits()
+        var limits = TransportLimits.generous
         limits.read = .milliseconds(100)
         #expect(try await error("", then: .keepOpen, limits: limits)?.kind == .timedOut)
         let half = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"stat"
@@ -117,14 +118,14 @@ struct HTTPTransportTests {
 
     @Test("An answer that takes too long in all is given up though it moves")
     func total() async throws {
-        var limits = TransportLimits()
+        var limits = TransportLimits.generous
         limits.total = .milliseconds(100)
         #expect(try await error("HTTP/1.1 200 OK\r\n", then: .keepOpen, limits: limits)?.kind == .timedOut)
     }
 
     @Test("A body over the limit is given up at the limit")
     func tooLarge() async throws {
-        var limits = TransportLimits()
+        var limits = TransportLimits.generous
         limits.body = 1000
         let body = String(repeating: "x", count: 1001)
         #expect(

@@ -10,7 +10,8 @@ struct ProxyTests {
     ) async throws -> APIResponse {
         let route = HTTPRoute(proxy: proxy, trustRoots: try roots.map { try #require(TrustRoots(path: $0)) })
         return try await HTTPTransport.withTransport(
-            baseURL: url, route: route, connections: 1, room: BodyRoom(capacity: 1 << 20), userAgent: "test"
+            baseURL: url, route: route, connections: 1, limits: .generous, room: BodyRoom(capacity: 1 << 20),
+            userAgent: "test"
         ) { transport in
             try await transport.send(
                 APIRequest(
