@@ -30,7 +30,7 @@ let package = Package(
         .executableTarget(
             name: "stored-actions",
             dependencies: [
-                "ActionsAPI", "Exporter", "Migrations", "Postgres",
+                "ActionsAPI", "CLinux", "Exporter", "Migrations", "Postgres",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -66,6 +66,7 @@ let package = Package(
         .target(name: "Inflate", dependencies: ["CZlib"], swiftSettings: settings),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: settings),
+        .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(
             name: "Migrations",
@@ -115,7 +116,8 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "StoredActionsTests", dependencies: ["ActionsAPI", "stored-actions"], swiftSettings: settings),
+            name: "StoredActionsTests", dependencies: ["ActionsAPI", "CLinux", "stored-actions"],
+            swiftSettings: settings),
         .testTarget(name: "SandboxTests", dependencies: ["stored-actions-sandbox"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

@@ -19,8 +19,10 @@ struct StoredActions: AsyncParsableCommand {
     )
 
     static func main() async {
+        openStandardStreams()
+        CoreDumps.forbid()
         muteCrashReports()
-        ignoreBrokenPipes()
+        ignoreWriteSignals()
         do {
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {
@@ -28,17 +30,39 @@ struct StoredActions: AsyncParsableCommand {
             } else {
                 try command.run()
             }
+        } catch let code as ExitCode {
+            // The subcommand has said what there is to say.
+            exit(withError: code)
         } catch {
-            // A subcommand that ended by an exit status has said what there is to say; --help and --version end by an
-            // error of status 0.
-            guard !(error is ExitCode), exitCode(for: error) == .validationFailure else { exit(withError: error) }
-            let console = Console()
-            if CommandLine.arguments.contains("--json") {
-                console.result(Failure(ExitStatus.usage, redacted(message(for: error))).json)
-            }
-            console.line(redacted(fullMessage(for: error)))
-            exit(withError: ExitCode.validationFailure)
+            exit(withError: ExitCode(end(with: error)))
         }
+    }
+
+    /// The subcommands do the work: a call that names none has nothing to do.
+    func run() async throws {
+        throw ValidationError(
+            CommandLine.arguments.isEmpty
+                ? "Nothing to do, because the arguments cannot be read: is /proc mounted?"
+                : "Nothing to do: name a subcommand, as in the example of stored-actions --help.")
+    }
+
+    /// Prints what the argument parser has to say: help and the version on stdout, all else on stderr.
+    ///
+    /// - Returns: the exit status.
+    private static func end(with error: any Error) -> Int32 {
+        let console = Console()
+        let code = exitCode(for: error)
+        guard code == .validationFailure else {
+            if code.isSuccess { return console.end(code.rawValue, printing: fullMessage(for: error)) }
+            console.line(fullMessage(for: error))
+            return code.rawValue
+        }
+        if CommandLine.arguments.contains("--json") {
+            let json = Failure(ExitStatus.usage, redacted(message(for: error))).json
+            _ = console.end(ExitStatus.usage, printing: jsonText(json))
+        }
+        console.line(redacted(fullMessage(for: error)))
+        return ExitStatus.usage
     }
 
     /// A message of the argument parser's, without what may be a connection string: it quotes what it does not expect.

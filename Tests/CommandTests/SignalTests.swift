@@ -61,8 +61,8 @@ struct SignalTests {
             let export = try await stage.export(Manifest.endless(10)) { running in
                 try await wait("requests in flight") { try await stage.sandbox.stats.requests == 11 }
                 running.send(SIGTERM)
-                // Two signals that come together may be told as one.
-                try await Task.sleep(for: .milliseconds(300))
+                // Within a second it would be the same one.
+                try await Task.sleep(for: .milliseconds(1200))
                 await signalled.note(clock.now)
                 running.send(SIGINT)
             }
@@ -70,6 +70,26 @@ struct SignalTests {
             #expect(clock.now - begin < .seconds(2))
             #expect(export.status == 130 || export.status == 143)
             #expect(try await stage.export(Manifest(name: "other", runs: [])).status == 0)
+        }
+    }
+
+    @Test func `The two signals that GNU timeout sends for one are one: the export ends in good order`() async throws {
+        try await Stage.with("--latency", "150") { stage in
+            let path = try stage.write(Manifest.of(80).json, to: "today.json")
+            let ended = try await Program(path: "/usr/bin/timeout").run(
+                ["1h", stage.tool.path, "export", "--manifest", path, "--json", "--concurrency", "4"],
+                environment: stage.environment, workingFolder: stage.folder
+            ) { timeout in
+                try await wait("some answers") { try await stage.sandbox.stats.requests > 12 }
+                timeout.send(SIGTERM)
+            }
+            let summary: Summary = try ended.decoded()
+            #expect(ended.status == 143)
+            #expect(summary.outcome == "interrupted")
+            #expect(try await stage.sandbox.finals.count == summary.outcomes["success"])
+            #expect(
+                try await stage.database.rows("select outcome, exit_status, finished_at is not null from exports")
+                    == ["interrupted|143|true"])
         }
     }
 

@@ -11,12 +11,21 @@ package enum ExitStatus {
     package static let usage: Int32 = 64
     package static let invalidManifest: Int32 = 65
     package static let unreachable: Int32 = 69
+    package static let resultLost: Int32 = 74
     package static let incomplete: Int32 = 75
     package static let credentialsRefused: Int32 = 77
     package static let invalidSetting: Int32 = 78
 
     /// As a shell tells a process that a signal ended.
     package static func interrupted(by signal: Int32) -> Int32 { 128 + signal }
+
+    /// The status of a call that ends with this one, but whose result could not be written. What is graver stays.
+    package static func withoutResult(_ status: Int32) -> Int32 {
+        switch status {
+        case unexpected, usage, invalidManifest, unreachable, credentialsRefused, invalidSetting: status
+        default: resultLost
+        }
+    }
 
     /// The status of a call that this error ended. An error that nobody foresaw is a bug: 1.
     package static func of(_ error: any Error) -> Int32 {

@@ -53,10 +53,8 @@ struct Prune: Verb {
             }
         }
         desk.onExit { signal in
-            console.endLive()
             let failure = failure(CancellationError(), after: progress.counts, scope: scope, signal: signal)
-            console.error(failure.text)
-            if output.json { console.result(failure.json) }
+            return console.end(with: failure, json: output.json ? failure.json : nil)
         }
         desk.enter(.working(isUnderWay: { progress.hasBegun }, cancel: { work.cancel() }))
         do {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Exporter
 import Foundation
 
 /// A subcommand: does its work and returns what it has to say; how that is shown is the same for all.
@@ -23,7 +24,7 @@ struct OutputOptions: ParsableArguments {
     @Flag(help: "Print the result as one JSON object.")
     var json = false
 
-    @Flag(help: "No progress and no log lines on stderr, errors excepted.")
+    @Flag(help: "Print nothing when all is well (exit status 0), except --json's object.")
     var quiet = false
 
     @Option(help: "Least level of log lines: trace, debug, info, notice, warning, error or critical.")
@@ -38,32 +39,23 @@ extension Verb {
         let console = Console()
         console.configure(output)
         let desk = SignalDesk()
-        desk.onExit { signal in
-            console.endLive()
-            say(Failure(interruptedBy: signal), on: console)
-        }
+        desk.onExit { signal in end(with: Failure(interruptedBy: signal), on: console) }
         let trapped = await SignalDesk.trap()
         let watcher = Task { await desk.watch(trapped) }
         defer { watcher.cancel() }
+        let status: Int32
         do {
-            let report = try await perform(console, desk)
-            console.endLive()
-            if output.json { console.result(report.json) } else { console.result(text: report.text) }
-            if report.exitStatus != 0 { throw ExitCode(report.exitStatus) }
-        } catch let code as ExitCode {
-            throw code
+            status = console.end(with: try await perform(console, desk), asJSON: output.json)
         } catch {
-            console.endLive()
-            let failure = desk.received.flatMap { Failure(error, ifCancelledBy: $0) } ?? Failure(error)
-            say(failure, on: console)
-            throw ExitCode(failure.status)
+            status = end(
+                with: desk.received.flatMap { Failure(error, ifCancelledBy: $0) } ?? Failure(error), on: console)
         }
+        if status != ExitStatus.complete { throw ExitCode(status) }
     }
 
     func json(of failure: Failure) -> any Encodable & Sendable { failure.json }
 
-    private func say(_ failure: Failure, on console: Console) {
-        console.error(failure.text)
-        if output.json { console.result(json(of: failure)) }
+    private func end(with failure: Failure, on console: Console) -> Int32 {
+        console.end(with: failure, json: output.json ? json(of: failure) : nil)
     }
 }

@@ -1,3 +1,4 @@
+import Exporter
 import Foundation
 import Logging
 import Synchronization
@@ -9,10 +10,13 @@ import Synchronization
 enum LogFormat: String, CaseIterable, Sendable { case text, json }
 
 /// stdout for the result alone, stderr for everything else: log lines, and on a terminal one live line below them.
+///
+/// With `--quiet` lines are held back until the end: they are printed only if something is wrong.
 final class Console: Sendable {
     private struct State {
         var live = ""
         var quiet = false
+        var held = HeldLines()
         var level = Logger.Level.info
         var format = LogFormat.text
     }
@@ -26,12 +30,10 @@ final class Console: Sendable {
     func configure(_ options: OutputOptions) {
         state.withLock { state in
             state.quiet = options.quiet
-            state.level = options.quiet ? .error : options.logLevel.level
+            state.level = options.logLevel.level
             state.format = options.logFormat
         }
     }
-
-    var showsProgress: Bool { state.withLock { !$0.quiet } }
 
     var logger: Logger {
         let (level, format) = state.withLock { ($0.level, $0.format) }
@@ -42,12 +44,45 @@ final class Console: Sendable {
 
     // MARK: stdout
 
-    func result(text: String) {
-        Self.write(text.hasSuffix("\n") ? text : text + "\n", to: STDOUT_FILENO)
+    /// Prints what a subcommand has to say.
+    ///
+    /// - Returns: the exit status, which is another one if the result could not be written.
+    func end(with report: Report, asJSON: Bool) -> Int32 {
+        endLive()
+        if report.exitStatus != ExitStatus.complete {
+            releaseLines()
+        } else if !asJSON, state.withLock(\.quiet) {
+            return report.exitStatus
+        }
+        return end(report.exitStatus, printing: asJSON ? jsonText(report.json) : report.text)
     }
 
-    func result(_ json: any Encodable) {
-        result(text: jsonText(json))
+    /// - Parameter json: nil if stdout stays empty.
+    /// - Returns: the exit status.
+    func end(with failure: Failure, json: (any Encodable & Sendable)?) -> Int32 {
+        endLive()
+        releaseLines()
+        error(failure.text)
+        return json.map { end(failure.status, printing: jsonText($0)) } ?? failure.status
+    }
+
+    /// - Returns: the exit status.
+    func end(_ status: Int32, printing result: String) -> Int32 {
+        let code = Self.writeResult(result.hasSuffix("\n") ? result : result + "\n")
+        guard code != 0 else { return status }
+        releaseLines()
+        error("the result could not be written to stdout: \(String(cString: strerror(code)))")
+        return ExitStatus.withoutResult(status)
+    }
+
+    /// - Returns: 0, or the error's number.
+    private static func writeResult(_ text: String) -> Int32 {
+        let code = write(text, to: STDOUT_FILENO)
+        guard code == 0 else { return code }
+        // A network file system may say only when a descriptor is closed that there was no room.
+        let copy = dup(STDOUT_FILENO)
+        guard copy >= 0, close(copy) != 0, errno != EINTR else { return 0 }
+        return errno
     }
 
     // MARK: stderr
@@ -66,8 +101,23 @@ final class Console: Sendable {
     /// Prints a whole line above the live one.
     func line(_ text: String) {
         state.withLock { state in
+            guard !state.quiet else { return state.held.append(text) }
             let clear = state.live.isEmpty ? "" : "\r\u{1B}[2K"
-            Self.write(clear + text + "\n" + state.live, to: STDERR_FILENO)
+            _ = Self.write(clear + text + "\n" + state.live, to: STDERR_FILENO)
+        }
+    }
+
+    /// Something is wrong: prints the lines that were held back, and from now on holds back none.
+    private func releaseLines() {
+        state.withLock { state in
+            guard state.quiet else { return }
+            state.quiet = false
+            let format = state.format
+            let lines = state.held.release { omitted in
+                LogLine(level: .notice, message: "\(count(omitted, "line")) left out here", fields: [], at: Date())
+                    .text(format)
+            }
+            if !lines.isEmpty { _ = Self.write(lines.map { $0 + "\n" }.joined(), to: STDERR_FILENO) }
         }
     }
 
@@ -77,7 +127,7 @@ final class Console: Sendable {
         state.withLock { state in
             guard !state.quiet else { return }
             state.live = String(text.prefix(max(20, Self.width() - 1)))
-            Self.write("\r\u{1B}[2K" + state.live, to: STDERR_FILENO)
+            _ = Self.write("\r\u{1B}[2K" + state.live, to: STDERR_FILENO)
         }
     }
 
@@ -85,7 +135,7 @@ final class Console: Sendable {
         state.withLock { state in
             guard !state.live.isEmpty else { return }
             state.live = ""
-            Self.write("\r\u{1B}[2K", to: STDERR_FILENO)
+            _ = Self.write("\r\u{1B}[2K", to: STDERR_FILENO)
         }
     }
 
@@ -94,8 +144,10 @@ final class Console: Sendable {
         return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
     }
 
-    /// Whole, whatever the descriptor takes at once. A reader that is gone is nobody's error here.
-    private static func write(_ text: String, to descriptor: Int32) {
+    /// Writes all of the text, whatever the descriptor takes at once.
+    ///
+    /// - Returns: 0, or the error's number. On stderr that is no reason to fail: its reader may be gone.
+    private static func write(_ text: String, to descriptor: Int32) -> Int32 {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
@@ -103,10 +155,12 @@ final class Console: Sendable {
             if written < 0 && errno == EAGAIN {
                 var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 if poll(&ready, 1, 10_000) > 0 { continue }
+                return EAGAIN
             }
-            guard written > 0 else { return }
+            guard written > 0 else { return written < 0 ? errno : EIO }
             bytes = bytes.dropFirst(written)
         }
+        return 0
     }
 }
 
@@ -116,9 +170,4 @@ func jsonText(_ value: any Encodable) -> String {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     encoder.dateEncodingStrategy = .iso8601
     return (try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
-}
-
-/// A write to a pipe whose reader is gone fails instead of ending the process.
-func ignoreBrokenPipes() {
-    signal(SIGPIPE, SIG_IGN)
 }

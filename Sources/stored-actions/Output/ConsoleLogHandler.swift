@@ -20,17 +20,33 @@ struct ConsoleLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        let time = Date().formatted(.iso8601)
         let fields = metadata.merging(event.metadata ?? [:]) { $1 }.map { (key: $0.key, value: "\($0.value)") }
-            .sorted { $0.key < $1.key }
+        console.line(
+            LogLine(level: event.level, message: "\(event.message)", fields: fields, at: Date()).text(format))
+    }
+}
+
+/// One log line. Pure.
+struct LogLine {
+    let level: Logger.Level
+    let message: String
+    let fields: [(key: String, value: String)]
+    let time: String
+
+    init(level: Logger.Level, message: String, fields: [(key: String, value: String)], at time: Date) {
+        self.level = level
+        self.message = message
+        self.fields = fields.sorted { $0.key < $1.key }
+        self.time = time.formatted(.iso8601)
+    }
+
+    func text(_ format: LogFormat) -> String {
         switch format {
-        case .text:
-            let rest = fields.map { " \($0.key)=\($0.value)" }.joined()
-            console.line("\(time) \(event.level) \(event.message)\(rest)")
+        case .text: return "\(time) \(level) \(message)" + fields.map { " \($0.key)=\($0.value)" }.joined()
         case .json:
-            var object = ["time": time, "level": "\(event.level)", "message": "\(event.message)"]
+            var object = ["time": time, "level": "\(level)", "message": message]
             for field in fields where object[field.key] == nil { object[field.key] = field.value }
-            console.line(jsonText(object))
+            return jsonText(object)
         }
     }
 }

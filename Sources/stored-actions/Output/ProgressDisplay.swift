@@ -10,7 +10,6 @@ struct ProgressDisplay {
 
     /// The first sign of life.
     func begin(_ what: String) {
-        guard console.showsProgress else { return }
         if console.isTerminal {
             console.live("\(what) …")
         } else {

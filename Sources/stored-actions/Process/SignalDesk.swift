@@ -7,7 +7,7 @@ import UnixSignals
 #endif
 
 /// SIGHUP, SIGINT and SIGTERM. The first asks for an end in good order and is given five seconds for it, or more while a
-/// refresh token is being exchanged; a second one ends the process at once.
+/// refresh token is being exchanged; a second one ends the process at once, unless it comes within a second of the first.
 final class SignalDesk: Sendable {
     /// What a signal finds the process at.
     enum Phase: Sendable {
@@ -24,15 +24,18 @@ final class SignalDesk: Sendable {
     private struct State {
         var phase = Phase.preparing
         var received: Int32?
-        var lastWords: @Sendable (Int32) -> Void = { _ in }
+        var count = SignalCount()
+        var exitMessage: @Sendable (Int32) -> Int32 = { 128 + $0 }
         var mustStay: @Sendable () -> Bool = { false }
     }
 
     let signals: AsyncStream<Int32>
     private let feed: AsyncStream<Int32>.Continuation
+    private let now: @Sendable () -> ContinuousClock.Instant
     private let state = Mutex(State())
 
-    init() {
+    init(now: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock.now }) {
+        self.now = now
         (signals, feed) = AsyncStream.makeStream()
     }
 
@@ -41,8 +44,8 @@ final class SignalDesk: Sendable {
 
     func enter(_ phase: Phase) { state.withLock { $0.phase = phase } }
 
-    /// - Parameter words: said when a signal ends the process in the middle of whatever it is at.
-    func onExit(_ words: @escaping @Sendable (Int32) -> Void) { state.withLock { $0.lastWords = words } }
+    /// - Parameter message: called when a signal ends the process in the middle of its work; returns the exit status.
+    func onExit(_ message: @escaping @Sendable (Int32) -> Int32) { state.withLock { $0.exitMessage = message } }
 
     /// - Parameter mustStay: while it is so, a first signal does not end the process, in whatever phase.
     func stay(while mustStay: @escaping @Sendable () -> Bool) { state.withLock { $0.mustStay = mustStay } }
@@ -57,11 +60,16 @@ final class SignalDesk: Sendable {
     /// Runs until the task is cancelled.
     func watch(_ trapped: UnixSignalsSequence) async {
         for await signal in trapped {
-            let (isFirst, phase) = state.withLock { state in
-                defer { state.received = state.received ?? signal.rawValue }
-                return (state.received == nil, state.phase)
+            let now = now()
+            let (decision, phase) = state.withLock { state in
+                state.received = state.received ?? signal.rawValue
+                return (state.count.received(at: now), state.phase)
             }
-            guard isFirst else { end(by: signal.rawValue) }
+            switch decision {
+            case .first: break
+            case .echo: continue
+            case .second: end(by: signal.rawValue)
+            }
             switch phase {
             case .preparing:
                 guard mustStay else { end(by: signal.rawValue) }
@@ -88,8 +96,7 @@ final class SignalDesk: Sendable {
     private var mustStay: Bool { state.withLock(\.mustStay)() }
 
     private func end(by signal: Int32) -> Never {
-        state.withLock { $0.lastWords }(signal)
-        _exit(128 + signal)
+        _exit(state.withLock { $0.exitMessage }(signal))
     }
 
     private static func isIgnored(_ signal: Int32) -> Bool {
