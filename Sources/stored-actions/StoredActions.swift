@@ -65,10 +65,17 @@ struct StoredActions: AsyncParsableCommand {
         return ExitStatus.usage
     }
 
-    /// A message of the argument parser's, without what may be a connection string: it quotes what it does not expect.
+    /// A message of the argument parser's, which quotes what it does not expect: without what may be a connection string,
+    /// and with each argument on one line.
     private static func redacted(_ message: String) -> String {
-        CommandLine.arguments.dropFirst().filter { $0.contains("@") || $0.contains("password") }
+        let arguments = CommandLine.arguments.dropFirst()
+        let plain = arguments.filter { $0.contains("@") || $0.contains("password") }
             .reduce(message) { $0.replacing($1, with: "[not shown]") }
+        // Of --option=value the value alone is quoted.
+        let quoted =
+            arguments
+            + arguments.compactMap { $0.split(separator: "=", maxSplits: 1).dropFirst().first.map(String.init) }
+        return quoted.filter { $0 != $0.shownOnOneLine }.reduce(plain) { $0.replacing($1, with: $1.shownOnOneLine) }
     }
 }
 

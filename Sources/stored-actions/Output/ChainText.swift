@@ -38,7 +38,7 @@ enum ChainText {
         let told = summary.chainsLeft
         guard !told.isEmpty else { return [] }
         return ["Chains of pages without an end yet:"]
-            + told.prefix(shown).map { "  chain \($0.rootRunID): \($0.detail)" }
+            + told.prefix(shown).map { "  chain \($0.rootRunID): \($0.detail)".shownOnOneLine }
             + more(summary.openChains, min(told.count, shown))
     }
 

@@ -62,17 +62,23 @@ final class Console: Sendable {
     func end(with failure: Failure, json: (any Encodable & Sendable)?) -> Int32 {
         endLive()
         releaseLines()
-        error(failure.text)
+        error(failure)
         return json.map { end(failure.status, printing: jsonText($0)) } ?? failure.status
     }
 
+    /// - Parameter result: its line breaks stay; whoever puts foreign text into a line uses `shownOnOneLine`.
     /// - Returns: the exit status.
     func end(_ status: Int32, printing result: String) -> Int32 {
-        let code = Self.writeResult(result.hasSuffix("\n") ? result : result + "\n")
+        let shown = result.shownOnItsLines
+        let code = Self.writeResult(shown.hasSuffix("\n") ? shown : shown + "\n")
         guard code != 0 else { return status }
         releaseLines()
-        error("the result could not be written to stdout: \(String(cString: strerror(code)))")
-        return ExitStatus.withoutResult(status)
+        let failure = Failure(
+            ExitStatus.withoutResult(status),
+            "the result could not be written to stdout: \(String(cString: strerror(code)))"
+        )
+        error(failure)
+        return failure.status
     }
 
     /// - Returns: 0, or the error's number.
@@ -88,22 +94,23 @@ final class Console: Sendable {
     // MARK: stderr
 
     /// In the form of the log lines: whoever parses those must not trip over this one.
-    func error(_ text: String) {
+    private func error(_ failure: Failure) {
         switch state.withLock({ $0.format }) {
-        case .text: line("stored-actions: \(text)")
+        case .text: line("stored-actions: \(failure.shown)")
         case .json:
             var logger = logger
             logger.logLevel = .error
-            logger.error("\(text)")
+            logger.error("\(failure.text)")
         }
     }
 
-    /// Prints a whole line above the live one.
+    /// Prints whole lines above the live one. Line breaks stay.
     func line(_ text: String) {
+        let shown = text.shownOnItsLines
         state.withLock { state in
-            guard !state.quiet else { return state.held.append(text) }
+            guard !state.quiet else { return state.held.append(shown) }
             let clear = state.live.isEmpty ? "" : "\r\u{1B}[2K"
-            _ = Self.write(clear + text + "\n" + state.live, to: STDERR_FILENO)
+            _ = Self.write(clear + shown + "\n" + state.live, to: STDERR_FILENO)
         }
     }
 
@@ -126,7 +133,7 @@ final class Console: Sendable {
         guard isTerminal else { return }
         state.withLock { state in
             guard !state.quiet else { return }
-            state.live = String(text.prefix(max(20, Self.width() - 1)))
+            state.live = String(text.shownOnOneLine.prefix(max(20, Self.width() - 1)))
             _ = Self.write("\r\u{1B}[2K" + state.live, to: STDERR_FILENO)
         }
     }
@@ -164,10 +171,18 @@ final class Console: Sendable {
     }
 }
 
-/// One line, keys sorted, so that two outputs can be compared.
+/// One line, keys sorted, so that two outputs can be compared. Also what JSON itself lets pass, but a terminal should not
+/// get, is written as an escape of JSON's.
 func jsonText(_ value: any Encodable) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     encoder.dateEncodingStrategy = .iso8601
-    return (try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    let text = (try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    guard text.unicodeScalars.contains(where: \.isUnsafeToShow) else { return text }
+    return text.unicodeScalars.map { scalar in
+        // Unsafe characters stand in strings alone, and each is one unit of UTF-16.
+        let digits = String(scalar.value, radix: 16)
+        return scalar.isUnsafeToShow
+            ? "\\u" + String(repeating: "0", count: 4 - digits.count) + digits : String(scalar)
+    }.joined()
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Exporter
 import Foundation
 import Logging
 
@@ -26,7 +27,7 @@ struct ConsoleLogHandler: LogHandler {
     }
 }
 
-/// One log line. Pure.
+/// One log line, whatever the message and the fields hold. Pure.
 struct LogLine {
     let level: Logger.Level
     let message: String
@@ -42,7 +43,8 @@ struct LogLine {
 
     func text(_ format: LogFormat) -> String {
         switch format {
-        case .text: return "\(time) \(level) \(message)" + fields.map { " \($0.key)=\($0.value)" }.joined()
+        case .text:
+            return ("\(time) \(level) \(message)" + fields.map { " \($0.key)=\($0.value)" }.joined()).shownOnOneLine
         case .json:
             var object = ["time": time, "level": "\(level)", "message": message]
             for field in fields where object[field.key] == nil { object[field.key] = field.value }

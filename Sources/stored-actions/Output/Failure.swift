@@ -6,7 +6,8 @@ import Postgres
 /// Why a subcommand could not do its work: an exit status, and for people what happened and what to do about it.
 struct Failure: Error {
     let status: Int32
-    let text: String
+    /// One line each.
+    private let lines: [String]
     /// What `--json` prints on stdout.
     let json: any Encodable & Sendable
     /// What an export had done before it failed.
@@ -22,11 +23,21 @@ struct Failure: Error {
         }
     }
 
+    /// - Parameter text: one line; line breaks in it are somebody else's, and shown as escapes.
     init(_ status: Int32, _ text: String, json: (any Encodable & Sendable)? = nil) {
-        self.status = status
-        self.text = text
-        self.json = json ?? Object(exitStatus: status, error: text)
+        self.init(status, lines: [text], json: json)
     }
+
+    private init(_ status: Int32, lines: [String], json: (any Encodable & Sendable)?) {
+        self.status = status
+        self.lines = lines
+        self.json = json ?? Object(exitStatus: status, error: lines.joined(separator: "\n"))
+    }
+
+    var text: String { lines.joined(separator: "\n") }
+
+    /// The text for a terminal or a log.
+    var shown: String { lines.map(\.shownOnOneLine).joined(separator: "\n") }
 
     /// For a process that a signal ends.
     init(interruptedBy signal: Int32) {
@@ -114,7 +125,7 @@ struct Failure: Error {
         var lines = [headline] + shown.map { "  \($0.description)" }
         if error.totalCount > shown.count { lines.append("  … and \(error.totalCount - shown.count) more") }
         self.init(
-            ExitStatus.invalidManifest, lines.joined(separator: "\n"),
+            ExitStatus.invalidManifest, lines: lines,
             json: Problems(
                 error: headline,
                 problems: error.problems.map { .init(source: $0.source, place: $0.place, message: $0.message) },

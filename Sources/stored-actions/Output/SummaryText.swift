@@ -20,6 +20,7 @@ struct SummaryText {
         let names = summary.manifests.isEmpty ? "unfinished runs" : summary.manifests.joined(separator: ", ")
         let reason = summary.reason.map { ": \($0)" } ?? ""
         return "export\(number) of \(names): \(summary.outcome)\(reason) (exit status \(summary.exitStatus))"
+            .shownOnOneLine
     }
 
     private static func outcomes(_ summary: Summary) -> String {

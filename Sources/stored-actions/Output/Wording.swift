@@ -1,3 +1,4 @@
+import Exporter
 import Foundation
 
 /// `1 run`, `1,234 runs`.
@@ -33,13 +34,28 @@ func shellQuoted(_ argument: String) -> String {
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
             || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || Array("_-./,:=@%+".utf8).contains(byte)
     }
+    if argument.unicodeScalars.contains(where: \.isUnsafeToShow) { return ansiQuoted(argument) }
     return plain && !argument.isEmpty ? argument : "'" + argument.replacing("'", with: #"'\''"#) + "'"
 }
 
-/// Rows in columns that are as wide as they need to be.
+/// `$'…'`, which shells read escapes in, so that a name with control characters can be shown and pasted.
+private func ansiQuoted(_ argument: String) -> String {
+    let characters = argument.unicodeScalars.map { scalar in
+        switch scalar {
+        case "'", "\\": "\\\(scalar)"
+        case _ where scalar.isUnsafeToShow:
+            String(scalar).utf8.map { "\\x" + ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        default: String(scalar)
+        }
+    }
+    return "$'\(characters.joined())'"
+}
+
+/// Rows in columns that are as wide as they need to be. A cell is one line, with escapes for what is unsafe to show.
 ///
 /// - Parameter numbersRight: whether numbers stand to the right of their column.
 func aligned(_ rows: [[String]], indent: String = "", numbersRight: Bool = true) -> String {
+    let rows = rows.map { $0.map(\.shownOnOneLine) }
     let columns = rows.map(\.count).max() ?? 0
     let widths = (0..<columns).map { column in
         rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
