@@ -85,9 +85,9 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "InflateTests", dependencies: ["CZlib", "Inflate"], swiftSettings: settings),
+        .testTarget(name: "InflateTests", dependencies: ["Inflate", "Support"], swiftSettings: settings),
         .testTarget(name: "JSONTextTests", dependencies: ["JSONText", "Support"], swiftSettings: settings),
-        .target(name: "Support", dependencies: ["Postgres"], path: "Tests/Support", swiftSettings: settings),
+        .target(name: "Support", dependencies: ["CZlib", "Postgres"], path: "Tests/Support", swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Support"], swiftSettings: settings),
         .testTarget(
             name: "ActionsAPITests", dependencies: ["ActionsAPI", "JSONText", "Support"], swiftSettings: settings),

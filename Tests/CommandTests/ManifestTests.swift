@@ -1,5 +1,6 @@
 import Foundation
 import Postgres
+import Support
 import Testing
 
 /// Which runs an export is about.
@@ -138,6 +139,114 @@ struct ManifestTests {
                 #expect(try await stage.run("export", "--manifest", path).status == 0)
                 #expect(try await stage.database.value("select label from actions") == expected)
             }
+        }
+    }
+
+    private static let run = Manifest.Run(.success, 1, number: 1)
+
+    @Test(arguments: [
+        (
+            "a.json",
+            #"{"version": 1, "runs": [{"stored_action_id": "\#(run.action)", "run_id": "\#(run.id)", "label": "leads"}]}"#
+        ),
+        ("a.jsonl", #"{"stored_action_id": "\#(run.action)", "run_id": "\#(run.id)", "label": "leads"}"# + "\n"),
+        ("a.csv", "stored_action_id,run_id,label\n\(run.action),\(run.id),leads\n"),
+    ])
+    func `A label on a run names its stored action`(_ name: String, _ text: String) async throws {
+        try await Stage.with { stage in
+            let path = try stage.write(text, to: name)
+            #expect(try await stage.run("export", "--manifest", path).status == 0)
+            #expect(
+                try await stage.database.rows("select stored_action_id, label from actions")
+                    == ["\(Self.run.action)|leads"])
+        }
+    }
+
+    @Test func `The labels of the example in CSV arrive`() async throws {
+        try await Stage.with { stage in
+            let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+                .deletingLastPathComponent()
+            let path = root.appending(path: "jobs/examples/runs.csv").path
+            _ = try await stage.run("export", "--manifest", path, "--max-wait", "0")
+            #expect(
+                try await stage.database.rows("select label from actions order by label") == ["invoices", "new_leads"])
+        }
+    }
+
+    @Test(arguments: [("today.jsonl", ""), ("today.csv", "stored_action_id,run_id\n"), ("today.csv", "")])
+    func `A JSON Lines or CSV manifest of no runs ends with 65, with --allow-empty it is an export of nothing`(
+        _ name: String, _ text: String
+    ) async throws {
+        try await Stage.with { stage in
+            let path = try stage.write(text, to: name)
+            for verb in ["validate", "export"] {
+                #expect(try await stage.run(verb, "--manifest", path).status == 65)
+            }
+            #expect(try await stage.database.holds("to_regnamespace('stored_actions') is null"))
+            for verb in ["validate", "export"] {
+                #expect(try await stage.run(verb, "--manifest", path, "--allow-empty").status == 0)
+                #expect(try await stage.run(verb, "--manifest", "-", "--allow-empty", input: text).status == 0)
+                #expect(try await stage.run(verb, "--manifest", "-", input: text).status == 65)
+            }
+            let json = try stage.write(#"{"version": 1, "runs": []}"#, to: "none.json")
+            #expect(try await stage.run("export", "--manifest", json).status == 0)
+        }
+    }
+
+    @Test func `Another number of runs than --expect-runs says ends with 65`() async throws {
+        try await Stage.with { stage in
+            let path = try stage.write(Manifest.of(3).json, to: "today.json")
+            for verb in ["validate", "export"] {
+                let wrong = try await stage.run(verb, "--manifest", path, "--expect-runs", "4")
+                #expect(wrong.status == 65)
+                #expect(wrong.stderr.contains("--expect-runs 4: the manifests name 3 runs"), "\(wrong.stderr)")
+                #expect(try await stage.run(verb, "--manifest", path, "--expect-runs", "3").status == 0)
+                #expect(try await stage.run(verb, "--manifest", path, "--expect-runs=-1").status == 64)
+            }
+            #expect(try await stage.run("export", "--unfinished", "--expect-runs", "3").status == 64)
+            #expect(try await stage.run("export", "--unfinished", "--allow-empty").status == 64)
+        }
+    }
+
+    @Test func `A manifest that is written to while it is read ends with 65`() async throws {
+        try await Stage.with { stage in
+            let text = String(repeating: Self.run.json + "\n", count: 200_000)
+            let path = try stage.write(text, to: "today.jsonl")
+            let writer = try #require(FileHandle(forWritingAtPath: path))
+            let finished = try await stage.run("validate", "--manifest", path) { running in
+                while !running.hasEnded {
+                    try writer.seekToEnd()
+                    try writer.write(contentsOf: Data("\n".utf8))
+                    await Task.yield()
+                }
+            }
+            #expect(finished.status == 65)
+            #expect(finished.stderr.contains("today.jsonl: changed while it was read"), "\(finished.stderr)")
+        }
+    }
+
+    @Test(arguments: ["a.json.gz", "a.jsonl.gz", "a.csv.gz"])
+    func `Packed manifests are read from files and pipes as plain ones`(_ name: String) async throws {
+        try await Stage.with { stage in
+            let text =
+                switch name {
+                case "a.json.gz": #"{"version": 1, "runs": [\#(Self.run.json)]}"#
+                case "a.jsonl.gz": Self.run.json + "\n"
+                default: "run_id,stored_action_id\n\(Self.run.id),\(Self.run.action)\n"
+                }
+            let packed = deflated(Array(text.utf8))
+            let path = try stage.write(packed, to: name)
+            #expect(try await stage.run("export", "--manifest", path).status == 0)
+            #expect(try await stage.database.rows("select name, items from export_manifests") == ["a|1"])
+            for path in ["-", "/dev/stdin"] {
+                #expect(try await stage.run(["validate", "--manifest", path], input: packed).status == 0)
+                #expect(try await stage.run(["validate", "--manifest", path], input: Array(text.utf8)).status == 0)
+            }
+            let shell = "exec \(stage.tool.path) validate --manifest <(cat \(name)) --json"
+            let substituted = try await Program(path: "/bin/bash").run(
+                ["-c", shell], environment: stage.environment, workingFolder: stage.folder)
+            #expect(substituted.status == 0, "\(substituted.stderr)")
+            #expect(try await stage.run(["validate", "--manifest", "-"], input: packed.dropLast(4)).status == 65)
         }
     }
 

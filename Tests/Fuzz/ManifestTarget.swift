@@ -19,6 +19,13 @@ func fuzz(_ input: [UInt8]) {
     let whole = Reading(manifests, chunkSize: .max)
     require(whole == Reading(manifests, chunkSize: chunkSize), "what is read depends on how the bytes come in")
     whole.check()
+    for manifest in manifests {
+        let start = Array(manifest.text.prefix(4_096))
+        let look = TextLook(start)
+        let faults = [foreignTextFault(start), manifest.format.fault(of: look)?.message].compactMap(\.self)
+        require(
+            !faults.contains { $0.isEmpty || $0.unicodeScalars.contains(where: isControl) }, "a fault can't be shown")
+    }
     // What is too large to be held is skipped unseen.
     for (manifest, isCutShort) in zip(manifests, whole.isCutShort)
     where manifest.format == .json && manifest.text.count <= Reading.pieceLimit {

@@ -1,5 +1,5 @@
-import CZlib
 import Inflate
+import Support
 import Testing
 
 @Suite("Inflate") struct InflaterTests {
@@ -9,7 +9,7 @@ import Testing
     func pieces(cut: Int, limit: Int) throws {
         for (format, bits) in [(Inflater.Format.gzip, Int32(31)), (.zlib, 15), (.rawDeflate, -15)] {
             let sample = limit == 1 ? Array(text.prefix(2_000)) : text
-            let result = try unpack(packed(sample, windowBits: bits), format, cut: cut, limit: limit)
+            let result = try unpack(deflated(sample, windowBits: bits), format, cut: cut, limit: limit)
             #expect(result.bytes == sample)
             #expect(result.isComplete)
         }
@@ -17,7 +17,7 @@ import Testing
 
     @Test("Members of gzip follow one another, and zeros may pad them")
     func members() throws {
-        let two = packed([1, 2], windowBits: 31) + packed([3], windowBits: 31) + [0, 0, 0]
+        let two = deflated([1, 2], windowBits: 31) + deflated([3], windowBits: 31) + [0, 0, 0]
         let result = try unpack(two, .gzip, cut: 5, limit: 64)
         #expect(result.bytes == [1, 2, 3])
         #expect(result.isComplete)
@@ -25,13 +25,13 @@ import Testing
 
     @Test("A stream that ends early is not complete")
     func cut() throws {
-        let result = try unpack(packed(text, windowBits: 31).dropLast(9), .gzip, cut: 64, limit: 4_096)
+        let result = try unpack(deflated(text, windowBits: 31).dropLast(9), .gzip, cut: 64, limit: 4_096)
         #expect(!result.isComplete)
     }
 
     @Test("What is damaged is refused", arguments: [3, 20, -6])
     func damage(at index: Int) throws {
-        var bytes = packed(text, windowBits: 31)
+        var bytes = deflated(text, windowBits: 31)
         bytes[index < 0 ? bytes.count + index : index] ^= 0xFF
         #expect(throws: InflateError.self) { try unpack(bytes, .gzip, cut: 64, limit: 4_096) }
     }
@@ -39,7 +39,7 @@ import Testing
     @Test("What follows a stream's end is refused, whatever the format")
     func trailing() throws {
         for (format, bits) in [(Inflater.Format.gzip, Int32(31)), (.zlib, 15), (.rawDeflate, -15)] {
-            let bytes = packed([1], windowBits: bits) + Array("rest".utf8)
+            let bytes = deflated([1], windowBits: bits) + Array("rest".utf8)
             #expect(throws: InflateError.self) { try unpack(bytes, format, cut: 64, limit: 64) }
         }
     }
@@ -62,22 +62,4 @@ private func unpack(
         }
     }
     return (result, inflater.isComplete)
-}
-
-private func packed(_ bytes: [UInt8], windowBits: Int32) -> [UInt8] {
-    var (stream, bytes) = (z_stream(), bytes)
-    deflateInit2_(
-        &stream, 6, Z_DEFLATED, windowBits, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
-    defer { deflateEnd(&stream) }
-    let room = Int(deflateBound(&stream, UInt(bytes.count)))
-    return bytes.withUnsafeMutableBufferPointer { input in
-        [UInt8](unsafeUninitializedCapacity: room) { output, count in
-            stream.next_in = input.baseAddress
-            stream.avail_in = UInt32(input.count)
-            stream.next_out = output.baseAddress
-            stream.avail_out = UInt32(room)
-            deflate(&stream, Z_FINISH)
-            count = room - Int(stream.avail_out)
-        }
-    }
 }

@@ -62,12 +62,29 @@ struct ByteStream {
         lineOffset = offset
     }
 
-    /// Consumes the rest of the line with its line feed, and returns it without; nil at the end of the text. Bytes
-    /// beyond `limit` are dropped, and the line told as too long.
-    mutating func readLine(limit: Int) throws -> (bytes: [UInt8], isTooLong: Bool)? {
+    /// Consumes as many bytes as are in memory, or come in at once; none at the end. Lines are not counted.
+    mutating func takeChunk() throws -> [UInt8] {
+        try load()
+        defer { next = chunk.count }
+        return Array(chunk[next...])
+    }
+
+    /// A line without its line feed.
+    struct Line {
+        var bytes: [UInt8]
+        /// Bytes are missing, as there were more than the limit.
+        var isTooLong: Bool
+        /// False where the text ends without a line feed.
+        var isTerminated: Bool
+    }
+
+    /// Consumes the rest of the line with its line feed; nil at the end of the text.
+    /// - Parameter limit: bytes beyond are dropped.
+    mutating func readLine(limit: Int) throws -> Line? {
         guard try peek() != nil else { return nil }
         var bytes: [UInt8] = []
         var length = 0
+        var isTerminated = false
         while try peek() != nil {
             let rest = chunk[next...]
             let end = rest.firstIndex(of: 0x0A) ?? rest.endIndex
@@ -76,10 +93,11 @@ struct ByteStream {
             next = end
             if end < chunk.count {
                 skip()
+                isTerminated = true
                 break
             }
         }
-        return (bytes, length > limit)
+        return Line(bytes: bytes, isTooLong: length > limit, isTerminated: isTerminated)
     }
 
     private mutating func load() throws {

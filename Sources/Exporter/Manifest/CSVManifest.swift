@@ -6,6 +6,7 @@ struct CSVManifest {
     static func read(_ stream: ByteStream, source: Int, into collector: inout ManifestCollector) throws {
         var records = CSVRecords(stream, recordLimit: collector.pieceLimit)
         guard let header = try records.next() else {
+            if collector.allowsEmpty { return }
             let example = ManifestKeys.csvColumns.prefix(3).joined(separator: ",")
             collector.addProblem(
                 "the text is empty: its first line must name the columns, such as \(example)", at: "", source: source,
@@ -55,10 +56,9 @@ struct CSVManifest {
             findings.append(.init(key: nil, message: fault))
         } else if record.fields.count != columns.count {
             let message = "has \(record.fields.count) fields, but the header names \(columns.count)"
-            findings.append(
-                .init(
-                    key: nil, message: message + ": put fields that hold commas in quotes, and leave absent ones empty")
-            )
+            let isCut = record.isOpen && record.fields.count < columns.count
+            let cure = isCut ? cutShortMessage : "put fields that hold commas in quotes, and leave absent ones empty"
+            findings.append(.init(key: nil, message: "\(message): \(cure)"))
         } else {
             for (column, field) in zip(columns, record.fields) {
                 if let cell = String(validating: field, as: UTF8.self) {
@@ -71,6 +71,23 @@ struct CSVManifest {
         guard findings.isEmpty else {
             return collector.addFindings(findings, at: place, source: source, offset: record.offset)
         }
-        try collector.add(RunFields(columns: columns, cells: cells), at: place, source: source, offset: record.offset)
+        var run = RunFields(columns: columns, cells: cells)
+        if record.isOpen, let column = columns.last, let cell = cells.last {
+            for index in run.findings.indices where run.findings[index].key == column {
+                run.findings[index].message += "; \(cutShortMessage)"
+            }
+            if run.findings.isEmpty, !cell.isEmpty, Self.isValidWhenCut(column) {
+                collector.addWarning(
+                    "the file ends here without a line end; if it was cut short, so was this value",
+                    at: place.text(column),
+                    source: source)
+            }
+        }
+        try collector.add(run, at: place, source: source, offset: record.offset)
+    }
+
+    /// Whether the beginning of such a value is as valid as the whole.
+    private static func isValidWhenCut(_ column: String) -> Bool {
+        ["label", "action_type", "max_pages", "first_page"].contains(column)
     }
 }

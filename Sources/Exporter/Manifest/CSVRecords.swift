@@ -9,6 +9,8 @@ struct CSVRecords {
         var fields: [[UInt8]]
         /// What makes it unreadable; `fields` is of no use then.
         var fault: String?
+        /// The text ends within the last field, or right behind it: no line end and no quote closes it.
+        var isOpen = false
     }
 
     private var stream: ByteStream
@@ -27,7 +29,12 @@ struct CSVRecords {
             length = 0
             do {
                 if try takeLineEnd() { continue }
-                repeat { record.fields.append(try readField()) } while try stream.take(UInt8(ascii: ","))
+                var isQuoted = false
+                repeat {
+                    isQuoted = try stream.peek() == UInt8(ascii: "\"")
+                    record.fields.append(try readField())
+                } while try stream.take(UInt8(ascii: ","))
+                record.isOpen = try stream.peek() == nil && !isQuoted
                 _ = try takeLineEnd()
             } catch let fault as CSVFault {
                 record.fault = fault.reason

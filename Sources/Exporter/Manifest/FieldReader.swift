@@ -30,9 +30,13 @@ struct FieldReader {
         }
     }
 
-    /// The fields of a record of CSV, whose columns are known and stand once.
+    /// The fields of a record of CSV, whose columns are known and stand once. Blanks around an id do not matter.
     init(columns: [String], cells: [String]) {
-        for (column, cell) in zip(columns, cells) where !cell.isEmpty { values[column] = .cell(cell) }
+        for (column, cell) in zip(columns, cells) {
+            let isID = column == "stored_action_id" || column == "run_id"
+            let cell = isID ? cell.trimmingCharacters(in: CharacterSet(charactersIn: " \t")) : cell
+            if !cell.isEmpty { values[column] = .cell(cell) }
+        }
     }
 
     func has(_ key: String) -> Bool { values[key] != nil }
@@ -64,6 +68,10 @@ struct FieldReader {
     mutating func timestamp(_ key: String) -> Date? {
         guard let value = values[key] else { return nil }
         if let date = value.string.flatMap({ ISODateTime.parse($0, as: .rfc3339) }) { return date }
+        if let text = value.string, ISODateTime.parse(text.withoutInvisible, as: .rfc3339) != nil {
+            add(key, "\(glimpse(text)) \(invisibleMessage)")
+            return nil
+        }
         let shown = value.string.map(glimpse) ?? value.kindText
         add(
             key,
@@ -87,6 +95,10 @@ struct FieldReader {
 
     private mutating func uuid(_ value: FieldValue, at key: String) -> UUID? {
         if let id = value.string.flatMap(parseUUID) { return id }
+        if let text = value.string, parseUUID(text.withoutInvisible) != nil {
+            add(key, "\(glimpse(text)) \(invisibleMessage)")
+            return nil
+        }
         let shown = value.string.map(glimpse) ?? value.kindText
         add(key, "\(shown) is no UUID: write one such as \"9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d\"")
         return nil

@@ -1,5 +1,8 @@
 import JSONText
 
+/// What is said of an invalid last line that has no line end.
+let cutShortMessage = "the file ends here without a line end, as if it was cut short: write it again, whole"
+
 /// Reads a manifest in JSON Lines: one run a line; a bad line is told, and the next one read on.
 enum LinesManifest {
     static func read(_ stream: ByteStream, source: Int, into collector: inout ManifestCollector) throws {
@@ -19,7 +22,8 @@ enum LinesManifest {
                 let value = try JSONValue(validating: bytes)
                 try collector.add(RunFields(line: value), at: place, source: source, offset: offset)
             } catch let error as JSONSyntaxError {
-                let message = "column \(error.offset + 1): \(error.reason): write one JSON object a line"
+                let cure = line.isTerminated ? "write one JSON object a line" : cutShortMessage
+                let message = "column \(error.offset + 1): \(error.reason): \(cure)"
                 collector.addProblem(message, at: place.text(), source: source, offset: offset)
             }
         }

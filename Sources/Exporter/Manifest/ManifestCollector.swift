@@ -7,24 +7,50 @@ struct ManifestCollector {
     let pieceLimit: Int
     let sources: [ManifestSource]
 
+    /// Whether a manifest in JSON Lines or CSV may name no run.
+    let allowsEmpty: Bool
+
     var problems: ProblemList
+    /// What may be wrong with manifests that are valid.
+    private(set) var warnings: [ManifestProblem] = []
     var storedActions = StoredActionTable()
     /// The runs in the order in which they are named, those named twice included.
     var runs: SpoolWriter
     /// By source; nil for one that was not read.
     var formats: [ManifestFormat?]
+    /// By source: how often it names a run.
+    private(set) var runCounts: [Int]
 
-    init(sources: [ManifestSource], pieceLimit: Int, maxProblems: Int, temporaryDirectory: String) {
+    init(
+        sources: [ManifestSource], pieceLimit: Int, maxProblems: Int, allowsEmpty: Bool = false,
+        temporaryDirectory: String
+    ) {
         self.sources = sources
+        self.allowsEmpty = allowsEmpty
         self.pieceLimit = pieceLimit
         problems = ProblemList(limit: maxProblems)
         runs = SpoolWriter(directory: temporaryDirectory)
         formats = Array(repeating: nil, count: sources.count)
+        runCounts = Array(repeating: 0, count: sources.count)
     }
 
     mutating func addProblem(_ message: String, at place: String, source: Int, offset: Int) {
         let problem = ManifestProblem(source: sources[source].description, place: place, message: message)
         problems.add(problem, source: source, offset: offset)
+    }
+
+    /// Tells that there are more or fewer runs than the producer of the manifests says.
+    mutating func addWrongCount(_ count: Int, expected: Int) {
+        let problem = ManifestProblem(
+            source: "--expect-runs \(expected)", place: "",
+            message:
+                "the manifests name \(count) \(count == 1 ? "run" : "runs"): wait until they are whole, or correct "
+                + "the number")
+        problems.add(problem, source: sources.count, offset: 0)
+    }
+
+    mutating func addWarning(_ message: String, at place: String, source: Int) {
+        warnings.append(ManifestProblem(source: sources[source].description, place: place, message: message))
     }
 
     mutating func addFindings(_ findings: [FieldReader.Finding], at place: ManifestPlace, source: Int, offset: Int) {
@@ -41,6 +67,10 @@ struct ManifestCollector {
             case .element(let index), .line(let index): index
             case .top, .storedAction: 0
             }
+        if let label = fields.settings.label, let id = fields.runs.first?.key.storedActionID {
+            addLabel(label, of: id, at: place, source: source, offset: offset)
+        }
+        runCounts[source] += fields.runs.count
         for run in fields.runs {
             let mention = SpooledRun.Mention(source: source, offset: offset, index: index, subindex: run.index)
             let spooled = SpooledRun(
@@ -56,6 +86,24 @@ struct ManifestCollector {
             let message = "differs from what \(sources[other].description) says of it: make the two agree"
             addProblem(message, at: place.text(key), source: source, offset: offset)
         }
+        if let label = settings.label { addLabel(label, of: id, at: place, source: source, offset: offset) }
+    }
+
+    /// A stored action has one label, wherever manifests give it.
+    private mutating func addLabel(
+        _ label: String, of id: UUID, at place: ManifestPlace, source: Int, offset: Int
+    ) {
+        let mention = StoredActionTable.LabelMention(label: label, source: source, place: place)
+        guard let first = storedActions.label(id, mention) else { return }
+        let other = sources[first.source].description
+        let before =
+            switch first.place {
+            case .storedAction, .top: first.source == source ? "stored_actions" : other
+            case .element, .line: first.place.text() + (first.source == source ? "" : " of \(other)")
+            }
+        addProblem(
+            "differs from what \(before) says of it: make the two agree", at: place.text("label"), source: source,
+            offset: offset)
     }
 
     /// Tells of a run that is named again with other settings than before.

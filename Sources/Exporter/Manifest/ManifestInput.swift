@@ -21,11 +21,39 @@ final class ManifestInput {
         var inode: UInt64
     }
 
+    /// What changes when a file is written to.
+    private struct State: Equatable {
+        var identity: Identity
+        var size: Int
+        var modifiedSeconds: Int
+        var modifiedNanoseconds: Int
+
+        init?(of descriptor: Int32) {
+            var status = stat()
+            guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+            identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+            size = Int(status.st_size)
+            #if canImport(Glibc)
+                let modified = status.st_mtim
+            #else
+                let modified = status.st_mtimespec
+            #endif
+            modifiedSeconds = Int(modified.tv_sec)
+            modifiedNanoseconds = Int(modified.tv_nsec)
+        }
+    }
+
     private static let chunkSize = 64 << 10
 
     private let descriptor: Int32
     private let isOwned: Bool
     private var hash = SHA256()
+    private var byteCount = 0
+    private var isAtEnd = false
+    /// Bytes of a regular file that somebody has read before us.
+    private let startOffset: Int
+    /// Of a regular file, as it was opened; nil for anything else.
+    private let state: State?
 
     /// - Parameter standardInput: the descriptor to read for standard input; it stays open.
     init(_ location: ManifestSource.Location, standardInput: Int32) throws(UnreadableManifest) {
@@ -38,6 +66,8 @@ final class ManifestInput {
             descriptor = standardInput
             isOwned = false
         }
+        state = State(of: descriptor)
+        startOffset = max(0, Int(lseek(descriptor, 0, SEEK_CUR)))
     }
 
     deinit {
@@ -45,10 +75,17 @@ final class ManifestInput {
     }
 
     /// Nil for what is no regular file: two pipes may well be given in one call.
-    var identity: Identity? {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-        return Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    var identity: Identity? { state?.identity }
+
+    var isRegularFile: Bool { state != nil }
+
+    /// Whether somebody has written to the file since it was opened. A file that took its place does not count: what is
+    /// read is the old one, whole.
+    var hasChanged: Bool {
+        guard let state else { return false }
+        // The size of a file that the kernel makes up, as under /proc, is 0.
+        let isShort = isAtEnd && state.size > 0 && startOffset + byteCount != state.size
+        return isShort || State(of: descriptor) != state
     }
 
     /// The next bytes; none at the end.
@@ -68,6 +105,8 @@ final class ManifestInput {
         }
         guard failure == 0 else { throw UnreadableManifest(reason: systemErrorText(failure)) }
         hash.update(data: chunk)
+        byteCount += chunk.count
+        isAtEnd = chunk.isEmpty
         return chunk
     }
 

@@ -10,7 +10,8 @@ enum ManifestKeys {
 
 /// The message about a key or column that is not known, with the known one that was probably meant.
 func unknownKeyMessage(_ key: String, noun: String, known: [String]) -> String {
-    let nearest = known.map { (key: $0, distance: editDistance($0, key)) }.min { $0.distance < $1.distance }
+    let bare = key.withoutInvisible
+    let nearest = known.map { (key: $0, distance: editDistance($0, bare)) }.min { $0.distance < $1.distance }
     if let nearest, nearest.distance <= 2 { return "unknown \(noun): did you mean \"\(nearest.key)\"?" }
     return "unknown \(noun): remove it; known here are \(known.joined(separator: ", "))"
 }
@@ -40,17 +41,23 @@ func quoted(_ text: String) -> String {
 /// wrong place included. So it stands in quotes only if it is short, or nothing but digits and what dates are made of.
 func glimpse(_ text: String) -> String {
     let scalars = text.unicodeScalars
-    if scalars.count <= 8 || scalars.allSatisfy({ "0123456789-:.+TZ ".unicodeScalars.contains($0) }) {
+    let bare = text.withoutInvisible
+    // What a character that cannot be seen spoils is looked for with the eyes, so it is shown whole.
+    let isKnown = parseUUID(bare) != nil || ManifestKeys.run.contains(bare) || ManifestKeys.top.contains(bare)
+    if scalars.count <= 8 || isKnown || bare.unicodeScalars.allSatisfy("0123456789-:.+TZ ".unicodeScalars.contains) {
         return quoted(text)
     }
     return "\(quoted(String(scalars.prefix(4)) + "…")) of \(scalars.count) characters"
 }
 
-/// The text without its control characters and what is beyond `limit` characters.
+/// The text with escapes for what cannot be seen, and without what is beyond `limit` characters.
 func shortened(_ text: String, to limit: Int) -> String {
-    let plain = text.unicodeScalars.prefix(limit).map { isControl($0) ? "\u{FFFD}" : String($0) }.joined()
-    return text.unicodeScalars.count > limit ? plain + "…" : plain
+    guard text.unicodeScalars.count > limit else { return text.withInvisibleEscaped }
+    return (String(text.unicodeScalars.prefix(limit)) + "…").withInvisibleEscaped
 }
+
+/// What to do about a value that would be right without the characters in it that cannot be seen.
+let invisibleMessage = "holds characters that cannot be seen, here written as escapes: remove them"
 
 func isControl(_ scalar: Unicode.Scalar) -> Bool {
     scalar.properties.generalCategory == .control

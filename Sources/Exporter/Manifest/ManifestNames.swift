@@ -48,6 +48,6 @@ private func defaultNames(of source: ManifestSource) -> [String] {
     case .standardInput: return ["stdin", "-"]
     case .file(let path):
         let name = path.split(separator: "/").last.map(String.init) ?? path
-        return [fileNameParts(name).base, name, path]
+        return [fileNameParts(unpackedFileName(name)).base, name, path]
     }
 }

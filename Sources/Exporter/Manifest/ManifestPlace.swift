@@ -25,6 +25,7 @@ enum ManifestPlace: Sendable, Hashable {
     /// CSV without a header.
     private func shown(_ key: String) -> String {
         let isName = key.lowercased().utf8.allSatisfy("abcdefghijklmnopqrstuvwxyz0123456789_-[] ".utf8.contains)
-        return isName && !key.isEmpty && key.utf8.count <= 24 || parseUUID(key) != nil ? key : glimpse(key)
+        let isBare = !key.hasPrefix(" ") && !key.hasSuffix(" ")
+        return isName && isBare && !key.isEmpty && key.utf8.count <= 24 || parseUUID(key) != nil ? key : glimpse(key)
     }
 }

@@ -12,13 +12,17 @@ package enum ManifestReader {
     ///   - temporaryDirectory: where runs wait while they are read; the file there has no name.
     ///   - standardInput: the descriptor to read for standard input.
     ///   - pieceLimit: the most bytes of one run, one stored action, one line or one record.
+    ///   - allowsEmpty: whether a manifest in JSON Lines or CSV may name no run.
+    ///   - expectedRuns: how many different runs there must be in all; nil for any number.
     /// - Throws: `ManifestProblems` if anything is wrong with the manifests, `SpoolError` if the temporary file fails.
     package static func read(
         _ sources: [ManifestSource], maxProblems: Int = 100, temporaryDirectory: String,
-        standardInput: Int32 = 0, pieceLimit: Int = defaultPieceLimit
+        standardInput: Int32 = 0, pieceLimit: Int = defaultPieceLimit, allowsEmpty: Bool = false,
+        expectedRuns: Int? = nil
     ) throws -> Manifests {
         var collector = ManifestCollector(
-            sources: sources, pieceLimit: pieceLimit, maxProblems: maxProblems, temporaryDirectory: temporaryDirectory)
+            sources: sources, pieceLimit: pieceLimit, maxProblems: maxProblems, allowsEmpty: allowsEmpty,
+            temporaryDirectory: temporaryDirectory)
         var session = ReadingSession(standardInput: standardInput)
         for index in sources.indices { try session.read(index, into: &collector) }
 
@@ -32,11 +36,14 @@ package enum ManifestReader {
             }
         }
 
-        let storedActions = collector.storedActions.merged
         var merge = RunMerge(
-            sourceCount: sources.count, storedActions: storedActions, temporaryDirectory: temporaryDirectory)
+            sourceCount: sources.count, storedActions: collector.storedActions.merged,
+            temporaryDirectory: temporaryDirectory)
         let named = collector.runs.finish()
         try merge.merge(named) { collector.addConflict($0) }
+        if let expectedRuns, collector.problems.isEmpty, merge.runCount != expectedRuns {
+            collector.addWrongCount(merge.runCount, expected: expectedRuns)
+        }
         guard collector.problems.isEmpty else {
             throw ManifestProblems(problems: collector.problems.first, totalCount: collector.problems.count)
         }
@@ -46,12 +53,17 @@ package enum ManifestReader {
                 items: merge.itemCounts[index])
         }
         let runCount = merge.runCount
-        return Manifests(list: list, storedActions: storedActions, runCount: runCount, runs: merge.finish())
+        return Manifests(
+            list: list, storedActions: collector.storedActions.labelled, runCount: runCount,
+            warnings: collector.warnings, runs: merge.finish())
     }
 }
 
 /// Reads one source after the other, and remembers which it has read.
 private struct ReadingSession {
+    /// Bytes at the start of a text that tell what it is.
+    private static let startSize = 4_096
+
     let standardInput: Int32
     private(set) var givenNames: [String?] = []
     private(set) var hashes: [String] = []
@@ -73,6 +85,13 @@ private struct ReadingSession {
                 collector.addProblem("is given twice: give each manifest once", at: "", source: index, offset: 0)
                 return
             }
+            defer {
+                if input.hasChanged {
+                    collector.addProblem(
+                        "changed while it was read: wait until it is whole; its producer should write another file and "
+                            + "rename it into place", at: "", source: index, offset: 0)
+                }
+            }
             givenNames[index] = try read(input, of: index, into: &collector)
             hashes[index] = input.sha256()
         } catch let error as UnreadableManifest {
@@ -93,24 +112,47 @@ private struct ReadingSession {
     private func read(_ input: ManifestInput, of index: Int, into collector: inout ManifestCollector) throws -> String?
     {
         var stream = ByteStream { try input.read() }
-        let start = try stream.prefix(4)
-        if start.starts(with: [0xFF, 0xFE]) || start.starts(with: [0xFE, 0xFF]) || start.contains(0) {
-            collector.addProblem(
-                "the text is not UTF-8 but looks like UTF-16: save it as UTF-8", at: "", source: index, offset: 0)
-            return nil
+        if Gunzip.isGzip(try stream.prefix(2)) {
+            var packed = stream
+            let gunzip = try Gunzip { try packed.takeChunk() }
+            stream = ByteStream { try gunzip.read() }
         }
         try stream.skipByteOrderMark()
-        let format =
-            switch collector.sources[index].location {
-            case .file(let path): ManifestFormat(path: path)
-            case .standardInput: ManifestFormat(startOfText: try stream.prefix(4_096))
-            }
+        let start = try stream.prefix(Self.startSize)
+        if let fault = foreignTextFault(start) {
+            collector.addProblem(fault, at: "", source: index, offset: 0)
+            return nil
+        }
+        let format = format(of: collector.sources[index], startOfText: start, input: input, collector.allowsEmpty)
         collector.formats[index] = format
+        if let fault = format.fault(of: TextLook(start)) {
+            collector.addProblem(fault.message, at: fault.place, source: index, offset: 0)
+            return nil
+        }
+        let problemCount = collector.problems.count
         switch format {
         case .json: return try JSONManifest.read(stream, source: index, into: &collector)
         case .jsonLines: try LinesManifest.read(stream, source: index, into: &collector)
         case .csv: try CSVManifest.read(stream, source: index, into: &collector)
         }
+        let isEmpty = collector.runCounts[index] == 0 && collector.problems.count == problemCount
+        if isEmpty, !collector.allowsEmpty {
+            collector.addProblem(
+                "names no run: it may not be written yet; give --allow-empty if there is nothing to export", at: "",
+                source: index, offset: 0)
+        }
         return nil
+    }
+
+    /// A regular file's ending tells the form, of anything else the text.
+    private func format(
+        of source: ManifestSource, startOfText start: [UInt8], input: ManifestInput, _ allowsEmpty: Bool
+    ) -> ManifestFormat {
+        if case .file(let path) = source.location, input.isRegularFile, !source.isDescriptor {
+            return ManifestFormat(path: path)
+        }
+        // Lines that number none are an empty text.
+        if allowsEmpty, start.count < Self.startSize, TextLook(start) == .empty { return .jsonLines }
+        return ManifestFormat(startOfText: start)
     }
 }

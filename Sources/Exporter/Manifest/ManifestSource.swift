@@ -22,35 +22,25 @@ package struct ManifestSource: Sendable, Hashable {
         case .standardInput: "standard input"
         }
     }
+
+    /// Whether the path names an open descriptor, such as `/dev/fd/63` of a shell's `<(…)`: it tells nothing of the form.
+    var isDescriptor: Bool {
+        guard case .file(let path) = location else { return true }
+        return path.wholeMatch(of: /\/dev\/stdin|\/dev\/fd\/[0-9]+|\/proc\/(self|[0-9]+)\/fd\/[0-9]+/) != nil
+    }
 }
 
 /// The three forms of a manifest.
 enum ManifestFormat: Sendable, Equatable {
     case json, jsonLines, csv
 
-    /// The form that a file's ending tells: `.jsonl`, `.ndjson` and `.csv` in any case, else JSON.
+    /// The form that a file's ending tells, before one of `.gz`: `.jsonl`, `.ndjson` and `.csv` in any case, else JSON.
     init(path: String) {
-        let ending = path.split(separator: "/").last.map { fileNameParts(String($0)).ending } ?? ""
+        let ending = path.split(separator: "/").last.map { fileNameParts(unpackedFileName(String($0))).ending } ?? ""
         switch ending.lowercased() {
         case ".jsonl", ".ndjson": self = .jsonLines
         case ".csv": self = .csv
         default: self = .json
-        }
-    }
-
-    /// The form that the start of a text shows, for standard input, which has no ending.
-    init(startOfText bytes: [UInt8]) {
-        let start = bytes.drop { [0x20, 0x09, 0x0A, 0x0D].contains($0) }
-        switch start.first {
-        case UInt8(ascii: "{"):
-            let key = start.dropFirst().drop { $0 != UInt8(ascii: "\"") }.dropFirst().prefix {
-                $0 != UInt8(ascii: "\"")
-            }
-            let keysOfLines = ManifestKeys.csvColumns + ["run_ids"]
-            self = keysOfLines.contains(String(decoding: key, as: UTF8.self)) ? .jsonLines : .json
-        // No header of a CSV starts with a bracket, and an empty text is told as such by the reader of JSON.
-        case UInt8(ascii: "["), nil: self = .json
-        default: self = .csv
         }
     }
 }
@@ -59,4 +49,10 @@ enum ManifestFormat: Sendable, Equatable {
 func fileNameParts(_ name: String) -> (base: String, ending: String) {
     guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return (name, "") }
     return (String(name[..<dot]), String(name[dot...]))
+}
+
+/// The name without an ending of `.gz`: the file is read as what it holds.
+func unpackedFileName(_ name: String) -> String {
+    let parts = fileNameParts(name)
+    return parts.ending.lowercased() == ".gz" ? parts.base : name
 }

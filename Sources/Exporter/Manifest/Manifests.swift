@@ -6,7 +6,7 @@ package struct ManifestRun: Sendable, Hashable {
     /// When it was started, if the manifest says so.
     package var executedAt: Date?
     package var pages: PageSettings
-    /// The run's own, else its stored action's.
+    /// Its stored action's.
     package var label: String?
     /// The manifests that name it, as indexes of `Manifests.list`, ascending.
     package var manifests: [Int]
@@ -28,17 +28,23 @@ package struct Manifests: Sendable {
 
     /// In the order of the sources.
     package let list: [Manifest]
-    /// What the manifests' `stored_actions` say, laid together.
+    /// What the manifests' `stored_actions` say, laid together, with the labels that stand on runs.
     package let storedActions: [UUID: ManifestSettings]
     /// How many different runs there are in all.
     package let runCount: Int
+    /// What may be wrong with them all the same, for people.
+    package let warnings: [ManifestProblem]
 
     private let runs: Spool
 
-    init(list: [Manifest], storedActions: [UUID: ManifestSettings], runCount: Int, runs: Spool) {
+    init(
+        list: [Manifest], storedActions: [UUID: ManifestSettings], runCount: Int, warnings: [ManifestProblem] = [],
+        runs: Spool
+    ) {
         self.list = list
         self.storedActions = storedActions
         self.runCount = runCount
+        self.warnings = warnings
         self.runs = runs
     }
 

@@ -71,8 +71,9 @@ struct Export: Verb {
 
     mutating func validate() throws {
         if unfinished {
-            guard manifests.manifest.isEmpty, manifests.name == nil else {
-                throw ValidationError("--unfinished goes without --manifest: it exports what earlier manifests named.")
+            guard !manifests.isGiven else {
+                throw ValidationError(
+                    "--unfinished goes without --manifest and its options: it exports what earlier manifests named.")
             }
             if refetch { throw ValidationError("--refetch goes with --manifest: --unfinished has nothing settled.") }
         } else {
@@ -102,7 +103,7 @@ struct Export: Verb {
         access.warn(console.logger)
         desk.stay { [exchanges = access.exchanges] in exchanges.areThereAny }
         let work: Exporter.Work =
-            unfinished ? .unfinished : .manifests(try manifests.read(keepAllProblems: output.json))
+            unfinished ? .unfinished : .manifests(try manifests.read(keepAllProblems: output.json, console))
 
         let board = ProgressBoard()
         let export = Task {

@@ -34,8 +34,10 @@ struct Validate: Verb {
     }
 
     func perform(_ console: Console, _ desk: SignalDesk) async throws -> Report {
-        let read = try manifests.read(keepAllProblems: output.json)
-        let lines = read.list.map { "\($0.source): valid: \(count($0.items, "run")), named \"\($0.name)\"" }
+        let read = try manifests.read(keepAllProblems: output.json, console)
+        let lines = read.list.map {
+            "\($0.source): valid: \(count($0.items, "run")), named \"\($0.name)\"".shownOnOneLine
+        }
         let total = read.list.count > 1 ? ["\(count(read.runCount, "run")) in all"] : []
         return Report(
             text: (lines + total).joined(separator: "\n"),

@@ -26,7 +26,7 @@ struct JSONManifestTests {
             """
         let runs = """
             {"stored_action_id": "\(Self.action.uppercased())", "run_id": "\(ManifestFixture.run(1).uppercased())"},
-            {\(ManifestFixture.ids(2)), "executed_at": "2026-11-20T09:30:00Z", "label": "own", "follow_pages": false,
+            {\(ManifestFixture.ids(2)), "executed_at": "2026-11-20T09:30:00Z", "label": "leads", "follow_pages": false,
              "inputs": { "list" : 1.50 }, "action_type": "never seen", "max_pages": 1000000, "first_page": "0"},
             {"stored_action_id": "\(ManifestFixture.otherAction)",
              "run_ids": ["\(ManifestFixture.run(3))", "\(ManifestFixture.run(4))"]}
@@ -49,7 +49,7 @@ struct JSONManifestTests {
                 == PageSettings(
                     followPages: false, inputs: Array(#"{ "list" : 1.50 }"#.utf8), actionType: "never seen",
                     maxPages: 1_000_000, firstPage: "0"))
-        #expect(found[1].label == "own" && found[1].executedAt == Date(timeIntervalSince1970: 1_795_167_000))
+        #expect(found[1].label == "leads" && found[1].executedAt == Date(timeIntervalSince1970: 1_795_167_000))
         #expect(
             found[2].pages
                 == PageSettings(followPages: false, inputs: nil, actionType: nil, maxPages: 1_000, firstPage: "0"))

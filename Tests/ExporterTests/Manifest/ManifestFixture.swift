@@ -35,15 +35,24 @@ final class ManifestFixture {
         file(name, Array(text.utf8))
     }
 
-    func read(_ sources: [ManifestSource], maxProblems: Int = 100, pieceLimit: Int = 1 << 20) throws -> Manifests {
+    func read(
+        _ sources: [ManifestSource], maxProblems: Int = 100, pieceLimit: Int = 1 << 20, allowsEmpty: Bool = false,
+        expectedRuns: Int? = nil
+    ) throws -> Manifests {
         try ManifestReader.read(
-            sources, maxProblems: maxProblems, temporaryDirectory: folder, pieceLimit: pieceLimit)
+            sources, maxProblems: maxProblems, temporaryDirectory: folder, pieceLimit: pieceLimit,
+            allowsEmpty: allowsEmpty, expectedRuns: expectedRuns)
     }
 
     /// What is wrong, each as "place: message", with the folder's path left out.
-    func problems(_ sources: [ManifestSource], maxProblems: Int = 100, pieceLimit: Int = 1 << 20) -> [String] {
+    func problems(
+        _ sources: [ManifestSource], maxProblems: Int = 100, pieceLimit: Int = 1 << 20, allowsEmpty: Bool = false,
+        expectedRuns: Int? = nil
+    ) -> [String] {
         do {
-            _ = try read(sources, maxProblems: maxProblems, pieceLimit: pieceLimit)
+            _ = try read(
+                sources, maxProblems: maxProblems, pieceLimit: pieceLimit, allowsEmpty: allowsEmpty,
+                expectedRuns: expectedRuns)
             return []
         } catch let error as ManifestProblems {
             return error.problems.map { problem in
@@ -62,9 +71,9 @@ final class ManifestFixture {
     }
 
     /// The runs of a text under that file name.
-    static func runs(in text: String, named name: String) throws -> [ManifestRun] {
+    static func runs(in text: String, named name: String, allowsEmpty: Bool = false) throws -> [ManifestRun] {
         let fixture = try ManifestFixture()
-        return try fixture.read([fixture.file(name, text)]).runs()
+        return try fixture.read([fixture.file(name, text)], allowsEmpty: allowsEmpty).runs()
     }
 
     /// A JSON manifest around the elements of `runs`.

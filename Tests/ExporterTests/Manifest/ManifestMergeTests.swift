@@ -55,9 +55,10 @@ struct ManifestMergeTests {
             ("", #", "follow_pages": true"#, "another follow_pages"),
             (#", "inputs": {"a": 1}"#, #", "inputs": {"a": 2}"#, "another inputs"),
             (#", "inputs": {}"#, "", "another inputs"),
+            ("", #", "label": "b", "action_type": "read""#, "different label, action_type"),
             (
-                #", "label": "a""#, #", "label": "b", "action_type": "read", "first_page": "2""#,
-                "different label, action_type, first_page"
+                #", "label": "a""#, #", "label": "a", "action_type": "read", "first_page": "2""#,
+                "different action_type, first_page"
             ),
         ])
     func different(first: String, second: String, difference: String) throws {
@@ -98,7 +99,7 @@ struct ManifestMergeTests {
         let third = fixture.file(
             "c.csv",
             "stored_action_id,run_id,label\n\(action),\(ManifestFixture.run(1)),\n"
-                + "\(action),\(ManifestFixture.run(3)),y\n"
+                + "\(action),\(ManifestFixture.run(3)),x\n"
         )
         let end = "with another label: make the two agree, or remove one"
         #expect(
