@@ -42,11 +42,10 @@ func quoted(_ text: String) -> String {
 func glimpse(_ text: String) -> String {
     let scalars = text.unicodeScalars
     let bare = text.withoutInvisible
-    // What a character that cannot be seen spoils is looked for with the eyes, so it is shown whole.
+    // What a character that cannot be seen spoils is looked for with the eyes, so it is shown whole; many of them are not.
     let isKnown = parseUUID(bare) != nil || ManifestKeys.run.contains(bare) || ManifestKeys.top.contains(bare)
-    if scalars.count <= 8 || isKnown || bare.unicodeScalars.allSatisfy("0123456789-:.+TZ ".unicodeScalars.contains) {
-        return quoted(text)
-    }
+    let isPlain = isKnown || bare.unicodeScalars.allSatisfy("0123456789-:.+TZ ".unicodeScalars.contains)
+    if scalars.count <= 8 || isPlain && scalars.count <= bare.unicodeScalars.count + 8 { return quoted(text) }
     return "\(quoted(String(scalars.prefix(4)) + "…")) of \(scalars.count) characters"
 }
 

@@ -268,6 +268,13 @@ struct ForeignManifestTests {
             ])
     }
 
+    @Test("A message stays short, however much that cannot be seen is in a value")
+    func manyInvisible() throws {
+        let text = "stored_action_id,run_id\n\(Self.action),\(String(repeating: "\u{E0001}", count: 60))\n"
+        let problems = try ManifestFixture.problems(in: text, named: "a.csv")
+        #expect(problems.count == 1 && problems[0].contains("of 60 characters") && problems[0].count < 200)
+    }
+
     @Test("A value that is none of those is never shown whole, whatever cannot be seen in it")
     func secrets() throws {
         let text = "stored_action_id,run_id\n\(Self.action),hush-hush-hush\u{200B}\n"
