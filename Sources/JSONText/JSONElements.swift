@@ -39,6 +39,16 @@ package struct JSONElements: Collection, Sendable {
 
     package subscript(index: Index) -> JSONValue { JSONValue(text: text, range: index.range) }
 
+    /// The elements from there on as they were written, with what stands between them but without the array's brackets.
+    package func text(from index: Index) -> ArraySlice<UInt8> {
+        var (next, end) = (index, index.range.lowerBound)
+        while next < endIndex {
+            end = next.range.upperBound
+            next = self.index(after: next)
+        }
+        return text[index.range.lowerBound..<end]
+    }
+
     private static func index(_ range: Range<Int>?, in text: [UInt8]) -> Index {
         Index(range: range ?? text.count..<text.count)
     }

@@ -32,12 +32,12 @@ package struct JSONValue: Sendable {
 
     /// An object's members in their order, duplicate keys included; empty for any other kind.
     package func members() -> [(key: String, value: JSONValue)] {
-        spelledMembers().map { ($0.key, $0.value) }
+        lazyMembers().map { ($0.key, $0.value) }
     }
 
-    /// The same, with each key also as it was written, quotes included.
-    package func spelledMembers() -> [(key: String, spelling: ArraySlice<UInt8>, value: JSONValue)] {
-        memberRanges().map { (decodedString(in: $0.key), text[$0.key], JSONValue(text: text, range: $0.value)) }
+    /// The same, each found when it is asked for.
+    package func lazyMembers() -> JSONMembers {
+        kind == .object ? JSONMembers(text: text, object: range.lowerBound) : JSONMembers()
     }
 
     /// An array's elements; empty for any other kind.
@@ -48,15 +48,19 @@ package struct JSONValue: Sendable {
     /// The member of that key, the last one where the key stands more than once. Keys are compared by their UTF-8, so
     /// that spellings that Unicode holds to be equivalent stay apart.
     package subscript(key: String) -> JSONValue? {
+        guard kind == .object else { return nil }
         let wanted = Array(key.utf8)
-        let wantsReplacement = key.unicodeScalars.contains("\u{FFFD}")
-        let found = memberRanges().last { member in
-            let content = text[member.key].dropFirst().dropLast()
-            // Most keys are compared as they stand: decoding changes escapes and what becomes U+FFFD.
-            if !wantsReplacement, !content.contains(UInt8(ascii: "\\")) { return content.elementsEqual(wanted) }
-            return decodedString(in: member.key).utf8.elementsEqual(wanted)
+        let found = text.withUnsafeBytes { text in
+            let walker = JSONWalker(text)
+            var found: Range<Int>?
+            var next = walker.firstMember(ofObjectAt: range.lowerBound)
+            while let member = next {
+                if isString(in: text, at: member.key.lowerBound, equalTo: wanted) { found = member.value }
+                next = walker.member(after: member.value.upperBound)
+            }
+            return found
         }
-        return found.map { JSONValue(text: text, range: $0.value) }
+        return found.map { JSONValue(text: text, range: $0) }
     }
 
     /// The decoded string; each lone surrogate and each byte that is no UTF-8 becomes U+FFFD. Nil for any other kind.
@@ -107,11 +111,6 @@ package struct JSONValue: Sendable {
     /// How many arrays and objects lie within one another: 0 for a scalar, 1 for `[]`. Scans the value anew.
     package var depth: Int {
         text.withUnsafeBytes { JSONWalker($0).depth(ofValueIn: range) }
-    }
-
-    private func memberRanges() -> [(key: Range<Int>, value: Range<Int>)] {
-        guard kind == .object else { return [] }
-        return text.withUnsafeBytes { JSONWalker($0).members(ofObjectAt: range.lowerBound) }
     }
 
     private func decodedString(in range: Range<Int>) -> String {

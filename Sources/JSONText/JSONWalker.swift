@@ -6,17 +6,23 @@ struct JSONWalker {
         self.text = text
     }
 
-    /// The ranges of the keys, quotes included, and of their values.
-    func members(ofObjectAt start: Int) -> [(key: Range<Int>, value: Range<Int>)] {
-        var members: [(key: Range<Int>, value: Range<Int>)] = []
-        var position = afterWhiteSpace(start + 1)
-        while text[position] != UInt8(ascii: "}") {
-            let key = position..<endOfString(at: position)
-            let value = valueOfMember(keyEndingAt: key.upperBound)
-            members.append((key, value))
-            position = afterComma(value.upperBound)
-        }
-        return members
+    /// A key's range, quotes included, and its value's.
+    typealias Member = (key: Range<Int>, value: Range<Int>)
+
+    /// Nil if the object is empty.
+    func firstMember(ofObjectAt start: Int) -> Member? {
+        member(at: afterWhiteSpace(start + 1))
+    }
+
+    /// The member behind the one whose value ends there; nil if that was the last one.
+    func member(after end: Int) -> Member? {
+        member(at: afterComma(end))
+    }
+
+    private func member(at position: Int) -> Member? {
+        guard text[position] != UInt8(ascii: "}") else { return nil }
+        let key = position..<endOfString(at: position)
+        return (key, valueOfMember(keyEndingAt: key.upperBound))
     }
 
     func valueOfMember(keyEndingAt end: Int) -> Range<Int> {

@@ -17,14 +17,25 @@ package struct APIError: Sendable {
 extension APIError {
     /// The errors of an `ActionsErrorResponse`, without the token; nil if the body is not one.
     static func list(_ body: [UInt8], redactedBy token: AccessToken?) -> [APIError]? {
-        guard let body = try? JSONValue(validating: body, allowingBrokenUTF8: true),
-            let errors = body["errors"] ?? body["data"]?["errors"], errors.kind == .array
+        guard let body = try? JSONValue(validating: body, allowingBrokenUTF8: true) else { return nil }
+        return list(body, redactedBy: token)
+    }
+
+    static func list(_ body: JSONValue, redactedBy token: AccessToken?) -> [APIError]? {
+        guard let errors = body["errors"] ?? body["data"]?["errors"], errors.kind == .array
         else { return nil }
         return errors.elements().prefix(most).map(APIError.init).map { error in token.map(error.redacted) ?? error }
     }
 
     /// So many are kept of one answer: it tells why a request failed, and is no data.
     private static let most = 1_000
+
+    /// The status of the API's own that a list of errors tells, in a body whose HTTP status is another: one that the budget
+    /// is to hear of before all others.
+    static func ownStatus(of errors: [APIError]) -> Int? {
+        let statuses = errors.compactMap(\.status).filter { $0 >= 400 }
+        return statuses.first { $0 == 429 } ?? statuses.first { $0 == 503 } ?? statuses.first
+    }
 
     /// For people: what an answer lacks whose status alone says nothing.
     static func absence(_ status: Int) -> String {
@@ -45,6 +56,9 @@ extension APIError {
 }
 
 extension APIError {
+    /// It has a column for what it says.
+    var saysSomething: Bool { code != nil || title != nil || detail != nil }
+
     /// The code, if it is a plain word: the texts may quote what was sent.
     package var plainCode: String? { code.flatMap { $0.isErrorCode ? $0 : nil } }
 }

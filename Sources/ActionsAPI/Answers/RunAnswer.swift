@@ -5,16 +5,20 @@ import JSONText
 ///
 /// | answer | case |
 /// | --- | --- |
-/// | 200, status `success`; or no status and no errors | `finished(.success)` |
-/// | 200, status `error`; or no status and errors | `finished(.error)` |
+/// | 200 that holds a result, status `success`; or no status and no errors | `finished(.success)` |
+/// | 200 that holds a result, status `error`; or no status and errors | `finished(.error)` |
 /// | 200, status `waiting` | `waiting` |
 /// | 202, whatever its body | `pending` |
 /// | 404, 410 with the API's error body | `gone` |
 /// | 403 `permission_denied` | `forbidden` |
 /// | 400, 409, 422 | `rejected` |
 /// | 401; 403 `authentication_failed` | `credentialsRefused`, or `tokenEnded` if there is another token |
-/// | 429 | `throttled` |
+/// | 429, also as the API's own error in a 200 | `throttled` |
 /// | anything else: other statuses, a body that is not the promised JSON, an unknown `status`, another run's `id` | `faulty` |
+///
+/// A 200 holds a result if it has, flat or under `data`, an array `results`, or an array `errors` that is empty or whose
+/// objects are all a partner's: without an integer `status` of 400 or more, and with a `code`, `title` or `detail`. What
+/// is not such a result may be a gateway's word, and is never stored as one.
 package enum RunAnswer: Sendable {
     package enum Completion: Sendable, Equatable { case success, error }
 
@@ -27,7 +31,8 @@ package enum RunAnswer: Sendable {
     case credentialsRefused([APIError])
     /// The token was refused, and there is another to ask again with.
     case tokenEnded
-    case throttled
+    /// `insideOK`: the answer is a 200 that quotes the API's own 429.
+    case throttled(insideOK: Bool)
     /// No use as an answer. `alive`: it shows all the same that the run exists.
     case faulty(RetryPolicy.Failure, reason: String, errors: [APIError], alive: Bool)
 
@@ -44,7 +49,7 @@ package enum RunAnswer: Sendable {
         case 403: self = errors.map(Self.refusal) ?? Self.withoutErrors(response.status)
         case 400, 409, 422: self = .rejected(errors ?? [])
         case 401: self = .credentialsRefused(errors ?? [])
-        case 429: self = .throttled
+        case 429: self = .throttled(insideOK: false)
         default:
             self = .faulty(
                 .status(response.status), reason: "the API answered \(response.status)", errors: errors ?? [],
@@ -55,6 +60,17 @@ package enum RunAnswer: Sendable {
     var refusesCredentials: Bool {
         if case .credentialsRefused = self { return true }
         return false
+    }
+
+    /// The HTTP status that this answer stands for, to the rate budget above all: a 200 may quote an error of the API's own.
+    ///
+    /// - Parameter status: the one that it came with.
+    package func effectiveStatus(_ status: Int) -> Int {
+        switch self {
+        case .throttled: 429
+        case .faulty(.status(let quoted), _, _, _): quoted
+        default: status
+        }
     }
 
     private static func refusal(_ errors: [APIError]) -> RunAnswer {
@@ -86,14 +102,30 @@ package enum RunAnswer: Sendable {
         if let id = run.id, UUID(uuidString: id) != runID {
             return .faulty(.malformedAnswer, reason: "200 with the result of another run", errors: [], alive: false)
         }
+        if run.status == "waiting" { return .waiting(run) }
+        guard run.isComplete else { return noResult(value, status: run.status, redactedBy: token) }
         return switch run.status {
         case "success": .finished(.success, run)
         case "error": .finished(.error, run)
-        case "waiting": .waiting(run)
         case nil: .finished(run.errors.isEmpty ? .success : .error, run)
         case .some(let status):
             .faulty(
                 .unknownStatus, reason: "200 with the unknown status \"\(status.prefix(40))\"", errors: [], alive: true)
         }
+    }
+
+    private static func noResult(_ body: JSONValue, status: String?, redactedBy token: AccessToken?) -> RunAnswer {
+        let errors = APIError.list(body, redactedBy: token) ?? []
+        guard let own = APIError.ownStatus(of: errors) else {
+            let reason =
+                errors.isEmpty
+                ? "200 with neither results nor errors" + (status.map { ", and the status \"\($0.prefix(40))\"" } ?? "")
+                : "200 with errors that are not a partner's: one has neither code nor title nor detail"
+            return .faulty(.malformedAnswer, reason: reason, errors: errors.filter(\.saysSomething), alive: false)
+        }
+        if own == 429 { return .throttled(insideOK: true) }
+        let code = errors.first { $0.status == own }?.plainCode.map { " \($0)" } ?? ""
+        return .faulty(
+            .status(own), reason: "200 with the API's own error \(own)\(code)", errors: errors, alive: false)
     }
 }

@@ -15,52 +15,65 @@ package struct RunResult: Sendable {
     package var resultCount: Int
     /// Bytes of the results, as they were sent.
     package var resultBytes: Int
-    package var errors: [PartnerError]
-    /// An object of the fields that this description of the API does not know, and of those members of known fields
-    /// behind which the same key stands again; nil when there is none.
-    package var extra: [UInt8]?
-}
+    package var errors: PartnerErrors
+    /// The fields that this description of the API does not know, and those members of known fields behind which the
+    /// same key stands again.
+    package var unknownFields: UnknownFields
+    /// The body holds an array of results, or an array of errors that are all a partner's: without either it is somebody
+    /// else's answer, or the API's own error in a 200.
+    package var isComplete: Bool
 
-/// An error inside a 200: the API worked, the partner's app did not.
-package struct PartnerError: Sendable {
-    package var code: String?
-    package var title: String?
-    package var detail: String?
-    /// Seconds.
-    package var delay: Int?
-    package var meta: JSONValue?
-    package var extra: [UInt8]?
-    /// The whole element of `errors`, as sent; nil if it quotes the token.
-    package var value: JSONValue?
+    /// An object of the unknown fields; nil when there is none. Made when it is asked for: it may be as large as the body.
+    package var extra: [UInt8]? { unknownFields.object() }
 }
 
 extension RunResult {
-    /// - Returns: nil if the value is not a run's result at all: one of `errors`, `results` and `status` must be there,
-    ///   or a proxy's `{"message": "maintenance"}` would count as a run that returned nothing.
+    /// - Returns: nil if the value tells nothing of a run: neither `errors` nor `results` nor `status`.
     init?(_ body: JSONValue) {
-        guard let (fields, outer) = Self.fields(of: body) else { return nil }
-        id = fields["id"].flatMap { $0.isNull ? nil : $0.string ?? $0.text }
+        guard let (own, outer) = Self.fields(of: body) else { return nil }
+        // Of an envelope that has the status, such as `{"status": "success", "data": {"results": []}}`.
+        let envelope = outer?["status"] == nil ? nil : outer
+        func field(_ key: String) -> JSONValue? { own[key] ?? envelope?[key] }
+        id = field("id").flatMap { $0.isNull ? nil : $0.shortText }
         // A status of another kind than string is one never heard of; its text serves to say so.
-        status = fields["status"].flatMap { $0.isNull ? nil : $0.string ?? $0.text }
-        type = fields["type"].flatMap { $0.isNull ? nil : $0.string ?? $0.text }
-        nextPage = fields["next_page"].flatMap(Self.cursor)
-        cursorFault = nextPage == nil ? nil : fields["next_page"].flatMap(Self.cursorFault)
-        results = fields["results"].map(Self.items) ?? JSONElements()
+        status = field("status").flatMap { $0.isNull ? nil : $0.shortText }
+        let type = field("type").flatMap { $0.isNull || $0.isLong ? nil : $0.shortText }
+        self.type = type
+        let cursor = field("next_page")
+        nextPage = cursor.flatMap(Self.cursor)
+        cursorFault = nextPage == nil ? nil : cursor.flatMap(Self.cursorFault)
+        results = own["results"].map(Self.items) ?? JSONElements()
         // Counted once: a look at every element costs a pass over the body.
         (resultCount, resultBytes) = results.reduce((0, 0)) { ($0.0 + 1, $0.1 + $1.bytes.count) }
-        errors = (fields["errors"] ?? outer?["errors"]).map(Self.items)?.map(PartnerError.init) ?? []
-        extra = Fields.object(
-            of: fields.members(but: ["id", "status", "type", "next_page", "results", "errors"])
-                + (outer?.members(but: fields["errors"] == nil ? ["data", "errors"] : ["data"]) ?? []))
+        let sentErrors = own["errors"] ?? outer?["errors"]
+        errors = PartnerErrors(sentErrors.map(Self.items) ?? JSONElements())
+        isComplete = own["results"]?.kind == .array || sentErrors?.kind == .array && errors.areAllPartners
+
+        var known = Self.keys
+        if type == nil, field("type")?.isNull == false { known.removeAll { $0 == "type" } }
+        var knownOutside = ["data"]
+        if own["errors"] == nil { knownOutside.append("errors") }
+        if envelope != nil { knownOutside += ["id", "status", "type", "next_page"].filter { own[$0] == nil } }
+        unknownFields = UnknownFields([(own, known)] + (outer.map { [($0, knownOutside)] } ?? []))
     }
 
+    private static let keys = ["id", "status", "type", "next_page", "results", "errors"]
+
     /// The run's own object: the body (flat), or what stands under `data` (as the sibling APIs answer), perhaps with
-    /// `errors` beside it.
-    private static func fields(of body: JSONValue) -> (run: Fields, outer: Fields?)? {
-        let flat = Fields(body)
+    /// `errors` or the status beside it. It is the one that has the results, or else the errors.
+    private static func fields(of body: JSONValue) -> (run: KnownFields, outer: KnownFields?)? {
+        let flat = KnownFields(body, keys + ["data"])
+        let data = flat["data"].map { KnownFields($0, keys) }
+        if flat["results"]?.kind == .array { return (flat, nil) }
+        if let data, data["results"]?.kind == .array { return (data, flat) }
         let isPlain = flat["results"] != nil || flat["status"] != nil
-        if !isPlain, let data = flat["data"].map(Fields.init), data.tellOfRun { return (data, flat) }
-        return flat.tellOfRun ? (flat, nil) : nil
+        if isPlain, flat["errors"]?.kind == .array { return (flat, nil) }
+        if let data, data["errors"]?.kind == .array || !isPlain && tellsOfRun(data) { return (data, flat) }
+        return tellsOfRun(flat) ? (flat, nil) : nil
+    }
+
+    private static func tellsOfRun(_ fields: KnownFields) -> Bool {
+        ["errors", "results", "status"].contains { fields[$0] != nil }
     }
 
     private static func items(_ value: JSONValue) -> JSONElements {
@@ -72,89 +85,43 @@ extension RunResult {
         }
     }
 
+    /// A cursor is sent back and is a part of keys: one that is longer is of no use but to be named.
+    private static let longestCursor = 1 << 20
+
     private static func cursor(_ value: JSONValue) -> String? {
         if value.isNull { return nil }
-        let cursor = value.string ?? value.text
+        let cursor = value.bytes.count > longestCursor ? value.shortText : value.string ?? value.text
         return cursor.isEmpty ? nil : cursor
     }
 
     /// A cursor is a string or, as clients have met it, an integer.
     private static func cursorFault(_ value: JSONValue) -> String? {
+        if value.bytes.count > longestCursor { return "longer than 1 MiB" }
         switch value.kind {
-        case .number where !value.bytes.contains { [".", "e", "E"].map { UInt8(ascii: $0) }.contains($0) }: nil
+        case .number where !value.bytes.contains { [".", "e", "E"].map { UInt8(ascii: $0) }.contains($0) }: return nil
         case .string:
             if value.string?.utf8.contains(0) == true {
-                "no text that PostgreSQL can hold: it has a NUL"
+                return "no text that PostgreSQL can hold: it has a NUL"
             } else if value.isBrokenString {
-                "no whole text: it has half a character, or bytes that are no UTF-8"
+                return "no whole text: it has half a character, or bytes that are no UTF-8"
             } else {
-                nil
+                return nil
             }
-        case .number, .object, .array, .bool: "neither a string nor an integer"
-        case .null: nil
+        case .number, .object, .array, .bool: return "neither a string nor an integer"
+        case .null: return nil
         }
-    }
-}
-
-extension PartnerError {
-    init(_ value: JSONValue) {
-        self.value = value
-        guard value.kind == .object else {
-            extra = Array(#"{"value":"#.utf8) + value.bytes + Array("}".utf8)
-            return
-        }
-        let fields = Fields(value)
-        code = fields["code"]?.string
-        title = fields["title"]?.string
-        detail = fields["detail"]?.string
-        delay = fields["delay"]?.int
-        meta = fields["meta"].flatMap { $0.isNull ? nil : $0 }
-        // A field of an unforeseen kind (a number for a code) has no column and is kept here.
-        let told = [("code", code != nil), ("title", title != nil), ("detail", detail != nil), ("delay", delay != nil)]
-        extra = Fields.object(
-            of: fields.members(but: ["meta"] + told.filter { $0.1 || fields[$0.0]?.isNull == true }.map(\.0)))
-    }
-}
-
-/// An object's members by key; of a key that occurs twice the last one counts, as in PostgreSQL.
-private struct Fields {
-    typealias Member = (key: String, spelling: ArraySlice<UInt8>, value: JSONValue)
-
-    private let members: [Member]
-    /// Where the member of each key stands that counts.
-    private let last: [String: Int]
-
-    init(_ object: JSONValue) {
-        members = object.spelledMembers()
-        last = Dictionary(members.indices.map { [members] in (members[$0].key, $0) }, uniquingKeysWith: { $1 })
-    }
-
-    subscript(key: String) -> JSONValue? { last[key].map { members[$0].value } }
-
-    var tellOfRun: Bool { ["errors", "results", "status"].contains { last[$0] != nil } }
-
-    /// All members but the ones of those keys that count.
-    func members(but known: [String]) -> [Member] {
-        let counting = Set(known.compactMap { last[$0] })
-        return members.indices.filter { !counting.contains($0) }.map { members[$0] }
-    }
-
-    /// An object of those members, in the bytes in which they came; nil if there are none.
-    static func object(of members: [Member]) -> [UInt8]? {
-        guard !members.isEmpty else { return nil }
-        var object: [UInt8] = []
-        for member in members {
-            object.append(UInt8(ascii: object.isEmpty ? "{" : ","))
-            object += member.spelling
-            object.append(UInt8(ascii: ":"))
-            object += member.value.bytes
-        }
-        object.append(UInt8(ascii: "}"))
-        return object
     }
 }
 
 extension JSONValue {
     /// The value as it was written.
     fileprivate var text: String { String(decoding: bytes, as: UTF8.self) }
+
+    /// More than a name or a word has. A body may be one such value: its text is not to be had twice.
+    fileprivate var isLong: Bool { bytes.count > 10_000 }
+
+    /// The decoded string, or another value as it was written; of a long one the beginning, as it was written.
+    fileprivate var shortText: String {
+        isLong ? String(decoding: bytes.prefix(100), as: UTF8.self) + "…" : string ?? text
+    }
 }

@@ -14,11 +14,16 @@ package struct AccessToken: Sendable, Equatable, CustomStringConvertible, Custom
     /// The text without the token: an API, or a proxy before it, may quote what it was sent.
     ///
     /// Found by its bytes: to a String's own search an accent behind the token makes its last letter another one.
-    func redacted(_ text: String) -> String { String(decoding: redacted(Array(text.utf8)), as: UTF8.self) }
+    func redacted(_ text: String) -> String {
+        stands(in: text) ? String(decoding: redacted(Array(text.utf8)), as: UTF8.self) : text
+    }
 
     func redacted(_ bytes: [UInt8]) -> [UInt8] { Spelling(value).replaced(in: bytes, by: "[token]") }
 
-    func stands(in text: String) -> Bool { Spelling(value).stands(in: Array(text.utf8)) }
+    func stands(in text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { Spelling(value).stands(in: UnsafeRawBufferPointer($0)) }
+    }
 
     var authorization: (name: String, value: String) { ("Authorization", "Bearer \(value)") }
 

@@ -5,12 +5,12 @@ struct Spelling {
 
     init(_ text: String) { wanted = Array(text.utf8) }
 
-    func stands(in bytes: [UInt8]) -> Bool { firstMatch(in: bytes, from: 0) != nil }
+    func stands(in bytes: UnsafeRawBufferPointer) -> Bool { firstMatch(in: bytes, from: 0) != nil }
 
     func replaced(in bytes: [UInt8], by replacement: String) -> [UInt8] {
         var result: [UInt8] = []
         var end = 0
-        while let match = firstMatch(in: bytes, from: end) {
+        while let match = bytes.withUnsafeBytes({ firstMatch(in: $0, from: end) }) {
             result += bytes[end..<match.lowerBound]
             result += replacement.utf8
             end = match.upperBound
@@ -18,19 +18,17 @@ struct Spelling {
         return end == 0 ? bytes : result + bytes[end...]
     }
 
-    private func firstMatch(in bytes: [UInt8], from start: Int) -> Range<Int>? {
-        bytes.withUnsafeBytes { bytes in
-            for position in start..<bytes.count {
-                switch bytes[position] {
-                case wanted[0], UInt8(ascii: "%"): break
-                // The first of a row of them: the others belong to it.
-                case UInt8(ascii: "\\") where position == start || bytes[position - 1] != UInt8(ascii: "\\"): break
-                default: continue
-                }
-                if let end = endOfMatch(in: bytes, at: position) { return position..<end }
+    private func firstMatch(in bytes: UnsafeRawBufferPointer, from start: Int) -> Range<Int>? {
+        for position in start..<bytes.count {
+            switch bytes[position] {
+            case wanted[0], UInt8(ascii: "%"): break
+            // The first of a row of them: the others belong to it.
+            case UInt8(ascii: "\\") where position == start || bytes[position - 1] != UInt8(ascii: "\\"): break
+            default: continue
             }
-            return nil
+            if let end = endOfMatch(in: bytes, at: position) { return position..<end }
         }
+        return nil
     }
 
     private func endOfMatch(in bytes: UnsafeRawBufferPointer, at start: Int) -> Int? {

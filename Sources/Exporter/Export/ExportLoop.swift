@@ -80,7 +80,7 @@ struct ExportLoop {
         scheduler = Scheduler(
             options: Scheduler.Options(
                 concurrency: options.concurrency, budgetShare: options.budgetShare, maxWait: options.maxWait,
-                refetch: options.refetch))
+                hasSuspects: true, refetch: options.refetch))
     }
 
     /// - Parameter signals: numbers of signals that ask the export to end.
@@ -137,8 +137,10 @@ struct ExportLoop {
             case .fetch(var item):
                 item.askedAt = now
                 hasAsked = true
-                let (fetch, clock) = (fetch, clock)
+                let (fetch, ledger, clock) = (fetch, ledger, clock)
                 fetches.addTask { [item] in
+                    // What does not work here does not work when the answer is stored either, where it is told.
+                    if item.isSuspect { try? await ledger.willAskSuspect(item.key) }
                     mailbox.yield(.answered(item, await fetch(item.key), at: clock.now))
                 }
             case .lookUp(let action):
@@ -206,6 +208,8 @@ struct ExportLoop {
             case .late:
                 mailbox.yield(
                     .refilled(queue, await result { try await ledger.lateFetches(after: cursor, limit: limit) }))
+            case .suspects:
+                mailbox.yield(.refilled(queue, await result { try await ledger.suspects(limit: limit) }))
             case .polls:
                 mailbox.yield(.refilledPolls(await result { try await ledger.polls(limit: limit) }))
             case .chains:

@@ -79,10 +79,11 @@ package struct Exporter: Sendable {
             case .manifests(let manifests):
                 try await Ledger.open(
                     manifests, origin: origin, refetch: options.refetch, retryFailedPages: options.retryFailedPages,
-                    session: session, at: clock.now)
+                    concurrency: options.concurrency, session: session, at: clock.now)
             case .unfinished:
                 try await Ledger.openUnfinished(
-                    origin: origin, retryFailedPages: options.retryFailedPages, session: session, at: clock.now)
+                    origin: origin, retryFailedPages: options.retryFailedPages, concurrency: options.concurrency,
+                    session: session, at: clock.now)
             }
         let begin = try await ledger.account()
         board.update {
@@ -191,6 +192,13 @@ package struct Exporter: Sendable {
             logger.error(
                 "PostgreSQL refused \(tally.rejects) parts of answers: they stand in stored_actions.rejects, with the reasons"
             )
+        }
+        if tally.bundledErrors > 0 {
+            logger.warning(
+                """
+                \(tally.bundledErrors) partner errors share the last row of their runs in stored_actions.errors, as one \
+                array in its column raw: a run has at most \(PartnerErrors.mostRows) rows there
+                """)
         }
         let elsewhere = try await ledger.unfinishedElsewhere(at: clock.now)
         summary.unfinishedElsewhere = elsewhere.runs

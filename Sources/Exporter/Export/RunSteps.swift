@@ -40,12 +40,17 @@ extension ExportLoop {
             tally.request(status: status)
             item.requests += 1
             heard()
-            scheduler.withBudget { $0.answered(headers, status: status, at: now) }
+            if case .throttled(insideOK: true) = answer { item.quotedThrottles += 1 }
+            let isBelieved = item.quotedThrottles <= RunRules.quotedThrottles
+            let effectiveStatus = isBelieved ? answer.effectiveStatus(status) : status
+            scheduler.withBudget { $0.answered(headers, status: effectiveStatus, at: now) }
             let step = rules.step(item, answer: answer, retryAfter: headers.retryAfter, at: now, random: chance)
             if case .gone = answer { tally.gone += 1 }
             let run = LoadedRun(
                 item: item, answer: answer, httpStatus: status, body: body, answeredAt: now, lease: lease)
-            take(step, run, health: Health(answer, status: status), retryAfter: headers.retryAfter, random: chance)
+            take(
+                step, run, health: Health(answer, status: effectiveStatus), retryAfter: headers.retryAfter,
+                random: chance)
         }
     }
 
@@ -95,6 +100,7 @@ extension ExportLoop {
             run.verdict = verdict
             run.item.polls += 1
             run.item.failures = 0
+            run.item.isSuspect = false
             run.item.seenAlive = true
             run.pollAt = run.answeredAt + delay.seconds
             gather(run)

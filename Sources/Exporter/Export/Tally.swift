@@ -10,6 +10,8 @@ struct Tally: Sendable, Equatable {
     /// Rows that this export stored.
     var results = 0
     var errors = 0
+    /// Errors of partners that share the last row of their run.
+    var bundledErrors = 0
     /// Parts of answers that PostgreSQL refused.
     var rejects = 0
     /// Of the results, those of its items: not of the pages behind them.
@@ -34,6 +36,7 @@ struct Tally: Sendable, Equatable {
     mutating func committed(_ commit: Commit) {
         results += commit.results
         errors += commit.errors
+        bundledErrors += commit.bundledErrors
         rejects += commit.rejects
         if commit.item.page == nil {
             itemResults += commit.results

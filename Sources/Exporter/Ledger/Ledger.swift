@@ -10,6 +10,12 @@ struct Ledger: Sendable {
 
     // MARK: The work list
 
+    /// Of an item `i` and its run `r`, as `RunItem` reads them.
+    static let itemColumns = """
+        i.stored_action_id, i.run_id, i.expires_at, i.polls, i.follow_pages, i.manifest_position, r.executed_at,
+        r.seen_alive, r.outcome = 'forbidden' as was_forbidden
+        """
+
     /// The next stretch of runs not asked for yet whose result has not expired, the earliest expiry first.
     func firstFetches(after cursor: WorkCursor?, limit: Int, at now: Date) async throws -> [RunItem] {
         try await notReached(after: cursor, expiringAfter: now, limit: limit)
@@ -25,12 +31,11 @@ struct Ledger: Sendable {
     ) async throws -> [RunItem] {
         let rows = try await session.query(
             """
-            select i.stored_action_id, i.run_id, i.expires_at, i.polls, i.follow_pages, i.manifest_position,
-                   r.executed_at, r.seen_alive,
-                   r.outcome = 'forbidden' as was_forbidden
+            select \(Self.itemColumns)
               from stored_actions.export_items i
               join stored_actions.runs r using (stored_action_id, run_id)
              where i.export_id = $1 and i.action = 'not_reached' and i.expires_at > $2
+               and r.failure is distinct from $7
                and ($3::timestamptz is null
                     or (i.expires_at, i.stored_action_id, i.run_id) > ($3, $4::uuid, $5::uuid))
              order by i.expires_at, i.stored_action_id, i.run_id
@@ -38,7 +43,7 @@ struct Ledger: Sendable {
             """,
             [
                 .int(exportID), .timestamp(max(floor, Date(timeIntervalSince1970: 0))), .timestamp(cursor?.expiresAt),
-                .uuid(cursor?.key.storedActionID), .uuid(cursor?.key.runID), .int(limit),
+                .uuid(cursor?.key.storedActionID), .uuid(cursor?.key.runID), .int(limit), .text(Suspects.failure),
             ])
         return try rows.map(RunItem.init)
     }
@@ -47,9 +52,7 @@ struct Ledger: Sendable {
     func polls(limit: Int) async throws -> [PollDue] {
         let rows = try await session.query(
             """
-            select i.stored_action_id, i.run_id, i.expires_at, i.polls, i.follow_pages, i.manifest_position,
-                   i.poll_at, r.executed_at, r.seen_alive,
-                   r.outcome = 'forbidden' as was_forbidden
+            select \(Self.itemColumns), i.poll_at
               from stored_actions.export_items i
               join stored_actions.runs r using (stored_action_id, run_id)
              where i.export_id = $1 and i.poll_at is not null
@@ -142,7 +145,7 @@ struct Ledger: Sendable {
 }
 
 extension RunItem {
-    fileprivate init(_ row: PostgresRow) throws {
+    init(_ row: PostgresRow) throws {
         self.init(
             key: try RunKey(storedActionID: row.decode("stored_action_id"), runID: row.decode("run_id")),
             executedAt: try row.decode("executed_at"), expiresAt: try row.decode("expires_at"),

@@ -23,13 +23,14 @@ extension Ledger {
     ///
     /// - Parameters:
     ///   - retryFailedPages: chains that ended in a page that failed go on.
+    ///   - concurrency: requests that an export of these manifests has in flight at most.
     ///   - now: the present, from which `expires_at` of runs of unknown age and what is settled are reckoned.
     static func open(
         _ manifests: Manifests, origin: ExportOrigin, refetch: Bool, retryFailedPages: Bool = false,
-        session: PostgresSession, at now: Date
+        concurrency: Int = ExportOptions().concurrency, session: PostgresSession, at now: Date
     ) async throws -> Ledger {
         let (id, since) = try await session.transaction { transaction in
-            try transaction.closeKilledExports(of: manifests.list.map(\.name))
+            try transaction.closeKilledExports(of: manifests.list.map(\.name), concurrency: concurrency)
             let since = refetch ? try transaction.startOfUnfinishedRefetch(of: manifests.list.map(\.name)) : nil
             let exportID = try transaction.insertExport(origin, refetch: refetch)
             try transaction.insertManifests(manifests, exportID: exportID)
@@ -50,10 +51,11 @@ extension Ledger {
     /// The same for all runs that earlier exports left unsettled, and the roots of all chains that have no end or one
     /// in doubt.
     static func openUnfinished(
-        origin: ExportOrigin, retryFailedPages: Bool = false, session: PostgresSession, at now: Date
+        origin: ExportOrigin, retryFailedPages: Bool = false, concurrency: Int = ExportOptions().concurrency,
+        session: PostgresSession, at now: Date
     ) async throws -> Ledger {
         let id = try await session.transaction { transaction in
-            try transaction.closeKilledExports(of: [])
+            try transaction.closeKilledExports(of: [], concurrency: concurrency)
             let exportID = try transaction.insertExport(origin, refetch: false)
             _ = try transaction.query(
                 """
@@ -85,11 +87,14 @@ extension Ledger {
 
 extension PostgresTransaction {
     /// Whoever holds a manifest's lock knows that no other export of it is alive.
-    fileprivate borrowing func closeKilledExports(of names: [String]) throws {
+    fileprivate borrowing func closeKilledExports(of names: [String], concurrency: Int) throws {
         let which =
             names.isEmpty
             ? "not exists (select from stored_actions.export_manifests m where m.export_id = e.export_id)"
             : "e.export_id in (select m.export_id from stored_actions.export_manifests m where m.name = any($1))"
+        try markSuspects(
+            ofExports: "e.outcome = 'running' and \(which)", names.isEmpty ? [] : [.texts(names)],
+            concurrency: concurrency)
         _ = try query(
             """
             update stored_actions.exports e

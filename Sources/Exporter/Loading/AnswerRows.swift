@@ -17,15 +17,52 @@ struct AnsweredError {
     var answeredAt: Date
 }
 
+/// A row of `errors`.
+enum ErrorRow {
+    case single(PartnerError)
+    /// The last row of a run that has more errors than rows: all that are left, so many, as one array.
+    case rest(PartnerErrors, from: PartnerErrors.Index, count: Int)
+
+    /// As it was sent; nil if that quotes the token.
+    var raw: ArraySlice<UInt8>? {
+        switch self {
+        case .single(let error): error.value?.bytes
+        case .rest(let errors, let start, _): errors.array(from: start)[...]
+        }
+    }
+}
+
+extension PartnerErrors {
+    /// Rows of one run in `errors`: an app that fails for each of a million objects says the same a million times.
+    static let mostRows = 10_000
+
+    var rowCount: Int { Swift.min(count, Self.mostRows) }
+
+    /// Of the errors, those that share the last row.
+    var bundled: Int { count > Self.mostRows ? count - Self.mostRows + 1 : 0 }
+
+    fileprivate var rows: [ErrorRow] {
+        var rows: [ErrorRow] = []
+        rows.reserveCapacity(rowCount)
+        var index = startIndex
+        for _ in 0..<(count - bundled) {
+            rows.append(.single(self[index]))
+            formIndex(after: &index)
+        }
+        if bundled > 0 { rows.append(.rest(self, from: index, count: bundled)) }
+        return rows
+    }
+}
+
 extension LoadedRun {
     /// The rows of `results`, each made when it is asked for: a large body costs no memory beside its bytes.
-    var resultRows: some Sequence<AnswerRow<JSONValue>> {
-        (result?.results ?? JSONElements()).lazy.enumerated()
+    var resultRows: some Collection<AnswerRow<JSONValue>> {
+        (result?.results ?? JSONElements()).enumerated().lazy
             .map { [key = item.key] in AnswerRow(key: key, position: $0.offset, value: $0.element) }
     }
 
-    var errorRows: some Sequence<AnswerRow<PartnerError>> {
-        (result?.errors ?? []).enumerated()
+    var errorRows: [AnswerRow<ErrorRow>] {
+        (result?.errors.rows ?? []).enumerated()
             .map { AnswerRow(key: item.key, position: $0.offset, value: $0.element) }
     }
 

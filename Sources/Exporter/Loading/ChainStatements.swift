@@ -176,8 +176,10 @@ extension RunItem {
 extension RunResult {
     /// How long the partner wants to be left alone, if it throttled the run: a minute if it does not say.
     fileprivate var throttledFor: Duration? {
-        let delays = errors.filter { ["throttled", "system_throttled"].contains($0.code) }
-            .map { min(max($0.delay ?? 60, 1), 7 * 86_400) }
+        let delays = errors.prefix(PartnerErrors.mostRows).filter {
+            ["throttled", "system_throttled"].contains($0.code)
+        }
+        .map { min(max($0.delay ?? 60, 1), 7 * 86_400) }
         return delays.max().map { .seconds($0) }
     }
 }

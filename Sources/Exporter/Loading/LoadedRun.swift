@@ -28,7 +28,7 @@ struct LoadedRun: Sendable {
     /// Rows that it brings to `results`.
     var resultCount: Int { (result?.resultCount ?? 0) - refusedResults }
     /// Rows that it brings to `errors`.
-    var errorCount: Int { (result?.errors.count ?? 0) - refusedErrors }
+    var errorCount: Int { (result?.errors.rowCount ?? 0) - refusedErrors }
     /// The body, if the answer is the run's last in this export.
     var finalBody: [UInt8]? { verdict.outcome.isFinal ? body : nil }
 
@@ -36,11 +36,11 @@ struct LoadedRun: Sendable {
     var bytes: Int {
         let whole = 200 + (body?.count ?? 0)
         guard let result else { return whole }
-        let errors = result.errors.reduce(0) { $0 + 200 + ($1.value?.bytes.count ?? 0) }
-        return whole + result.resultBytes + errors + (result.extra?.count ?? 0)
+        let errors = result.errors.byteCount + 200 * result.errors.rowCount
+        return whole + result.resultBytes + errors + result.unknownFields.byteCount
     }
 
-    var rows: Int { 1 + (result?.resultCount ?? 0) + (result?.errors.count ?? 0) + apiErrors.count }
+    var rows: Int { 1 + (result?.resultCount ?? 0) + (result?.errors.rowCount ?? 0) + apiErrors.count }
 }
 
 extension LoadedRun {

@@ -10,6 +10,8 @@ struct Commit: Sendable {
     var rule: MergeRule
     var results: Int
     var errors: Int
+    /// Errors of the partner that share the run's last row.
+    var bundledErrors: Int
     /// Parts of the answer that PostgreSQL refused.
     var rejects: Int
     var pollAt: Date?
@@ -146,6 +148,7 @@ extension Commit {
         outcome = merge.writes ? run.verdict.outcome : merge.stored.outcome
         results = rule == .replace ? run.resultCount : 0
         errors = rule == .replace ? run.errorCount : 0
+        bundledErrors = rule == .replace ? run.result?.errors.bundled ?? 0 : 0
         rejects = merge.writes ? run.rejects : 0
         pollAt = merge.writes ? run.pollAt : nil
         self.chain = chain

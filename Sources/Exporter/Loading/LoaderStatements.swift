@@ -71,7 +71,7 @@ extension PostgresTransaction {
         }
     }
 
-    borrowing func copyErrors(_ rows: some Sequence<AnswerRow<PartnerError>>, exportID: Int) throws {
+    borrowing func copyErrors(_ rows: some Sequence<AnswerRow<ErrorRow>>, exportID: Int) throws {
         _ = try copy(
             into: "stored_actions.errors",
             columns: [
@@ -80,22 +80,14 @@ extension PostgresTransaction {
             ]
         ) { writer in
             for row in rows {
-                let error = row.value
-                let (meta, extra) = (error.meta.map(StoredJSON.init), error.extra.map(StoredJSON.init(text:)))
-                // Either of them may be a level deeper than the error, or a little longer.
-                let inexact = [error.value.map(StoredJSON.init), meta, extra].first { $0?.raw != nil } ?? nil
                 try writer.beginRow()
                 try writer.uuid(row.key.runID)
                 try writer.int4(Int32(clamping: row.position))
                 try writer.uuid(row.key.storedActionID)
-                try writer.text(storable(error.code))
-                try writer.text(storable(error.title))
-                try writer.text(storable(error.detail))
-                try writer.int8(error.delay.map(Int64.init))
-                try writer.jsonb(meta?.json)
-                try writer.jsonb(extra?.json)
-                try writer.bytea(inexact == nil ? nil : error.value?.bytes)
-                try writer.texts(error.value == nil ? nil : inexact?.notes)
+                switch row.value {
+                case .single(let error): try writer.columns(of: error)
+                case .rest(_, _, let count): try writer.columns(ofRest: row.value.raw, count: count)
+                }
                 try writer.int8(Int64(exportID))
             }
         }
@@ -162,7 +154,8 @@ extension PostgresTransaction {
 
     borrowing func updateRuns(_ runs: [LoadedRun], exportID: Int) throws {
         guard !runs.isEmpty else { return }
-        let extras = runs.map { $0.result?.extra.map(StoredJSON.init(text:)) }
+        let areLarge = runs.reduce(0) { $0 + $1.extraBytes } > 1 << 20
+        let extras = runs.map { areLarge ? nil : $0.result?.extra.map(StoredJSON.init(text:)) }
         _ = try query(
             """
             update stored_actions.runs r
@@ -195,6 +188,37 @@ extension PostgresTransaction {
                 .byteas(extras.map { $0?.raw }),
                 .int(exportID),
             ])
+        if areLarge { try updateExtras(runs.filter { $0.extraBytes > 0 }) }
+    }
+
+    /// By way of COPY, which sends a value from where it lies: a parameter is there three times at once.
+    private borrowing func updateExtras(_ runs: [LoadedRun]) throws {
+        try execute(
+            script: """
+                create temporary table extras (
+                  stored_action_id uuid, run_id uuid, extra jsonb, extra_raw bytea
+                ) on commit drop
+                """)
+        _ = try copy(
+            into: "pg_temp.extras", columns: ["stored_action_id", "run_id", "extra", "extra_raw"]
+        ) { writer in
+            for run in runs {
+                let extra = run.result?.extra.map(StoredJSON.init(text:))
+                try writer.beginRow()
+                try writer.uuid(run.item.key.storedActionID)
+                try writer.uuid(run.item.key.runID)
+                try writer.jsonb(extra?.json)
+                try writer.bytea(extra?.raw)
+            }
+        }
+        _ = try query(
+            """
+            update stored_actions.runs r
+               set extra = n.extra, extra_raw = n.extra_raw
+              from pg_temp.extras n
+             where r.stored_action_id = n.stored_action_id and r.run_id = n.run_id
+            """)
+        try execute(script: "drop table pg_temp.extras")
     }
 
     /// Also of runs whose answer changes nothing.
@@ -245,6 +269,39 @@ extension PostgresTransaction {
     }
 }
 
+extension PostgresCopyWriter {
+    /// From `code` to `notes`.
+    fileprivate mutating func columns(of error: PartnerError) throws {
+        let value = error.value
+        // Either of meta and extra may be a level deeper than the error, or a little longer.
+        let notes = value.flatMap { StoredJSON($0).notes }
+        let (meta, extra) = (error.meta.map(StoredJSON.init), error.extra.map(StoredJSON.init(text:)))
+        let changes = notes ?? meta?.notes ?? extra?.notes
+        try text(storable(error.code))
+        try text(storable(error.title))
+        try text(storable(error.detail))
+        try int8(error.delay.map(Int64.init))
+        try jsonb(meta?.json)
+        try jsonb(extra?.json)
+        try bytea(changes == nil ? nil : value?.bytes)
+        try texts(value == nil ? nil : changes)
+    }
+
+    /// The same of the errors that share a run's last row.
+    fileprivate mutating func columns(ofRest raw: ArraySlice<UInt8>?, count: Int) throws {
+        for _ in ["code", "title", "detail", "delay_seconds", "meta"] { try null() }
+        try jsonb(Array(#"{"errors": \#(count)}"#.utf8))
+        try bytea(raw)
+        try texts([
+            "(the whole row): \(count) errors as one array, for a run has at most \(PartnerErrors.mostRows) rows"
+        ])
+    }
+}
+
+extension LoadedRun {
+    fileprivate var extraBytes: Int { result?.unknownFields.byteCount ?? 0 }
+}
+
 extension [LoadedRun] {
     fileprivate var keyParameters: [PostgresParameter] {
         [.uuids(map(\.item.key.storedActionID)), .uuids(map(\.item.key.runID))]
@@ -254,5 +311,10 @@ extension [LoadedRun] {
 /// A text that a `text` column takes: NUL, the one character that PostgreSQL has no room for, becomes U+FFFD.
 func storable(_ text: String?) -> String? {
     guard let text, text.utf8.contains(0) else { return text }
-    return String(text.unicodeScalars.map { $0 == "\u{0}" ? "\u{FFFD}" : Character($0) })
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(text.utf8.count)
+    for byte in text.utf8 {
+        if byte == 0 { bytes += "\u{FFFD}".utf8 } else { bytes.append(byte) }
+    }
+    return String(decoding: bytes, as: UTF8.self)
 }

@@ -1,3 +1,4 @@
+import ActionsAPI
 import Foundation
 import JSONText
 import Postgres
@@ -30,10 +31,10 @@ extension PostgresTransaction {
         // What is checked only at the COMMIT would otherwise spoil all that stands before it.
         try execute(script: "set constraints all immediate")
         var run = run
-        let results = try culprits(in: Array(run.resultRows), trustsTables) {
+        let results = try culprits(in: run.resultRows, trustsTables) {
             try $0.copyResults($1, exportID: exportID)
         }
-        let errors = try culprits(in: Array(run.errorRows), trustsTables) { try $0.copyErrors($1, exportID: exportID) }
+        let errors = try culprits(in: run.errorRows, trustsTables) { try $0.copyErrors($1, exportID: exportID) }
         let apiErrors = try culprits(in: Array(run.apiErrorRows), trustsTables) {
             try $0.copyAPIErrors($1, exportID: exportID)
         }
@@ -42,14 +43,14 @@ extension PostgresTransaction {
         run.refusedErrors = errors.count
         var rejects =
             results.map { Reject($0.row, .result, $0.error, raw: $0.row.value.bytes) }
-            + errors.map { Reject($0.row, .error, $0.error, raw: $0.row.value.value?.bytes) }
+            + errors.map { Reject($0.row, .error, $0.error, raw: $0.row.value.raw) }
             + apiErrors.map { Reject($0.row, .apiError, $0.error, raw: $0.row.value.error.value?.bytes) }
             + bodies.map { Reject(key: run.item.key, what: .body, error: $0.error) }
         do {
             try savepoint { try $0.updateRuns([run], exportID: exportID) }
         } catch let error as PostgresError where error.mayBlameData {
             guard let extra = run.result?.extra else { throw error }
-            run.result?.extra = nil
+            run.result?.unknownFields = UnknownFields()
             try updateRuns([run], exportID: exportID)
             rejects.append(Reject(key: run.item.key, what: .extra, error: error, raw: extra[...]))
         }
@@ -61,25 +62,26 @@ extension PostgresTransaction {
     /// Writes the rows, by halves where they are refused, until each culprit stands alone.
     ///
     /// - Throws: the error itself where it says that the table is at fault, and not one row was taken.
-    private borrowing func culprits<Row>(
-        in rows: [Row], _ trustsTables: Bool,
-        _ write: (borrowing PostgresTransaction, ArraySlice<Row>) throws -> Void
-    ) throws -> [(row: Row, error: PostgresError)] {
+    private borrowing func culprits<Rows: Collection>(
+        in rows: Rows, _ trustsTables: Bool,
+        _ write: (borrowing PostgresTransaction, Rows.SubSequence) throws -> Void
+    ) throws -> [(row: Rows.Element, error: PostgresError)] {
         let found = try halve(rows[...], write)
         if !trustsTables, found.count == rows.count, let error = found.first?.error, error.blamesTable { throw error }
         return found
     }
 
-    private borrowing func halve<Row>(
-        _ rows: ArraySlice<Row>, _ write: (borrowing PostgresTransaction, ArraySlice<Row>) throws -> Void
-    ) throws -> [(row: Row, error: PostgresError)] {
+    private borrowing func halve<Rows: Collection>(
+        _ rows: Rows, _ write: (borrowing PostgresTransaction, Rows) throws -> Void
+    ) throws -> [(row: Rows.Element, error: PostgresError)] where Rows.SubSequence == Rows {
         guard let first = rows.first else { return [] }
         do {
             try savepoint { try write($0, rows) }
             return []
         } catch let error as PostgresError where error.mayBlameData {
-            guard rows.count > 1 else { return [(first, error)] }
-            let middle = rows.startIndex + rows.count / 2
+            let count = rows.count
+            guard count > 1 else { return [(first, error)] }
+            let middle = rows.index(rows.startIndex, offsetBy: count / 2)
             return try halve(rows[..<middle], write) + halve(rows[middle...], write)
         }
     }

@@ -11,12 +11,16 @@ package struct RunItem: Sendable, Equatable {
     package var seenAlive = false
     /// An earlier export found that it may not be read.
     var wasForbidden = false
+    /// An export died while the run was under way: its answer may be why, so it is asked for last, and alone.
+    var isSuspect = false
     /// How often this export found the run unfinished.
     package var polls = 0
     /// Failed tries since the last answer that was of use.
     package var failures = 0
     /// The last try that failed.
     var lastFailure: FailedTry?
+    /// Answers 200 that quoted a 429 of the API's own.
+    var quotedThrottles = 0
     /// When it was last asked for.
     var askedAt: Date?
     /// Requests of this export for the run that the ledger does not know yet.

@@ -26,6 +26,9 @@ struct RunRules: Sendable {
     /// A server that wants a longer wait than this before a retry is left to the next export.
     let longestRetry: Duration
 
+    /// So many answers 200 with the API's own 429 to one run are believed: each closes the window for all others.
+    static let quotedThrottles = 3
+
     /// - Parameter maxWait: what `--max-wait` says of waiting for unfinished runs. A server in trouble is waited for as
     ///   long, and for a minute at least: a short `Retry-After` is the ordinary way to get a result.
     init(maxWait: Duration) {
@@ -52,6 +55,11 @@ struct RunRules: Sendable {
         case .forbidden: return .conclude(Verdict(outcome: .forbidden, seenAlive: item.seenAlive))
         case .rejected: return .conclude(Verdict(outcome: .rejected, seenAlive: item.seenAlive))
         case .credentialsRefused: return .refuse
+        case .throttled(insideOK: true) where item.quotedThrottles > Self.quotedThrottles:
+            return .conclude(
+                Verdict(
+                    outcome: .failed, failure: "200 with the API's own error 429, time and again",
+                    seenAlive: item.seenAlive))
         // It says nothing about the run: no try is used up, and the bucket's budget does the waiting.
         case .throttled, .tokenEnded: return .askAgain
         case .faulty(let failure, let reason, _, let alive):

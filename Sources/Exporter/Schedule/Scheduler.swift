@@ -6,7 +6,8 @@ import HeapModule
 /// Which request is made next, and when. Decides alone; `ExportLoop` acts.
 ///
 /// What is ready goes in this order: first fetches and retries within an hour of their expiry, steps of chains of pages,
-/// other first fetches and retries, stored pages that are fetched again, polls, runs past their time. Every request
+/// other first fetches and retries, stored pages that are fetched again, polls, runs past their time; and when nothing but
+/// polls is left, one by one, with nothing else in flight, runs that were under way when an export died. Every request
 /// passes the budget of its bucket, reads or the start of runs; where one is spent, the other goes on.
 ///
 /// The work list stays in the database: here is a stretch of each queue, so that memory does not grow with the export.
@@ -22,6 +23,7 @@ struct Scheduler: Sendable {
     private var first: Deque<RunItem> = []
     private var storedPages: Deque<RunItem> = []
     private var late: Deque<RunItem> = []
+    private var suspects: Deque<RunItem> = []
     private var polls = Heap<Due>()
     private var retries = Heap<Due>()
     private var dueRetries = Heap<Expiring>()
@@ -36,6 +38,7 @@ struct Scheduler: Sendable {
     private var inFlight = 0
     /// Of those in flight, asked for again because they were not finished.
     private var pollsInFlight = 0
+    private var isSuspectInFlight = false
     private var uncommitted = 0
     private var nothingElseSince: Date?
     private var isCommitting = false
@@ -52,6 +55,7 @@ struct Scheduler: Sendable {
         budget = RateBudget(share: options.budgetShare)
         runsBudget = RateBudget(share: options.budgetShare)
         exhausted = options.refetch ? [.polls] : [.polls, .storedPages]
+        if !options.hasSuspects { exhausted.insert(.suspects) }
     }
 
     var requestsInFlight: Int { inFlight }
@@ -60,7 +64,7 @@ struct Scheduler: Sendable {
 
     /// A stretch is being read that may hold items whose commit it cannot know: a commit has to wait for it, and such a
     /// stretch for a commit. Otherwise its items might be told of after their commit, and be asked for again.
-    var mayCommit: Bool { refilling.isDisjoint(with: [.late, .polls]) }
+    var mayCommit: Bool { refilling.isDisjoint(with: [.late, .suspects, .polls]) }
 
     /// From now on nothing new is asked for.
     mutating func stop() { stopped = true }
@@ -94,7 +98,7 @@ struct Scheduler: Sendable {
     mutating func refilled(_ queue: WorkQueue, with items: [RunItem]) {
         refilling.remove(queue)
         if items.count < options.stretch { exhausted.insert(queue) }
-        if let last = items.last, queue != .polls {
+        if let last = items.last, queue != .polls, queue != .suspects {
             cursor[queue] = WorkCursor(expiresAt: last.expiresAt, key: last.key)
         }
         if queue == .storedPages { return storedPages.append(contentsOf: items) }
@@ -102,6 +106,7 @@ struct Scheduler: Sendable {
         switch queue {
         case .first: first.append(contentsOf: new)
         case .late: late.append(contentsOf: new)
+        case .suspects: suspects.append(contentsOf: new)
         case .polls: pollsAwaitCommit = new.isEmpty
         case .chains, .storedPages: break
         }
@@ -118,6 +123,7 @@ struct Scheduler: Sendable {
     mutating func returned(_ item: RunItem) {
         inFlight -= 1
         if item.isPoll { pollsInFlight -= 1 }
+        if item.isSuspect { isSuspectInFlight = false }
     }
 
     /// The item is let go of without an outcome: it stays in the queue that the database holds.
@@ -206,7 +212,9 @@ struct Scheduler: Sendable {
         var wake: Date?
         if let until = hold.until, now < until {
             wake = until
-        } else if inFlight < (hold.isProbing ? 1 : options.concurrency), uncommitted < options.uncommitted {
+        } else if !isSuspectInFlight, inFlight < (hold.isProbing ? 1 : options.concurrency),
+            uncommitted < options.uncommitted
+        {
             if case .lookAgain? = chains.nextGet { return take(.chainGet) }
             var spent: Set<Bucket> = []
             while let candidate = candidate(at: now, without: spent) {
@@ -230,7 +238,7 @@ struct Scheduler: Sendable {
     private enum Bucket { case reads, runs }
 
     private enum Candidate {
-        case retry, first, probe, storedPage, polls, late, chainGet, chainPost
+        case retry, first, probe, storedPage, polls, late, suspect, chainGet, chainPost
 
         var bucket: Bucket { self == .chainPost ? .runs : .reads }
     }
@@ -244,6 +252,8 @@ struct Scheduler: Sendable {
         if chains.nextGet != nil { return .chainGet }
         if let candidate = post ?? firstFetch?.candidate { return candidate }
         if !storedPages.isEmpty { return .storedPage }
+        // No poll is begun before, or there might always be one in flight.
+        if hasOnlyPolls, !suspects.isEmpty { return inFlight == 0 && uncommitted == 0 ? .suspect : nil }
         if mayPoll(at: now), let poll = polls.min, poll.at <= now { return .polls }
         return late.isEmpty ? nil : .late
     }
@@ -289,6 +299,7 @@ struct Scheduler: Sendable {
         case .storedPage: fetch(storedPages.removeFirst())
         case .polls: fetch(polls.removeMin().item)
         case .late: fetch(late.removeFirst())
+        case .suspect: fetch(suspects.removeFirst())
         case .chainGet: step(chains.removeGet())
         case .chainPost: step(chains.removePost())
         }
@@ -314,13 +325,15 @@ struct Scheduler: Sendable {
     private mutating func fetch(_ item: RunItem) -> Step {
         inFlight += 1
         if item.isPoll { pollsInFlight += 1 }
+        if item.isSuspect { isSuspectInFlight = true }
         return .fetch(item)
     }
 
     /// Moves what the clock has changed: retries whose time has come, and runs whose time is past.
     private mutating func makeReady(at now: Date) {
         while let retry = retries.min, retry.at <= now {
-            dueRetries.insert(Expiring(item: retries.removeMin().item))
+            let item = retries.removeMin().item
+            if item.isSuspect { suspects.prepend(item) } else { dueRetries.insert(Expiring(item: item)) }
         }
         while let expired = dueRetries.min, expired.item.expiresAt <= now {
             late.prepend(dueRetries.removeMin().item)
@@ -342,17 +355,20 @@ struct Scheduler: Sendable {
         if wants(.storedPages, storedPages.count) { return .storedPages }
         guard !isCommitting else { return nil }
         if exhausted.contains(.first), first.isEmpty, wants(.late, late.count) { return .late }
+        if hasOnlyPolls, suspects.isEmpty, wants(.suspects, 0) { return .suspects }
         if polls.isEmpty, !pollsAwaitCommit, mayPoll(at: now), wants(.polls, polls.count) { return .polls }
         return nil
     }
 
     // MARK: The end
 
-    private var hasOtherWork: Bool {
-        !exhausted.contains(.first) || !exhausted.contains(.late)
-            || chains.wantsMore(capacity: options.stretch)
-            || hasStoredPages || !first.isEmpty || !late.isEmpty || !retries.isEmpty
-            || !dueRetries.isEmpty || chains.hasWork || chains.writes > 0 || inFlight > pollsInFlight
+    private var hasOtherWork: Bool { !hasOnlyPolls || !exhausted.contains(.suspects) || !suspects.isEmpty }
+
+    /// Besides suspects.
+    private var hasOnlyPolls: Bool {
+        exhausted.contains(.first) && exhausted.contains(.late) && !chains.wantsMore(capacity: options.stretch)
+            && !hasStoredPages && first.isEmpty && late.isEmpty && retries.isEmpty && dueRetries.isEmpty
+            && !chains.hasWork && chains.writes == 0 && inFlight == pollsInFlight
     }
 
     private func mayPoll(at now: Date) -> Bool {

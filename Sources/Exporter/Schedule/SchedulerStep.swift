@@ -12,6 +12,8 @@ extension Scheduler {
         var chainStretch: Int { 3 * stretch }
         /// Answers that may wait for their commit before no new request goes out.
         var uncommitted = 4000
+        /// Runs that were under way when an export died are in a queue of their own.
+        var hasSuspects = false
         /// Stored pages are asked for again too.
         var refetch = false
     }

@@ -23,6 +23,8 @@ enum WorkQueue: Hashable, Sendable {
     case first
     /// Runs not asked for yet that are past their time.
     case late
+    /// Runs that were under way when an export died, the one last that was asked for last.
+    case suspects
     /// Runs that were found unfinished, the earliest poll first.
     case polls
     /// Chains of pages that go on, the oldest cursor first.

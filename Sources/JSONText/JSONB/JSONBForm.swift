@@ -13,7 +13,7 @@ package enum JSONBForm: Sendable, Equatable {
     /// form, in which control characters are spelt `\u000a` and whose end may be cut off with `…`; the value itself is
     /// `(the whole value)`. At most 100 of them, in the order of the text, then `… and 7 more`.
     case nearest([UInt8], notes: [String])
-    /// Nothing: too deep or too large, as the notes say.
+    /// Nothing: too deep or too large, as the notes say; or over 1 MiB and, with U+FFFD for each broken byte, larger by half.
     case none(notes: [String])
 }
 
@@ -27,7 +27,9 @@ extension JSONValue {
                 return .none(notes: JSONBLimits.notes(onDepth: depth, bytes: range.count))
             }
             var rewriting = NearestForm(of: text, in: range)
-            let nearest = rewriting.render()
+            guard let nearest = rewriting.render() else {
+                return .none(notes: [JSONBLimits.noteOnGrowth])
+            }
             guard nearest.count <= JSONBLimits.bytes else {
                 return .none(notes: [JSONBLimits.note(onBytes: nearest.count, of: "the nearest form")])
             }

@@ -5,6 +5,9 @@ struct NearestForm {
     private let text: UnsafeRawBufferPointer
     private let range: Range<Int>
     private var output: [UInt8] = []
+    /// Bytes of output after which the form is given up: where each broken byte becomes three, it could grow to three
+    /// times the text.
+    private let limit: Int
     /// Up to where the text is in the output, or left out.
     private var copied: Int
     private var path: [JSONPointerStep] = []
@@ -12,23 +15,26 @@ struct NearestForm {
     init(of text: UnsafeRawBufferPointer, in range: Range<Int>) {
         self.text = text
         self.range = range
+        limit = max(1 << 20, range.count * 3 / 2)
         copied = range.lowerBound
     }
 
-    mutating func render() -> [UInt8] {
+    /// - Returns: nil if it is much larger than the value.
+    mutating func render() -> [UInt8]? {
         let repeated = repeatedKeys()
         var tokens = JSONTokens(text, in: range)
         output.reserveCapacity(range.count)
         while let token = tokens.next() {
+            if output.count > limit { return nil }
             if case .key(let key, let traits) = token {
-                if repeated.shadowed.contains(key.lowerBound) {
+                if repeated.isShadowed(key.lowerBound) {
                     copy(upTo: key.lowerBound)
                     copied = tokens.skipMember()
                     continue
                 }
                 path[path.count - 1] = .key(key)
                 if traits.contains(.isDamaged) { replaceString(key, isKey: true) }
-                if let count = repeated.counts[key.lowerBound] {
+                if let count = repeated.count(ofLast: key.lowerBound) {
                     note("of \(count) values of this key the last one was kept")
                 }
                 continue
@@ -48,13 +54,11 @@ struct NearestForm {
             }
         }
         copy(upTo: range.upperBound)
-        return output
+        return output.count > limit ? nil : output
     }
 
-    /// The positions of the keys that stand again later in their object, and how often the last ones stand there.
-    private func repeatedKeys() -> (shadowed: Set<Int>, counts: [Int: Int]) {
-        var shadowed: Set<Int> = []
-        var counts: [Int: Int] = [:]
+    private func repeatedKeys() -> RepeatedKeys {
+        var repeated = RepeatedKeys()
         var tokens = JSONTokens(text, in: range)
         var keys = OpenKeys(of: text)
         while let token = tokens.next() {
@@ -62,15 +66,13 @@ struct NearestForm {
             case .key(let key, let traits): keys.append(key, isEncoded: traits.contains(.isEncoded))
             case .open(isObject: true): keys.openObject()
             case .close(isObject: true):
-                for positions in keys.duplicates() {
-                    shadowed.formUnion(positions.dropLast())
-                    if let last = positions.last { counts[last] = positions.count }
-                }
+                keys.forEachDuplicate { repeated.add($0, number: $1) }
                 keys.closeObject()
             case .open, .close, .string, .number, .word: break
             }
         }
-        return (shadowed, counts)
+        repeated.sort()
+        return repeated
     }
 
     private mutating func copy(upTo position: Int) {
@@ -90,6 +92,7 @@ struct NearestForm {
             case .brokenByte: bytes += 1
             case .text, .escaped: continue
             }
+            if output.count > limit { return }
             copy(upTo: start)
             output.append(contentsOf: replacementCharacter)
             copied = pieces.position
@@ -113,5 +116,42 @@ struct NearestForm {
 
     private mutating func note(_ change: String) {
         notes.add(change, at: path, in: text)
+    }
+}
+
+/// The keys that stand more than once in their object, by where they stand: as many as there may be, they take less room
+/// than their text.
+private struct RepeatedKeys {
+    /// Those that stand again later.
+    private var shadowed: [UInt32] = []
+    /// The others, with the number of times that each key stands there.
+    private var lasts: [(position: UInt32, count: UInt32)] = []
+
+    /// - Parameter number: of the key among those of its text, which come one after the other, from 1 on.
+    mutating func add(_ position: Int, number: Int) {
+        if number > 1, let before = lasts.popLast() { shadowed.append(before.position) }
+        lasts.append((UInt32(position), UInt32(number)))
+    }
+
+    mutating func sort() {
+        shadowed.sort()
+        lasts.sort { $0.position < $1.position }
+    }
+
+    func isShadowed(_ position: Int) -> Bool {
+        index(of: UInt32(position), in: shadowed.count) { shadowed[$0] } != nil
+    }
+
+    func count(ofLast position: Int) -> Int? {
+        index(of: UInt32(position), in: lasts.count) { lasts[$0].position }.map { Int(lasts[$0].count) }
+    }
+
+    private func index(of wanted: UInt32, in count: Int, _ position: (Int) -> UInt32) -> Int? {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if position(middle) < wanted { low = middle + 1 } else { high = middle }
+        }
+        return low < count && position(low) == wanted ? low : nil
     }
 }

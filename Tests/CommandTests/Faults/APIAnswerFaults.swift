@@ -20,6 +20,14 @@ extension Fault {
                 ])
             ]),
         Fault(
+            name: "429 and 503 inside a 200", detail: "as a gateway passes the API's own errors on",
+            calls: [
+                Call(api: [
+                    .held(at: .read, occurrence: 300, then: .answer(inOK(429, "too_many_requests"))).repeated(34),
+                    .held(at: .read, occurrence: 900, then: .answer(inOK(503, "service_unavailable"))).repeated(8),
+                ])
+            ]),
+        Fault(
             name: "Retry-After of an hour", detail: "under a time limit",
             calls: [
                 Call(
@@ -46,6 +54,12 @@ extension Fault {
         answer(
             "429 Too Many Requests", "Content-Type: application/json\r\n\(headers)",
             #"{"errors": [{"status": 429, "code": "too_many_requests", "title": "Too many requests"}]}"#)
+    }
+
+    private static func inOK(_ status: Int, _ code: String) -> String {
+        answer(
+            "200 OK", "Content-Type: application/json\r\n",
+            #"{"errors": [{"status": \#(status), "code": "\#(code)", "title": "Out of order"}]}"#)
     }
 
     private static func answer(_ status: String, _ headers: String, _ body: String) -> String {

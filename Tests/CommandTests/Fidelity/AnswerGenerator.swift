@@ -38,7 +38,8 @@ struct AnswerGenerator {
             .map { members[$0] }
         answer.body = envelope(members, isUnderData: values.once(in: 5))
         answer.outcome = answer.status ?? (answer.errors.isEmpty ? "success" : "error")
-        if answer.outcome == "waiting" {
+        if answer.outcome != "waiting", !known.holdResult { answer.outcome = "failed" }
+        if answer.outcome == "waiting" || answer.outcome == "failed" {
             (answer.results, answer.errors, answer.extra) = ([], [], [])
         }
         return answer
@@ -69,6 +70,10 @@ struct AnswerGenerator {
             (200, #"{"status": "Success", "results": [1]}"#, "failed"),
             (200, #"{"status": "success", "id": "\#(values.uuid())", "results": [1]}"#, "failed"),
             (200, #"{"status": "success", "id": 7, "results": [1]}"#, "failed"),
+            (200, #"{"status": "success", "data": {"x": 1}}"#, "failed"),
+            (200, #"{"status": "error", "message": "upstream down"}"#, "failed"),
+            (200, #"{"errors": [{"message": "Internal server error"}], "data": null}"#, "failed"),
+            (200, #"{"errors": [{"status": 503, "code": "service_unavailable", "title": "T"}]}"#, "failed"),
             (200, #"{"message": "maintenance"}"#, "failed"), (200, "[]", "failed"), (200, "null", "failed"),
             (200, #""success""#, "failed"), (200, "", "failed"), (200, "{}", "failed"),
         ])
@@ -265,6 +270,28 @@ extension PlantedValue {
         switch self {
         case .array, .nested: true
         case .word, .number, .string, .object: false
+        }
+    }
+
+    /// An error that a partner's app may have made; none of these has a status.
+    fileprivate var isPartnersError: Bool {
+        guard case .object(let members) = self else { return false }
+        return ["code", "title", "detail"].contains { key in
+            members.last { $0.key.decoded == key }.map { !$0.value.isNull } ?? false
+        }
+    }
+}
+
+extension [PlannedAnswer.Member] {
+    fileprivate var holdResult: Bool {
+        contains { member in
+            switch member.key.decoded {
+            case "results": return member.part.value.isArray
+            case "errors":
+                guard case .array(let errors) = member.part.value else { return false }
+                return errors.allSatisfy(\.isPartnersError)
+            default: return false
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// An Actions API on loopback that answers each run with bytes laid down before.
 final class AnswerServer: Sendable {
@@ -11,6 +12,8 @@ final class AnswerServer: Sendable {
 
         var status = 200
         var parts: [Part]
+        /// So many requests get no answer before the first that does.
+        var silences = 0
 
         init(status: Int = 200, body: [UInt8]) { self.init(status: status, parts: [Part(bytes: body)]) }
 
@@ -20,9 +23,19 @@ final class AnswerServer: Sendable {
         }
     }
 
+    /// What happened to a request for a run.
+    enum Event: Sendable, Equatable {
+        case asked(String)
+        case answered(String)
+    }
+
     let url: String
     private let listener: Int32
+    private let events = Mutex<[Event]>([])
     private let answers: [String: Answer]
+
+    /// What has happened so far, in order.
+    var log: [Event] { events.withLock { $0 } }
 
     /// - Parameter answers: by the run's ID in lower case; 500 for all others.
     static func with<R>(_ answers: [String: Answer], _ body: (AnswerServer) async throws -> R) async throws -> R {
@@ -54,14 +67,19 @@ final class AnswerServer: Sendable {
         while let bytes = Proxy.receive(from: client) {
             requests.append(bytes)
             while let request = requests.next() {
-                guard send(answer(to: request.text), to: client) else { return }
+                let path = request.text.split(separator: " ", maxSplits: 2).dropFirst().first ?? ""
+                let run = String(path.suffix(36))
+                let answer = answers[run] ?? Answer(status: 500, body: [])
+                let asked = events.withLock { events in
+                    events.append(.asked(run))
+                    return events.count { $0 == .asked(run) }
+                }
+                guard asked > answer.silences else { continue }
+                // Before the last byte: as soon as that is there, the next request may be.
+                events.withLock { $0.append(.answered(run)) }
+                guard send(answer, to: client) else { return }
             }
         }
-    }
-
-    private func answer(to request: String) -> Answer {
-        let path = request.split(separator: " ", maxSplits: 2).dropFirst().first ?? ""
-        return answers[String(path.suffix(36))] ?? Answer(status: 500, body: [])
     }
 
     /// - Returns: false when the client is gone.

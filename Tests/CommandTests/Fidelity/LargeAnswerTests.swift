@@ -75,12 +75,9 @@ struct LargeAnswerTests {
         let answers = Dictionary(uniqueKeysWithValues: zip(manifest.runs.map(\.id), all))
         try await Stage.with { stage in
             try await AnswerServer.with(answers) { server in
-                let peak = Peak()
+                let peak = PeakMemory()
                 let export = try await stage.export(manifest, changes: ["ZAPIER_API_URL": server.url]) { program in
-                    while !program.hasEnded {
-                        await peak.look(at: program.pid)
-                        try await Task.sleep(for: .milliseconds(20))
-                    }
+                    try await peak.watch(program)
                 }
                 #expect(export.status == 0, "\(export.finished.stderr)")
                 let met = try export.summary.met
@@ -89,18 +86,6 @@ struct LargeAnswerTests {
                 #expect(small == 400)
                 try await body(await peak.kilobytes >> 10, stage.database)
             }
-        }
-    }
-
-    /// The most memory that a process ever had.
-    private actor Peak {
-        private(set) var kilobytes = 0
-
-        func look(at pid: pid_t) {
-            guard let status = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8),
-                let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") })
-            else { return }
-            kilobytes = max(kilobytes, Int(line.filter(\.isNumber)) ?? 0)
         }
     }
 }

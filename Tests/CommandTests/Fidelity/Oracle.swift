@@ -184,7 +184,7 @@ struct Oracle {
         create function fidelity.expect_unplanned(run uuid, hex text) returns int language plpgsql as $$
           declare
             body bytea := decode(hex, 'hex');
-            top json; own json; outside json; errors json; list json; outcome text;
+            top json; own json; outside json; errors json; list json; status json; id json; holds boolean; outcome text;
           begin
             if substring(body from 1 for 3) = '\xefbbbf' then body := substring(body from 4); end if;
             begin
@@ -195,12 +195,21 @@ struct Oracle {
             end;
             begin
               own := top;
-              if json_typeof(top) = 'object' and top -> 'results' is null and top -> 'status' is null
-                 and json_typeof(top -> 'data') = 'object'
-                 and coalesce(top -> 'data' -> 'results', top -> 'data' -> 'status', top -> 'data' -> 'errors') is not null
+              if json_typeof(top) = 'object' and json_typeof(top -> 'data') = 'object'
+                 and json_typeof(top -> 'results') is distinct from 'array'
+                 and (json_typeof(top -> 'data' -> 'results') = 'array'
+                      or coalesce(top -> 'results', top -> 'status') is null
+                         and coalesce(top -> 'data' -> 'results', top -> 'data' -> 'status', top -> 'data' -> 'errors') is not null
+                      or json_typeof(top -> 'errors') is distinct from 'array' and json_typeof(top -> 'data' -> 'errors') = 'array')
               then
                 own := top -> 'data';
                 outside := top;
+              end if;
+              status := own -> 'status';
+              id := own -> 'id';
+              if outside -> 'status' is not null then
+                status := coalesce(status, outside -> 'status');
+                id := coalesce(id, outside -> 'id');
               end if;
               errors := coalesce(own -> 'errors', outside -> 'errors');
               list := case coalesce(json_typeof(own -> 'results'), 'null')
@@ -208,12 +217,21 @@ struct Oracle {
                         when 'null' then '[]'
                         else json_build_array(own -> 'results')
                       end;
+              holds := coalesce(json_typeof(own -> 'results'), '') = 'array'
+                       or coalesce(json_typeof(errors), '') = 'array'
+                          and not exists (
+                                select from json_array_elements(errors) e
+                                 where json_typeof(e) <> 'object'
+                                    or json_typeof(e -> 'status') = 'number' and e ->> 'status' ~ '^[4-9][0-9]{2}$|^[1-9][0-9]{3,}$'
+                                    or coalesce(e ->> 'code', e ->> 'title', e ->> 'detail') is null);
               outcome := case
                            when json_typeof(own) <> 'object'
                                 or coalesce(own -> 'results', own -> 'status', own -> 'errors') is null then 'failed'
-                           when lower(own ->> 'id') <> run::text then 'failed'
-                           when own ->> 'status' in ('success', 'error', 'waiting') then own ->> 'status'
-                           when own ->> 'status' is not null then 'failed'
+                           when lower(id #>> '{}') <> run::text then 'failed'
+                           when status #>> '{}' = 'waiting' then 'waiting'
+                           when not holds then 'failed'
+                           when status #>> '{}' in ('success', 'error') then status #>> '{}'
+                           when status #>> '{}' is not null then 'failed'
                            when coalesce(json_typeof(errors), 'null') = 'null' then 'success'
                            when json_typeof(errors) = 'array' and json_array_length(errors) = 0 then 'success'
                            else 'error'

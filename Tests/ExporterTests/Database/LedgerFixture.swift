@@ -30,7 +30,7 @@ struct LedgerFixture {
     /// Opens an export of a manifest that names these runs.
     func open(
         _ runs: [(number: Int, executedAt: Date?)], name: String = "test", followsPages: Bool = false,
-        inputs: String? = nil, refetch: Bool = false, at now: Date = Date()
+        inputs: String? = nil, refetch: Bool = false, concurrency: Int = 0, at now: Date = Date()
     ) async throws -> Ledger {
         let lines = runs.map { run in
             let date = run.executedAt.map { #", "executed_at": "\#($0.formatted(.iso8601))""# } ?? ""
@@ -46,7 +46,7 @@ struct LedgerFixture {
             [ManifestSource(.file(path: path))], temporaryDirectory: NSTemporaryDirectory())
         return try await Ledger.open(
             manifests, origin: ExportOrigin(apiURL: "http://127.0.0.1", toolVersion: "test", host: "here"),
-            refetch: refetch, session: session, at: now)
+            refetch: refetch, concurrency: concurrency, session: session, at: now)
     }
 
     /// Opens an export of run 1, whose pages it follows, and stores that run with the cursor "1".

@@ -113,6 +113,42 @@ struct LedgerTests {
         }
     }
 
+    @Test("Runs that may have been under way when an export died are suspects, in no queue but their own")
+    func suspects() async throws {
+        try await LedgerFixture.with { db in
+            // The database tells by its own clock which runs were past their time.
+            let now = Date()
+            let runs = (1...6).map { ($0, Optional(now - 86_400 + Double($0))) } + [(7, now - 30 * 86_400)]
+            let first = try await db.open(runs, at: now)
+            try await db.commit(
+                [2, 4].map { LedgerFixture.loaded($0, status: 200, body: LoaderTests.one) }, to: first)
+            let second = try await db.open(runs, concurrency: 2, at: now)
+            func keys(_ numbers: Int...) -> [RunKey] { numbers.map(LedgerFixture.key) }
+            func left(_ ledger: Ledger) async throws -> [RunKey] {
+                try await ledger.firstFetches(after: nil, limit: 10, at: now).map(\.key)
+            }
+            #expect(try await left(second) == keys(5, 6))
+            #expect(try await second.lateFetches(after: nil, limit: 10).map(\.key) == keys(7, 5, 6))
+            #expect(try await second.suspects(limit: 10).map(\.key) == keys(1, 3))
+            #expect(try await second.suspects(limit: 10).allSatisfy(\.isSuspect))
+            #expect(
+                try await db.texts("select outcome from stored_actions.runs where failure like 'an export died%'")
+                    == ["failed", "failed"])
+            // It dies of the first suspect, which then goes behind the other; two more were under way, perhaps.
+            try await second.willAskSuspect(LedgerFixture.key(1))
+            let third = try await db.open(runs, concurrency: 2, at: now)
+            #expect(try await left(third) == [])
+            #expect(try await third.suspects(limit: 10).map(\.key) == keys(3, 5, 6, 1))
+            // An answer ends it.
+            try await db.commit(
+                [LedgerFixture.loaded(3, status: 202, body: ""), LedgerFixture.loaded(5, status: 500, body: "")],
+                to: third)
+            let fourth = try await db.open(runs, at: now)
+            #expect(try await left(fourth) == keys(3, 5))
+            #expect(try await fourth.suspects(limit: 10).map(\.key) == keys(6, 1))
+        }
+    }
+
     @Test("--unfinished takes up what is unsettled of all manifests")
     func unfinished() async throws {
         try await LedgerFixture.with { db in

@@ -205,13 +205,70 @@ struct LoaderTests {
         }
     }
 
+    @Test(
+        "A run has at most 10,000 rows in errors: what is left shares the last one, with its count and its bytes",
+        arguments: [9_999, 10_000, 10_001, 25_000])
+    func manyErrors(count: Int) async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(1, nil)])
+            let errors = (0..<count).map { #"{"code": "c",  "detail": "\#($0)"}"# }
+            let body = #"{"errors": [\#(errors.joined(separator: ", "))]}"#
+            let commits = try await db.commit([LedgerFixture.loaded(1, status: 200, body: body)], to: ledger)
+            let rows = min(count, 10_000)
+            #expect(commits.map(\.errors) == [rows])
+            #expect(commits.map(\.bundledErrors) == [count > 10_000 ? count - 9_999 : 0])
+            #expect(
+                try await db.texts(
+                    """
+                    select concat_ws(' ', r.error_count, count(*), max(e.error_index),
+                                     count(*) filter (where e.code = 'c' and e.detail = e.error_index::text))
+                      from stored_actions.errors e join stored_actions.runs r using (run_id) group by r.error_count
+                    """) == ["\(rows) \(rows) \(rows - 1) \(count > 10_000 ? 9_999 : count)"])
+            let rest = "[\(errors.dropFirst(9_999).joined(separator: ", "))]"
+            #expect(
+                try await db.texts(
+                    """
+                    select concat_ws(' ', extra, cardinality(notes), convert_from(raw, 'UTF8'))
+                      from stored_actions.errors where raw is not null
+                    """) == (count > 10_000 ? [#"{"errors": \#(count - 9_999)} 1 \#(rest)"#] : []))
+        }
+    }
+
+    @Test(
+        "Unknown fields of many MiB are stored like others, and so are small ones beside them",
+        arguments: [(#""y": 1"#, true), (#""x": "b", "x": "\u0000""#, false)])
+    func largeExtra(more: String, isExact: Bool) async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(1, nil), (2, nil)])
+            let text = String(repeating: "a", count: 3 << 20)
+            let body = #"{"errors": [], "z": "\#(text)", \#(more)}"#
+            try await db.commit(
+                [
+                    LedgerFixture.loaded(1, status: 200, body: body),
+                    LedgerFixture.loaded(2, status: 200, body: #"{"errors": [], "small": 1}"#),
+                ], to: ledger)
+            #expect(
+                try await db.texts(
+                    """
+                    select concat_ws(' ', outcome, length(extra ->> 'z'), extra - 'z', extra_raw is null)
+                      from stored_actions.runs order by run_id
+                    """) == [
+                        "success \(text.utf8.count) \(isExact ? #"{"y": 1} t"# : "{\"x\": \"\u{FFFD}\"} f")",
+                        #"success {"small": 1} t"#,
+                    ])
+        }
+    }
+
     @Test("An error of the partner's that is too deep only as a field is kept as it was sent")
     func deepError() async throws {
         try await LedgerFixture.with { db in
             let ledger = try await db.open([(1, nil)])
             let deep = String(repeating: "[", count: 1000) + String(repeating: "]", count: 1000)
             try await db.commit(
-                [LedgerFixture.loaded(1, status: 200, body: #"{"status": "error", "errors": [\#(deep)]}"#)], to: ledger)
+                [
+                    LedgerFixture.loaded(
+                        1, status: 200, body: #"{"status": "error", "results": [], "errors": [\#(deep)]}"#)
+                ], to: ledger)
             #expect(
                 try await db.texts(
                     "select concat_ws(' ', extra is null, length(raw), cardinality(notes)) from stored_actions.errors")

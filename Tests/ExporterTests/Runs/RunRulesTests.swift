@@ -112,12 +112,31 @@ struct RunRulesTests {
         #expect(Self.step(429, "", item) == .askAgain)
     }
 
+    @Test("A 200 with the API's own 429 is believed three times: it closes the window for all others")
+    func quotedThrottle() {
+        let body = #"{"errors": [{"status": 429, "code": "too_many_requests"}]}"#
+        var item = Self.item()
+        for count in 1...3 {
+            item.quotedThrottles = count
+            #expect(Self.step(200, body, item) == .askAgain)
+        }
+        item.quotedThrottles = 4
+        guard case .conclude(let verdict) = Self.step(200, body, item) else {
+            Issue.record("it is asked for without end")
+            return
+        }
+        #expect(verdict.outcome == .failed)
+        #expect(Self.step(429, "", item) == .askAgain)
+    }
+
     @Test(
         "What may pass is tried again, and failed when the tries are used up",
         arguments: [
             (500, ""), (502, "<html>"), (503, ""), (504, ""), (408, ""), (425, ""),
             (200, ""), (200, "<html>maintenance</html>"), (200, #"{"status": "success", "resul"#),
-            (200, #"{"message": "maintenance"}"#), (200, "[]"), (200, "null"),
+            (200, #"{"message": "maintenance"}"#), (200, "[]"), (200, "null"), (200, #"{"status": "success"}"#),
+            (200, #"{"errors": [{"message": "Internal server error"}], "data": null}"#),
+            (200, #"{"errors": [{"status": 503, "code": "service_unavailable"}]}"#),
             (200, #"{"id": "9b1d0000-0000-4000-8000-000000000002", "status": "success", "errors": []}"#),
             (404, "<html>no such page</html>"), (404, ""), (410, "{}"), (403, "<html>blocked</html>"),
         ])
@@ -144,7 +163,8 @@ struct RunRulesTests {
     @Test(
         "What will not pass within the export is failed at once",
         arguments: [
-            (200, #"{"status": "paused", "errors": []}"#), (301, ""), (307, ""), (405, ""), (204, ""),
+            (200, #"{"status": "paused", "errors": []}"#), (200, #"{"errors": [{"status": 404, "code": "c"}]}"#),
+            (301, ""), (307, ""), (405, ""), (204, ""),
             (403, #"{"errors": [{"code": "something_else"}]}"#), (403, #"{"errors": []}"#),
         ])
     func final(status: Int, body: String) {

@@ -97,6 +97,54 @@ struct SchedulerTests {
         #expect(scheduler.next(at: now + 5) == .fetch(items[2]))
     }
 
+    @Test("Suspects go when all else is done but polls, one at a time, each with nothing else in flight")
+    func suspects() {
+        let (item, poll) = (Self.item(1), Self.item(2))
+        let suspects = (3...4).map { number in
+            var suspect = Self.item(number)
+            suspect.isSuspect = true
+            return suspect
+        }
+        var scheduler = Scheduler.withoutChains(
+            Scheduler.Options(concurrency: 4, budgetShare: 1, maxWait: .seconds(600), stretch: 100, hasSuspects: true))
+        scheduler.withBudget { budget in
+            _ = budget.request(at: now)
+            budget.answered(RateLimitHeaders(), status: 200, at: now)
+        }
+        #expect(scheduler.next(at: now) == .refill(.first, after: nil))
+        scheduler.refilled(.first, with: [item, poll])
+        #expect(scheduler.next(at: now) == .fetch(item))
+        #expect(scheduler.next(at: now) == .fetch(poll))
+        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
+        scheduler.refilled(.late, with: [])
+        Self.finish(poll, pollAt: now + 1, in: &scheduler)
+        #expect(scheduler.next(at: now) == .wait(until: now + 1))
+        Self.finish(item, in: &scheduler)
+        #expect(scheduler.next(at: now) == .refill(.suspects, after: nil))
+        scheduler.refilled(.suspects, with: suspects)
+        #expect(scheduler.next(at: now) == .fetch(suspects[0]))
+        // Not even a poll that is due.
+        #expect(scheduler.next(at: now + 2) == .wait(until: nil))
+        scheduler.withBudget { $0.answered(RateLimitHeaders(), status: 500, at: now + 2) }
+        scheduler.returned(suspects[0])
+        scheduler.retry(suspects[0], at: now + 10)
+        // Due as well, the poll goes while the suspect waits for its next try.
+        #expect(scheduler.next(at: now + 2) == .fetch(poll))
+        Self.finish(poll, pollAt: now + 9, in: &scheduler, at: now + 3)
+        #expect(scheduler.next(at: now + 10) == .fetch(suspects[0]))
+        #expect(scheduler.next(at: now + 10) == .wait(until: nil))
+        scheduler.returned(suspects[0])
+        scheduler.gathered()
+        // It is not done with before it is committed.
+        #expect(scheduler.next(at: now + 10) == .wait(until: nil))
+        scheduler.committed(suspects[0], pollAt: nil)
+        #expect(scheduler.next(at: now + 10) == .fetch(suspects[1]))
+        Self.finish(suspects[1], in: &scheduler, at: now + 11)
+        #expect(scheduler.next(at: now + 11) == .fetch(poll))
+        Self.finish(poll, in: &scheduler, at: now + 11)
+        #expect(scheduler.next(at: now + 11) == .done)
+    }
+
     @Test("A retry is waited for when nothing else is left")
     func waitsForRetry() {
         let item = Self.item(1)

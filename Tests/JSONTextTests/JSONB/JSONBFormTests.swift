@@ -242,4 +242,50 @@ struct JSONBFormTests {
                 == .nearest(
                     Array(#"{"k":1}"#.utf8), notes: ["/k: of 100000 values of this key the last one was kept"]))
     }
+
+    @Test("Keys beyond those that are kept ready to be compared are compared all the same, however they are written")
+    func moreKeysThanReady() throws {
+        // Over 65,536 in the outer object before the inner ones, in one of these, and behind them.
+        let keys = (0..<70_000).map { "k\($0)" }
+        let plain = keys.map { "\"\($0)\":0" }.joined(separator: ",")
+        #expect(try form("{\(plain)}") == .exact)
+        #expect(try form("{\(plain),\"o\":{\(plain)},\"p\":{\"k1\":1},\"q\":1}") == .exact)
+        #expect(try form(#"{\#(plain),"\u00e9":1,"\ue000":2,"\ud83d\ude00":3}"#) == .exact)
+        for (twice, key) in [
+            (#""k7":1,"\u006b7":2"#, "k7"), (#""\u00e9":1,"é":2"#, "é"), (#""k7":1,"k\u0037":2"#, "k7"),
+        ] {
+            let text = "{\(plain),\(twice)}"
+            guard case .nearest(let nearest, let told) = try form(text) else {
+                Issue.record("a key that stands twice is missed")
+                continue
+            }
+            let count = key == "k7" ? 3 : 2
+            #expect(told == ["/\(key): of \(count) values of this key the last one was kept"])
+            #expect(try JSONValue(validating: nearest)[key]?.int == 2)
+            #expect(try JSONValue(validating: nearest).members().count == (key == "k7" ? 70_000 : 70_001))
+        }
+        // Half a character, and bytes that are not UTF-8, become the same.
+        let broken = Array("{\(plain),".utf8) + Array(#""\ud800":1,""#.utf8) + [0xFF] + Array(#"":2,"\ufffd":3}"#.utf8)
+        guard case .nearest(let nearest, _) = try form(broken) else {
+            Issue.record("broken keys are missed")
+            return
+        }
+        #expect(try JSONValue(validating: nearest).members().count == 70_001)
+    }
+
+    @Test("A nearest form that is larger by half is given up beyond a MiB")
+    func growth() throws {
+        let small = Array(repeating: UInt8(0xFF), count: 200_000)
+        guard case .nearest(let nearest, _) = try form([0x22] + small + [0x22]) else {
+            Issue.record("a small one is given up")
+            return
+        }
+        #expect(nearest.count == 600_002)
+        let large = Array(repeating: UInt8(0xFF), count: 2 << 20)
+        guard case .none(let notes) = try form([0x22] + large + [0x22]) else {
+            Issue.record("a large one is made")
+            return
+        }
+        #expect(notes.count == 1)
+    }
 }

@@ -1,0 +1,73 @@
+import JSONText
+
+/// The members of some keys in an object: of a key that stands twice the last one counts, as in PostgreSQL.
+struct KnownFields: Sendable {
+    let object: JSONValue
+    private var counting: [String: JSONMember] = [:]
+
+    init(_ object: JSONValue, _ keys: [String]) {
+        self.object = object
+        let names = keys.map { ($0, Array($0.utf8)) }
+        for member in object.lazyMembers() {
+            for (key, name) in names where member.isNamed(name) { counting[key] = member }
+        }
+    }
+
+    subscript(key: String) -> JSONValue? { counting[key]?.value }
+
+    /// Where those members stand that count.
+    fileprivate func positions(of keys: [String]) -> [Int] { keys.compactMap { counting[$0]?.position } }
+}
+
+/// Members of objects that have no column of their own, found again when they are asked for: a body may consist of them.
+package struct UnknownFields: Sendable {
+    private struct Part: Sendable {
+        var object: JSONValue
+        /// Where the members stand that are told elsewhere.
+        var known: [Int]
+
+        var members: some Sequence<JSONMember> { object.lazyMembers().lazy.filter { !known.contains($0.position) } }
+    }
+
+    private var parts: [Part] = []
+    /// Of the object that they make; 0 if there are none.
+    package private(set) var byteCount = 0
+
+    package init() {}
+
+    /// - Parameter objects: each with the keys that are told elsewhere.
+    init(_ objects: [(KnownFields, but: [String])]) {
+        parts = objects.map { Part(object: $0.object, known: $0.positions(of: $1)) }
+        for part in parts {
+            // Each with a colon, and a bracket or comma before it.
+            for member in part.members { byteCount += member.spelling.count + member.value.bytes.count + 2 }
+        }
+        if byteCount > 0 { byteCount += 1 }
+    }
+
+    package var isEmpty: Bool { byteCount == 0 }
+
+    /// An object of the members, in the bytes in which they came; nil if there are none.
+    package func object() -> [UInt8]? {
+        guard !isEmpty else { return nil }
+        var object: [UInt8] = []
+        object.reserveCapacity(byteCount)
+        for part in parts {
+            for member in part.members {
+                object.append(UInt8(ascii: object.isEmpty ? "{" : ","))
+                object += member.spelling
+                object.append(UInt8(ascii: ":"))
+                object += member.value.bytes
+            }
+        }
+        object.append(UInt8(ascii: "}"))
+        return object
+    }
+
+    /// Whether any key or string within the members, decoded, is such a one.
+    func containsString(where isWanted: (String) -> Bool) -> Bool {
+        parts.contains { part in
+            part.members.contains { isWanted($0.key) || $0.value.containsString(where: isWanted) }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import Foundation
+import Postgres
+
+/// Runs that were under way when an export died without a word. The answer to one of them may be why it died, so that the
+/// next export would die of it as well, and the one after that: they are asked for last, and alone.
+///
+/// Nothing is written down while an export lives, for that would be a write for each request. Requests leave in the order
+/// of the queue and answers are committed within a second, so what was in flight is found afterwards among the first runs
+/// of that order that the dead export has not stored: as many as it had requests in flight at most. Some of these may not
+/// have been asked for yet. They come late by this once, which does them less harm than a run that stops everything, for
+/// ever, does to all. Where more answers than that waited for their commit, a further death moves the bound on.
+///
+/// A suspect stands as a run that failed, with a reason of its own, until an answer to it is stored. Before it is asked for
+/// it is noted when (`checked_at`), and the one that was asked for most recently comes last: if it is the culprit, it has no
+/// other suspect behind it the next time.
+///
+/// A page behind a root is no item and no suspect, and neither is a run that was polled: the next export asks for it as for
+/// any other, and only if it dies of that as well it is found.
+enum Suspects {
+    /// `runs.failure` of a suspect, and of no other run.
+    static let failure =
+        "an export died while this run was being fetched, or was about to be: it is asked for last, and alone"
+}
+
+extension PostgresTransaction {
+    /// - Parameters:
+    ///   - exports: a condition on `exports e`, of those that have died.
+    ///   - concurrency: how many runs of each were in flight at most.
+    borrowing func markSuspects(
+        ofExports exports: String, _ parameters: [PostgresParameter], concurrency: Int
+    ) throws {
+        let (failure, limit) = ("$\(parameters.count + 1)", "$\(parameters.count + 2)")
+        _ = try query(
+            """
+            with suspects as (
+              select q.stored_action_id, q.run_id, max(e.export_id) as export_id
+                from stored_actions.exports e
+               cross join lateral (
+                     select i.stored_action_id, i.run_id
+                       from stored_actions.export_items i
+                       join stored_actions.runs r using (stored_action_id, run_id)
+                      where i.export_id = e.export_id and i.action = 'not_reached' and i.expires_at > e.started_at
+                        and r.outcome in ('queued', 'failed', 'waiting', 'pending')
+                        and r.failure is distinct from \(failure)
+                      order by i.expires_at, i.stored_action_id, i.run_id
+                      limit \(limit)) q
+               where \(exports)
+               group by q.stored_action_id, q.run_id
+            ), locked as (
+              select r.stored_action_id, r.run_id, s.export_id
+                from suspects s
+                join stored_actions.runs r using (stored_action_id, run_id)
+               order by r.stored_action_id, r.run_id
+                 for update of r
+            )
+            update stored_actions.runs r
+               set outcome = 'failed', failure = \(failure), http_status = null, status = null,
+                   export_id = l.export_id, loaded_at = now()
+              from locked l
+             where r.stored_action_id = l.stored_action_id and r.run_id = l.run_id
+            """, parameters + [.text(Suspects.failure), .int(concurrency)])
+    }
+}
+
+extension Ledger {
+    /// The suspects that are left. Whatever else is not reached has been read before.
+    func suspects(limit: Int) async throws -> [RunItem] {
+        let rows = try await session.query(
+            """
+            select \(Ledger.itemColumns)
+              from stored_actions.export_items i
+              join stored_actions.runs r using (stored_action_id, run_id)
+             where i.export_id = $1 and i.action = 'not_reached' and r.failure = $2
+             order by r.checked_at nulls first, i.stored_action_id, i.run_id
+             limit $3
+            """, [.int(exportID), .text(Suspects.failure), .int(limit)])
+        return try rows.map { row in
+            var item = try RunItem(row)
+            item.isSuspect = true
+            return item
+        }
+    }
+
+    /// It is behind all other suspects from now on.
+    func willAskSuspect(_ key: RunKey) async throws {
+        _ = try await session.query(
+            """
+            update stored_actions.runs
+               set checked_at = clock_timestamp()
+             where stored_action_id = $1 and run_id = $2 and failure = $3
+            """, key.parameters + [.text(Suspects.failure)])
+    }
+}
