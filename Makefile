@@ -1,6 +1,6 @@
 PREFIX ?= /usr/local
 
-.PHONY: demo test build install format lint clean
+.PHONY: demo test build release install format lint clean
 
 # Sets up what is missing, builds, and exports against a local API into a private PostgreSQL.
 demo:
@@ -14,12 +14,17 @@ build:
 	@scripts/install-prerequisites build
 	swift build
 
-# Installs a release build below PREFIX.
-install:
+# Builds what `make install` installs.
+release:
 	@scripts/install-prerequisites build
 	swift build -c release --product stored-actions
+
+# Copies the release build below PREFIX. Needs no Swift, so that it works under sudo, too.
+install:
+	@test -x .build/release/stored-actions || \
+	    { echo "There is nothing to install yet. Run this first, as the user who has Swift: make release" >&2; exit 1; }
 	install -d "$(DESTDIR)$(PREFIX)/bin"
-	install -m 755 "$$(swift build -c release --show-bin-path)/stored-actions" "$(DESTDIR)$(PREFIX)/bin/"
+	install -m 755 .build/release/stored-actions "$(DESTDIR)$(PREFIX)/bin/"
 
 format:
 	swift format -i -r Package.swift Sources Tests migrations

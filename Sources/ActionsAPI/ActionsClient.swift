@@ -73,7 +73,7 @@ package struct ActionsClient: Sendable {
     ///
     /// - Throws: `TokenError`; `TransportError`; `CancellationError`.
     package func listStoredActions() async throws -> APIResponse {
-        let request = APIRequest(method: .get, path: "/actions/v1/stored-actions")
+        let request = APIRequest.listOfStoredActions
         let (response, token) = try await send(request)
         let errors = APIError.list(response.body, redactedBy: token) ?? []
         let isRefused = response.status == 401 || response.status == 403 && errors.refuseCredentials
@@ -91,4 +91,12 @@ package struct ActionsClient: Sendable {
         guard isRefused else { return false }
         return await tokens.refused(token)
     }
+}
+
+extension APIRequest {
+    /// `GET /actions/v1/stored-actions`, without a token.
+    package static let listOfStoredActions = APIRequest(method: .get, path: "/actions/v1/stored-actions")
+
+    /// The base's own address, without a token.
+    package static let base = APIRequest(method: .get, path: "")
 }

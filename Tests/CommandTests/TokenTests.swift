@@ -120,10 +120,26 @@ struct TokenTests {
                 #expect(export.status == 0, "\(export.finished.stderr)")
                 #expect(try String(contentsOfFile: file, encoding: .utf8) == "sandbox-refresh-\(number)\n")
             }
+        }
+    }
+
+    @Test func `check spends no refresh token, and says that it was not tried`() async throws {
+        try await with { stage in
+            let (changes, file) = try refreshing(stage)
             let check = try await stage.run("check", changes: changes)
             #expect(check.status == 0, "\(check.stdout)")
-            #expect(check.stdout.contains("ZAPIER_REFRESH_TOKEN_FILE"))
-            #expect(try String(contentsOfFile: file, encoding: .utf8) == "sandbox-refresh-3\n")
+            #expect(check.stdout.contains("from ZAPIER_REFRESH_TOKEN_FILE: not tried"), "\(check.stdout)")
+            #expect(check.stdout.contains("its file can be replaced"), "\(check.stdout)")
+            #expect(try String(contentsOfFile: file, encoding: .utf8) == Self.refresh + "\n")
+            #expect(try await tokensAsked(stage) == 0)
+            for (name, address) in [
+                ("ZAPIER_API_URL", "http://127.0.0.1:9"), ("ZAPIER_TOKEN_URL", "http://127.0.0.1:9/"),
+            ] {
+                let nowhere = try await stage.run("check", changes: changes.merging([name: address]) { $1 })
+                #expect(nowhere.status == 69, "\(nowhere.stdout)")
+            }
+            try stage.write("\n", to: "refresh")
+            #expect(try await stage.run("check", changes: changes).status == 78)
         }
     }
 
@@ -162,26 +178,22 @@ struct TokenTests {
         }
     }
 
-    @Test func `A signal does not cut off the exchange of a check's, a second one does`() async throws {
+    @Test func `A second signal cuts off the exchange of a refresh token`() async throws {
         try await with { stage in
             let (changes, file) = try refreshing(stage)
-            for signals in [2, 1] {
-                try await stage.withProxies(api: [signals == 1 ? .answered(at: .token) : .held(at: .token)]) {
-                    proxies in
-                    let through = changes.merging(
-                        ["ZAPIER_TOKEN_URL": "http://127.0.0.1:\(proxies.api.port)/oauth/token/"]) { $1 }
-                    let ended = try await stage.run("check", changes: through) { program in
-                        try await wait("the exchange is under way") { proxies.fired > 0 }
-                        program.send(SIGTERM)
-                        try await Task.sleep(for: .seconds(1))
-                        if signals == 2 { program.send(SIGTERM) } else { proxies.api.letGo() }
-                    }
-                    // Once the exchange has ended, a check may get to its own end before the signal ends it.
-                    #expect((signals == 1 ? [0, 143] : [143]).contains(ended.status))
+            try await stage.withProxies(api: [.held(at: .token)]) { proxies in
+                let through = changes.merging(
+                    ["ZAPIER_TOKEN_URL": "http://127.0.0.1:\(proxies.api.port)/oauth/token/"]) { $1 }
+                let ended = try await stage.export(.of(5), changes: through) { program in
+                    try await wait("the exchange is under way") { proxies.fired > 0 }
+                    program.send(SIGTERM)
+                    // Within a second it would be the same one.
+                    try await Task.sleep(for: .milliseconds(1200))
+                    program.send(SIGTERM)
                 }
-                let stored = try String(contentsOfFile: file, encoding: .utf8)
-                #expect(stored == (signals == 1 ? "sandbox-refresh-1" : Self.refresh) + "\n")
+                #expect(ended.status == 143)
             }
+            #expect(try String(contentsOfFile: file, encoding: .utf8) == Self.refresh + "\n")
         }
     }
 
@@ -233,21 +245,39 @@ struct TokenTests {
         }
     }
 
-    @Test func `Files with secrets that others can read are told of, each with what to do`() async throws {
+    @Test func `Files with secrets that others can read or write are told of, each with what to do`() async throws {
         try await with { stage in
             let (changes, file) = try refreshing(stage, mode: 0o640)
             let secret = try stage.write(Self.secret, to: "secret")
-            try FileManager.default.setAttributes([.posixPermissions: 0o604], ofItemAtPath: secret)
             let both = changes.merging(["ZAPIER_CLIENT_SECRET": nil, "ZAPIER_CLIENT_SECRET_FILE": secret]) { $1 }
-            let check = try await stage.run("check", changes: both)
-            #expect(check.status == 0, "\(check.stdout)")
-            for path in [file, secret] { #expect(check.stderr.contains("chmod 600 \(path)")) }
-            // What replaced the one file is nobody else's to read.
+            for mode in [0o604, 0o602, 0o620] {
+                try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: secret)
+                let check = try await stage.run("check", changes: both)
+                #expect(check.status == 0, "\(check.stdout)")
+                for path in [file, secret] { #expect(check.stderr.contains("chmod 600 \(path)"), "\(mode)") }
+            }
+            // What replaces the one file is nobody else's to read.
+            let export = try await stage.export(.of(1), changes: both)
+            #expect(export.status == 0)
             let again = try await stage.run("check", changes: both)
             #expect(!again.stderr.contains("chmod 600 \(file)"))
             #expect(again.stderr.contains("chmod 600 \(secret)"))
             let quiet = try await stage.run("check", "--quiet", changes: both)
             #expect(quiet.stderr.isEmpty)
+        }
+    }
+
+    @Test func `A folder that others can write to is told of, whose files they can replace`() async throws {
+        try await with { stage in
+            let folder = stage.folder.appending(path: "open")
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+            let token = try stage.write(Sandbox.token, to: "open/token")
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: token)
+            for (mode, isOpen) in [(0o777, true), (0o775, true), (0o1777, false), (0o755, false)] {
+                try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: folder.path)
+                let check = try await stage.run(["check"], changes: ["ZAPIER_ACCESS_TOKEN_FILE": token])
+                #expect(check.stderr.contains("chmod go-w \(folder.path)") == isOpen, "\(mode): \(check.stderr)")
+            }
         }
     }
 
@@ -270,9 +300,14 @@ struct TokenTests {
             for changes in [dead, dead.merging(["http_proxy": nil]) { $1 }] {
                 let check = try await stage.run(
                     "check", "--allow-insecure-http", "--log-level", "trace", changes: changes)
-                #expect([69, 77].contains(check.status))
+                #expect([0, 69].contains(check.status))
                 text += check.stdout + check.stderr
             }
+            let export = try await stage.run(
+                "export", "--manifest", "a.json", "--refetch", "--allow-insecure-http", "--log-level", "trace",
+                changes: dead.merging(["http_proxy": nil]) { $1 })
+            #expect(export.status == 77)
+            text += export.stdout + export.stderr
             let stored = try await stage.database.everything()
             for secret in [Self.secret, Self.refresh, "sandbox-refresh-", "sandbox-access-", "pp-5512"] {
                 #expect(!text.contains(secret), "\(text.split(separator: "\n").filter { $0.contains(secret) })")

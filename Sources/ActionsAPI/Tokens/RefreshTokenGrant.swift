@@ -47,6 +47,6 @@ package struct RefreshTokenGrant: TokenIssuer {
             }
             return try tokens.access()
         }
-        throw TokenFailure.final(TokenError(.invalidSetting, "\(file.path) holds no refresh token"))
+        throw TokenFailure.noRefreshToken(file.path)
     }
 }

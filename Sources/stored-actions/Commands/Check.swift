@@ -8,8 +8,9 @@ struct Check: Verb {
     static let configuration = CommandConfiguration(
         abstract: "Tries settings, database, schema and token, and says what is wrong.",
         discussion: """
-            Makes one request of the API (the list of stored actions), asks for a token before if it has to, and changes \
-            nothing but the file of a refresh token that is good for one use.
+            Makes one request of the API (the list of stored actions), and asks for a token before if it has to. A \
+            refresh token is good for one use, so it is not tried: only its file is, and whether API and token endpoint \
+            answer.
 
             EXAMPLE
               stored-actions check
@@ -18,6 +19,8 @@ struct Check: Verb {
     @OptionGroup var api: APIOptions
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var output: OutputOptions
+
+    var needs: ResourceNeeds { .api(requests: 1) }
 
     /// One thing that was tried.
     private struct Finding: Encodable, Sendable {
@@ -47,7 +50,7 @@ struct Check: Verb {
         let sources = SettingSources(database: database, api: api)
         var findings: [Finding] = []
         await findings.append(contentsOf: databaseFindings(sources))
-        await findings.append(contentsOf: apiFindings(sources, console, desk))
+        await findings.append(contentsOf: apiFindings(sources, console))
         let status = [ExitStatus.invalidSetting, ExitStatus.credentialsRefused, ExitStatus.unreachable]
             .first { status in findings.contains { $0.exitStatus == status } }
         let fallback = findings.first { !$0.ok }?.exitStatus ?? ExitStatus.complete
@@ -97,9 +100,7 @@ struct Check: Verb {
         }
     }
 
-    private func apiFindings(
-        _ sources: SettingSources, _ console: Console, _ desk: SignalDesk
-    ) async -> [Finding] {
+    private func apiFindings(_ sources: SettingSources, _ console: Console) async -> [Finding] {
         var findings: [Finding] = []
         do {
             let setting = try sources.api()
@@ -110,7 +111,6 @@ struct Check: Verb {
         do {
             let access = try APIAccess(sources)
             access.warn(console.logger)
-            desk.stay { [exchanges = access.exchanges] in exchanges.areThereAny }
             if let proxy = access.apiProxy {
                 findings.append(Finding(what: "proxy", from: proxy.origin, ok: true, detail: "\(proxy.value)"))
             }
@@ -126,6 +126,7 @@ struct Check: Verb {
 
     private func tokenFinding(_ access: APIAccess) async -> Finding {
         let token = access.token
+        if case .refreshToken(let path, _) = token.value.kind { return await refreshTokenFinding(access, path) }
         do {
             let answer = try await access.withClient(connections: 1, room: 64 << 20, attempts: 1) { client in
                 try await client.listStoredActions()
@@ -149,6 +150,28 @@ struct Check: Verb {
             }
         } catch {
             return wrong("token", from: token.origin, error)
+        }
+    }
+
+    /// Tries all that costs no token.
+    private func refreshTokenFinding(_ access: APIAccess, _ path: String) async -> Finding {
+        let origin = access.token.origin
+        do {
+            let file =
+                switch try await RefreshTokenFile(path: path, patience: .seconds(5)).rehearse() {
+                case .replaced: "its file can be replaced"
+                case .writtenInPlace: "its file cannot be replaced, but can be written in place"
+                }
+            let (api, endpoint) = try await access.answersWithoutToken()
+            guard api.status == 429 || [200, 401, 403].contains(api.status) && api.isJSON else {
+                throw Failure(ExitStatus.unreachable, "the API answered \(api.status), not a list")
+            }
+            let what = "the API (\(api.status)) and the token endpoint (\(endpoint.status)) answer without one"
+            return Finding(
+                what: "token", from: origin, ok: true,
+                detail: "not tried, since a refresh token is good for one use; \(file), and \(what)")
+        } catch {
+            return wrong("token", from: origin, error)
         }
     }
 

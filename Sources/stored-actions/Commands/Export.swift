@@ -93,7 +93,13 @@ struct Export: Verb {
         }
     }
 
+    var needs: ResourceNeeds {
+        .api(requests: concurrency, room: Self.bodyRoom, largestBody: TransportLimits().body)
+    }
+
     func perform(_ console: Console, _ desk: SignalDesk) async throws -> Report {
+        let plan = try plan()
+        for note in plan.notes { console.logger.warning("\(note)") }
         let clock = SteadyClock()
         let deadline = timeLimit.map { clock.now + $0.duration.seconds }
         let display = ProgressDisplay(console: console)
@@ -108,13 +114,15 @@ struct Export: Verb {
         let board = ProgressBoard()
         let export = Task {
             try await access.withClient(
-                connections: concurrency, room: Self.bodyRoom, attempts: Self.tokenAttempts
+                connections: plan.requests, room: plan.room, largestBody: plan.largestBody,
+                attempts: Self.tokenAttempts
             ) { client in
                 let exporter = Exporter(
                     database: database.value, client: client,
                     origin: ExportOrigin(
                         apiURL: access.api.value, toolVersion: toolVersion, host: ProcessInfo.processInfo.hostName),
-                    options: options, ifLocked: ifLocked, migrates: !noMigrate, deadline: deadline, clock: clock,
+                    options: options(requests: plan.requests), ifLocked: ifLocked, migrates: !noMigrate,
+                    deadline: deadline, clock: clock,
                     board: board, logger: console.logger)
                 return try await exporter.run(work, signals: desk.signals)
             }
@@ -151,9 +159,9 @@ struct Export: Verb {
     /// About a minute, as for an API that does not answer any more.
     private static let tokenAttempts = 8
 
-    private var options: ExportOptions {
+    private func options(requests: Int) -> ExportOptions {
         var options = ExportOptions()
-        options.concurrency = concurrency
+        options.concurrency = requests
         options.budgetShare = budgetShare
         options.maxWait = maxWait.duration
         options.refetch = refetch

@@ -5,6 +5,8 @@ import Foundation
 /// A subcommand: does its work and returns what it has to say; how that is shown is the same for all.
 protocol Verb: AsyncParsableCommand, Sendable {
     var output: OutputOptions { get }
+    /// What it takes of the system at most.
+    var needs: ResourceNeeds { get }
 
     /// - Parameter desk: tells of signals; in its first phase they end the process at once.
     func perform(_ console: Console, _ desk: SignalDesk) async throws -> Report
@@ -38,6 +40,12 @@ extension Verb {
     func run() async throws {
         let console = Console()
         console.configure(output)
+        do {
+            // Before anything is opened, or a thread begun.
+            _ = try plan()
+        } catch {
+            throw ExitCode(end(with: Failure(error), on: console))
+        }
         let desk = SignalDesk()
         desk.onExit { signal in end(with: Failure(interruptedBy: signal), on: console) }
         let trapped = await SignalDesk.trap()
@@ -51,6 +59,15 @@ extension Verb {
                 with: desk.received.flatMap { Failure(error, ifCancelledBy: $0) } ?? Failure(error), on: console)
         }
         if status != ExitStatus.complete { throw ExitCode(status) }
+    }
+
+    var needs: ResourceNeeds { .database }
+
+    /// What it gets of what it needs.
+    ///
+    /// - Throws: `Failure` if that is too little.
+    func plan() throws -> ResourcePlan {
+        try ResourcePlan(for: needs, within: ProcessLimits.prepared(for: needs.allDescriptors))
     }
 
     func json(of failure: Failure) -> any Encodable & Sendable { failure.json }

@@ -2,10 +2,6 @@ import ActionsAPI
 import Foundation
 import Logging
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 /// What gives this program its access tokens.
 struct TokenSetting {
     enum Kind {
@@ -54,14 +50,19 @@ struct APIAccess {
     /// - Parameters:
     ///   - connections: to the API at most.
     ///   - room: bytes that bodies in flight hold together.
+    ///   - largestBody: bytes.
     ///   - attempts: to get a token.
     func withClient<R>(
-        connections: Int, room: Int, attempts: Int, _ body: (ActionsClient) async throws -> R
+        connections: Int, room: Int, largestBody: Int = TransportLimits().body, attempts: Int,
+        _ body: (ActionsClient) async throws -> R
     ) async throws -> R {
+        EventLoops.settle()
+        var limits = TransportLimits()
+        limits.body = largestBody
         let userAgent = "stored-actions/\(toolVersion)"
         return try await HTTPTransport.withTransport(
             baseURL: api.value, route: HTTPRoute(proxy: apiProxy?.value, trustRoots: trustRoots),
-            connections: connections, room: BodyRoom(capacity: room), userAgent: userAgent
+            connections: connections, limits: limits, room: BodyRoom(capacity: room), userAgent: userAgent
         ) { transport in
             switch token.value.kind {
             case .fixed(let token):
@@ -99,16 +100,29 @@ struct APIAccess {
         do { return .success(try await body()) } catch { return .failure(error) }
     }
 
-    /// Says which files with secrets others can read.
+    /// Warns of files with secrets that other users can get at.
     func warn(_ logger: Logger) {
-        for path in token.value.files where Self.isReadableByOthers(path) {
-            logger.warning("\(path) holds a secret, and other users can read it: chmod 600 \(shellQuoted(path))")
+        for path in token.value.files {
+            for complaint in SecretFile(path: path)?.complaints ?? [] { logger.warning("\(complaint)") }
         }
     }
 
-    private static func isReadableByOthers(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_mode & 0o044 != 0
+    /// Asks the API and the token endpoint without any credentials, which costs none: do they answer at all?
+    ///
+    /// - Throws: `TransportError`.
+    func answersWithoutToken() async throws -> (api: APIResponse, tokenEndpoint: APIResponse) {
+        let api = try await answer(to: .listOfStoredActions, at: api.value, apiProxy)
+        return (api, try await answer(to: .base, at: tokenURL?.value ?? "", tokenProxy))
+    }
+
+    private func answer(
+        to request: APIRequest, at url: String, _ proxy: Setting<ProxyServer>?
+    ) async throws -> APIResponse {
+        try await HTTPTransport.withTransport(
+            baseURL: url, route: HTTPRoute(proxy: proxy?.value, trustRoots: trustRoots), connections: 1,
+            limits: .ofTokens, room: BodyRoom(capacity: TransportLimits.ofTokens.body),
+            userAgent: "stored-actions/\(toolVersion)"
+        ) { try await $0.send(request) }
     }
 }
 

@@ -45,6 +45,13 @@ struct RefreshTokenFileTests {
             }
         }
 
+        /// Its number, which changes when the file is replaced.
+        var number: UInt64 {
+            get throws {
+                try #require(FileManager.default.attributesOfItem(atPath: file)[.systemFileNumber] as? UInt64)
+            }
+        }
+
         func write(_ text: String, to name: String = "token", mode: Int = 0o600) throws {
             let path = url.appending(path: name).path
             try Data(text.utf8).write(to: URL(fileURLWithPath: path))
@@ -65,11 +72,18 @@ struct RefreshTokenFileTests {
         return try await body(Folder(url: url))
     }
 
+    /// As where the file is mounted on its own.
+    private static let busy: RefreshTokenFile.Rename = { _, _ in
+        errno = EBUSY
+        return -1
+    }
+
     private func grant(
-        _ path: String, _ answer: @escaping ScriptedTransport.Answer, patience: Duration = .seconds(10)
+        _ path: String, _ answer: @escaping ScriptedTransport.Answer, patience: Duration = .seconds(10),
+        rename: @escaping RefreshTokenFile.Rename = { Glibc.rename($0, $1) }
     ) -> RefreshTokenGrant {
         RefreshTokenGrant(
-            file: RefreshTokenFile(path: path, patience: patience),
+            file: RefreshTokenFile(path: path, patience: patience, rename: rename),
             endpoint: TokenEndpoint(
                 transport: ScriptedTransport(answer), client: ClientCredentials(id: "me", secret: Secret("s")!),
                 requests: TokenRequests()))
@@ -336,6 +350,181 @@ struct RefreshTokenFileTests {
             mayAnswer.finish()
             await closing.value
             #expect(try folder.token == "r-1\n")
+        }
+    }
+
+    // MARK: Files that cannot be replaced
+
+    @Test(arguments: ["r-0\n", "r-0", "r-0" + String(repeating: " ", count: 5000) + "\n"])
+    func `A file that cannot be replaced is written in place, to its last byte`(before: String) async throws {
+        try await withFolder { folder in
+            try folder.write(before, mode: 0o640)
+            let number = try folder.number
+            let issuer = Issuer()
+            let grant = grant(folder.file, issuer.answer, rename: Self.busy)
+            for turn in 1...2 {
+                #expect(try await grant.issue().token == AccessToken("a-\(turn)"))
+                #expect(try folder.token == "r-\(turn)\n")
+            }
+            #expect(issuer.tokens == ["r-0", "r-1"])
+            #expect(try folder.number == number)
+            #expect(try mode(folder.file) == 0o640)
+            #expect(try folder.leftovers == [])
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `A file that can be neither replaced nor written is found out before the token is spent`(isChecked: Bool)
+        async throws
+    {
+        // A running program's file can be replaced, and written by nobody (ETXTBSY), root neither.
+        try await withFolder { folder in
+            try FileManager.default.copyItem(atPath: "/bin/sleep", toPath: folder.file)
+            let program = Process()
+            program.executableURL = URL(fileURLWithPath: folder.file)
+            program.arguments = ["1000"]
+            try program.run()
+            defer { program.terminate() }
+            let issuer = Issuer()
+            let reason: String
+            if isChecked {
+                let file = RefreshTokenFile(path: folder.file, rename: Self.busy)
+                let error = await #expect(throws: TokenError.self) { try await file.rehearse() }
+                reason = error?.reason ?? ""
+                #expect(error?.kind == .invalidSetting)
+            } else {
+                let error = await #expect(throws: TokenFailure.self) {
+                    try await grant(folder.file, issuer.answer, rename: Self.busy).issue()
+                }
+                guard case .final(let final)? = error else { return }
+                reason = final.reason
+            }
+            #expect(
+                reason.contains("can be neither replaced (Device or resource busy) nor written (Text file busy)"),
+                "\(reason)")
+            #expect(issuer.tokens.isEmpty)
+            #expect(try folder.leftovers == [])
+        }
+    }
+
+    @Test func `A rehearsal leaves the file as it was, its times and mode too`() async throws {
+        for rename in [{ Glibc.rename($0, $1) }, Self.busy] as [RefreshTokenFile.Rename] {
+            try await withFolder { folder in
+                try folder.write("r-0\n", mode: 0o644)
+                try folder.date(100, 7)
+                try folder.write("r-1\n", to: ".token.new-1")
+                _ = try await RefreshTokenFile(path: folder.file, rename: rename).rehearse()
+                var status = stat()
+                try #require(stat(folder.file, &status) == 0)
+                #expect((status.st_mtim.tv_sec, status.st_mtim.tv_nsec) == (100, 7))
+                #expect(try mode(folder.file) == 0o644)
+                #expect(try folder.token == "r-0\n")
+                #expect(try folder.leftovers == [".token.new-1"])
+            }
+        }
+    }
+
+    @Test func `A rehearsal finds a file without a token`() async throws {
+        try await withFolder { folder in
+            try folder.write("\n")
+            await #expect(throws: TokenError.self) { try await RefreshTokenFile(path: folder.file).rehearse() }
+        }
+    }
+
+    @Test func `A new token that cannot be put in its place is in a leftover, which is named and used next`()
+        async throws
+    {
+        try await withFolder { folder in
+            try folder.write("r-0\n")
+            let calls = Mutex(0)
+            let failing: RefreshTokenFile.Rename = { old, new in
+                let call = calls.withLock { calls in
+                    calls += 1
+                    return calls
+                }
+                // The rehearsal works.
+                if call == 1 { return Glibc.rename(old, new) }
+                errno = EIO
+                return -1
+            }
+            let issuer = Issuer()
+            let error = await #expect(throws: TokenFailure.self) {
+                try await grant(folder.file, issuer.answer, rename: failing).issue()
+            }
+            guard case .final(let final)? = error else { return }
+            let leftover = try #require(try folder.leftovers.first)
+            #expect(final.reason.contains("\(leftover), which the next call uses"), "\(final.reason)")
+            #expect(try await grant(folder.file, issuer.answer).issue().token == AccessToken("a-2"))
+            #expect(try folder.token == "r-2\n")
+            #expect(try folder.leftovers == [])
+        }
+    }
+
+    @Test func `Two folders with one file, as two containers have it, take turns`() async throws {
+        try await withFolder { one in
+            try await withFolder { two in
+                try one.write("r-0\n")
+                // Another name of the same file, beside which there is another lock.
+                try FileManager.default.linkItem(atPath: one.file, toPath: two.file)
+                let issuer = Issuer()
+                let tokens = try await withThrowingTaskGroup(of: AccessToken.self) { group in
+                    for path in [one.file, two.file, one.file, two.file] {
+                        let grant = grant(path, issuer.answer, rename: Self.busy)
+                        group.addTask { try await grant.issue().token }
+                    }
+                    return try await group.reduce(into: []) { $0.append($1) }
+                }
+                #expect(tokens.count == 4)
+                #expect(issuer.tokens == (0...3).map { "r-\($0)" })
+                #expect(try one.token == "r-4\n")
+            }
+        }
+    }
+
+    // MARK: Leftovers of others
+
+    @Test(arguments: [0o602, 0o620, 0o666])
+    func `A leftover that others may write is not used, and left alone`(mode: Int) async throws {
+        try await withFolder { folder in
+            try folder.write("r-0\n")
+            try folder.write("stranger\n", to: ".token.new-1", mode: mode)
+            let issuer = Issuer()
+            #expect(try await grant(folder.file, issuer.answer).issue().token == AccessToken("a-1"))
+            #expect(issuer.tokens == ["r-0"])
+            #expect(try folder.leftovers == [".token.new-1"])
+        }
+    }
+
+    @Test func `A leftover that is another file's second name, a link or a pipe is not used`() async throws {
+        try await withFolder { folder in
+            try folder.write("r-0\n")
+            try folder.write("stranger\n", to: "other")
+            let manager = FileManager.default
+            let other = folder.url.appending(path: "other").path
+            try manager.linkItem(atPath: other, toPath: folder.url.appending(path: ".token.new-1").path)
+            try manager.createSymbolicLink(
+                atPath: folder.url.appending(path: ".token.new-2").path, withDestinationPath: other)
+            try #require(mkfifo(folder.url.appending(path: ".token.new-3").path, 0o600) == 0)
+            let issuer = Issuer()
+            #expect(try await grant(folder.file, issuer.answer).issue().token == AccessToken("a-1"))
+            #expect(issuer.tokens == ["r-0"])
+            #expect(try folder.leftovers.count == 4)
+        }
+    }
+
+    @Test(.enabled(if: geteuid() == 0))
+    func `A leftover of another user is not used, one of the file's owner is`() async throws {
+        for (owner, tokens) in [(uid_t(65_533), ["r-0"]), (65_534, ["r-1"]), (0, ["r-1"])] {
+            try await withFolder { folder in
+                try folder.write("r-0\n")
+                try folder.write("r-1\n", to: ".token.new-1")
+                try #require(chown(folder.file, 65_534, 65_534) == 0)
+                try #require(chown(folder.url.appending(path: ".token.new-1").path, owner, 65_534) == 0)
+                let issuer = Issuer(good: tokens == ["r-0"] ? 0 : 1)
+                _ = try await grant(folder.file, issuer.answer).issue()
+                #expect(issuer.tokens == tokens, "\(owner)")
+                #expect(try folder.leftovers == (owner == 65_533 ? [".token.new-1"] : []))
+            }
         }
     }
 }

@@ -154,11 +154,16 @@ struct SecretCases: Sendable, CustomTestStringConvertible {
         SecretCases(
             testDescription: "refresh tokens",
             cases: [
-                SecretCase("check", 77, refresh(.wrongGrant)), SecretCase("check", 77, refresh(.wrongBasic)),
-                SecretCase("check", 77, refresh(.wrongForm)), SecretCase("check", 69, refresh(.html)),
+                // A check sends none, whatever the endpoint would say to it.
+                SecretCase("check", 0, refresh(.wrongGrant)), SecretCase("check", 0, refresh(.html)),
                 SecretCase("check", 69, refresh(.garbage)), SecretCase("check", 0, refresh()),
+                SecretCase("check", 69, api: .html, refresh()),
+                SecretCase("export --manifest good.json", 77, refresh(.wrongGrant)),
+                SecretCase("export --manifest good.json", 77, refresh(.wrongBasic)),
+                SecretCase("export --manifest good.json", 77, refresh(.wrongForm)),
+                SecretCase("export --manifest good.json", 0, refresh()),
                 // From here on with the token that came for the first one.
-                SecretCase("check", 77, refresh(.wrongGrant)), SecretCase("check", 77, refresh(.wrongForm)),
+                SecretCase("export --manifest good.json", 77, refresh(.wrongGrant)),
                 SecretCase("export --manifest good.json", 77, refresh(.wrongForm)),
                 SecretCase("export --manifest good.json", -9, refresh(.silence), signal: SIGKILL),
                 SecretCase("export --manifest good.json", 77, api: .unauthorized, refresh()),
