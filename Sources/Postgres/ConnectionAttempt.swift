@@ -12,7 +12,12 @@ enum ConnectionAttempt {
     static func open(
         _ configuration: PostgresConfiguration, isCancelled: borrowing Atomic<Bool>
     ) throws(PostgresError) -> ConnectionHandle {
-        let parameters = try configuration.parameters()
+        let parameters: [(key: String, value: String)]
+        do throws(ConnectionSettingProblem) {
+            parameters = try configuration.parameters()
+        } catch {
+            throw error.error
+        }
         guard let raw = start(parameters) else {
             throw PostgresError(.resources, operation: "connect", message: "out of memory")
         }
@@ -35,18 +40,20 @@ enum ConnectionAttempt {
             }
             if isReady(socket: PQsocket(raw), for: state) { state = PQconnectPoll(raw) }
         }
-        guard PQstatus(raw) == CONNECTION_OK, state == PGRES_POLLING_OK else { throw refusal(raw, secrets: secrets) }
+        guard PQstatus(raw) == CONNECTION_OK, state == PGRES_POLLING_OK else {
+            throw refusal(raw, secrets: secrets)
+        }
         PQsetErrorVerbosity(raw, PQERRORS_DEFAULT)
         let encoding = PQparameterStatus(raw, "server_encoding").map { String(cString: $0) } ?? "unknown"
         guard encoding == "UTF8" else {
             throw PostgresError(
-                .other, operation: "connect",
+                .setting, operation: "connect",
                 message: "the database's encoding is \(encoding); it must be UTF8: create one with `encoding 'UTF8'`")
         }
         return handle
     }
 
-    private static func start(_ parameters: [(key: String, value: String)]) -> OpaquePointer? {
+    static func start(_ parameters: [(key: String, value: String)]) -> OpaquePointer? {
         let keys = parameters.map { strdup($0.key) }
         let values = parameters.map { strdup($0.value) }
         defer { (keys + values).forEach { free($0) } }
@@ -55,10 +62,8 @@ enum ConnectionAttempt {
     }
 
     /// The values in force, wherever they come from: string, environment, service file.
-    private static func effectiveSettings(_ raw: OpaquePointer, keys: Set<String>) -> [String: String] {
-        guard let options = PQconninfo(raw) else { return [:] }
-        defer { PQconninfoFree(options) }
-        let settings = PostgresConfiguration.settings(options).filter { keys.contains($0.key) }
+    static func effectiveSettings(_ raw: OpaquePointer, keys: Set<String>) -> [String: String] {
+        let settings = ConnectionSettings.settings(of: raw).filter { keys.contains($0.key) }
         return Dictionary(settings.map { ($0.key, $0.value) }) { first, _ in first }
     }
 
@@ -88,7 +93,36 @@ enum ConnectionAttempt {
         if PQconnectionNeedsPassword(raw) == 1 {
             return PostgresError(.authentication, operation: "connect", message: message)
         }
-        return VerboseRefusal(message).error
+        let error = VerboseRefusal(message).error
+        return refusedParameter(error, raw) ?? error
+    }
+
+    /// What the server says of a parameter that it does not take quotes it.
+    private static func refusedParameter(_ error: PostgresError, _ raw: OpaquePointer) -> PostgresError? {
+        guard let sqlstate = error.sqlstate, ["22", "42"].contains(sqlstate.prefix(2)) || sqlstate == "55P02" else {
+            return nil
+        }
+        let options = effectiveSettings(raw, keys: ["options"])["options"] ?? ""
+        // Those that libpq sends on connecting besides.
+        let others = ["PGDATESTYLE", "PGTZ", "PGGEQO"].filter { ProcessInfo.processInfo.environment[$0] != nil }
+        let names = (options.isEmpty ? [] : ["options (PGOPTIONS)"]) + others
+        let known = options.matches(of: #/(?:-c\s*|--)([A-Za-z_][A-Za-z0-9_.-]*)\s*=/#).map { String($0.1) }
+        let named = known.filter { error.message.contains("\"\($0)\"") }
+        let what =
+            switch sqlstate {
+            case "42704": "a parameter that it does not know"
+            case "42601": "what is not in the form -c name=value"
+            case "42501": "a parameter that the role may not set"
+            case "55P02": "a parameter that cannot be set for a connection"
+            default: "a value that it does not take"
+            }
+        var refusal = PostgresError(
+            .setting, operation: "connect",
+            message:
+                "the server refuses \(names.isEmpty ? "a parameter" : names.joined(separator: ", ")), for it holds \(what)"
+                + (named.isEmpty ? "" : ": \(named.joined(separator: ", "))"))
+        refusal.sqlstate = sqlstate
+        return refusal
     }
 }
 

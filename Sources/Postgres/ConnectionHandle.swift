@@ -32,6 +32,10 @@ struct ConnectionHandle: ~Copyable {
 /// Statements on an open `PGconn`. Every call blocks, so it runs on the connection's executor alone.
 struct Statements {
     let raw: OpaquePointer
+    /// That may end one of them.
+    var limits = SessionLimits()
+    /// The server process that has to run all of them; nil where nothing between could choose another.
+    var pinned: Int32?
 
     /// One statement with parameters; its rows come in the binary format.
     func query(

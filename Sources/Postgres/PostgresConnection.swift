@@ -10,6 +10,8 @@ package actor PostgresConnection {
     private let executor: QueueExecutor
     private var handle: ConnectionHandle
     private let cancelHandle: CancelHandle
+    private let limits: SessionLimits
+    private let pinned: Int32?
     /// The server process behind the connection.
     package nonisolated let backend: Backend
 
@@ -22,8 +24,8 @@ package actor PostgresConnection {
         package let startedAt: Date?
     }
 
-    /// Connects and sets up the session: UTC, ISO dates, `search_path`, read committed. Throws `.unreachable`,
-    /// `.authentication`, `.shutdown` (still starting), `.resources` (too many connections) among others.
+    /// Connects and sets up the session (`SessionSetUp`). Throws `.unreachable`, `.authentication`, `.shutdown` (still
+    /// starting), `.resources` (too many connections), `.setting` (a pooler in transaction mode, too) among others.
     package init(_ configuration: PostgresConfiguration) async throws(PostgresError) {
         let executor = QueueExecutor(label: "postgres.connection")
         let established = try await Self.establish(configuration, on: executor)
@@ -31,6 +33,8 @@ package actor PostgresConnection {
         self.handle = ConnectionHandle(owning: established.raw)
         self.cancelHandle = CancelHandle(established.raw)
         self.backend = established.backend
+        self.limits = established.limits
+        self.pinned = established.pinned
     }
 
     package var isUsable: Bool { handle.isIdle }
@@ -112,7 +116,7 @@ package actor PostgresConnection {
         on raw: OpaquePointer, _ cancellation: OperationCancellation,
         _ work: (Statements, OperationCancellation) -> Value
     ) -> Value {
-        work(Statements(raw: raw), cancellation)
+        work(Statements(raw: raw, limits: limits, pinned: pinned), cancellation)
     }
 
     static func cancelled(_ operation: String) -> PostgresError {
@@ -126,6 +130,8 @@ extension PostgresConnection {
     private struct Established: @unchecked Sendable {
         let raw: OpaquePointer
         let backend: Backend
+        let limits: SessionLimits
+        let pinned: Int32?
     }
 
     private static func establish(
@@ -138,7 +144,7 @@ extension PostgresConnection {
                     continuation.resume(
                         returning: Result { () throws(PostgresError) in
                             let handle = try ConnectionAttempt.open(configuration, isCancelled: flag.isCancelled)
-                            return try setUp(handle, configuration)
+                            return try setUp(handle, configuration, isCancelled: flag.isCancelled)
                         })
                 }
             }
@@ -153,28 +159,18 @@ extension PostgresConnection {
     }
 
     private static func setUp(
-        _ handle: consuming ConnectionHandle, _ configuration: PostgresConfiguration
+        _ handle: consuming ConnectionHandle, _ configuration: PostgresConfiguration,
+        isCancelled: borrowing Atomic<Bool>
     ) throws(PostgresError) -> Established {
         var handle = handle
         guard let open = handle.raw else { throw cancelled("connect") }
-        let rows = try Statements(raw: open).query(
-            """
-            select pg_catalog.set_config('search_path', $1, false),
-                   pg_catalog.set_config('TimeZone', 'UTC', false),
-                   pg_catalog.set_config('DateStyle', 'ISO, MDY', false),
-                   pg_catalog.set_config('IntervalStyle', 'postgres', false),
-                   pg_catalog.set_config('standard_conforming_strings', 'on', false),
-                   pg_catalog.set_config('default_transaction_isolation', 'read committed', false),
-                   pg_catalog.pg_backend_pid() as pid,
-                   (select activity.backend_start
-                      from pg_catalog.pg_stat_activity activity
-                     where activity.pid = pg_catalog.pg_backend_pid()) as started_at
-            """, [.text(configuration.searchPath ?? "pg_catalog")], operation: "set up the session")
-        guard let row = rows.first else { throw cancelled("connect") }
-        let backend = Backend(
-            pid: Int32(clamping: try row.decode("pid", as: Int.self)),
-            startedAt: try row.decode("started_at", as: Date?.self))
+        // Before anything is set that a pooler would leave to others.
+        let pinned = try PoolerProbe.pin(open, configuration, isCancelled: isCancelled)
+        let name = ConnectionAttempt.effectiveSettings(open, keys: ["application_name"])["application_name"] ?? ""
+        let session = try SessionSetUp(
+            Statements(raw: open), searchPath: configuration.searchPath ?? "pg_catalog",
+            applicationName: name.isEmpty ? configuration.applicationName : name)
         guard let raw = handle.release() else { throw cancelled("connect") }
-        return Established(raw: raw, backend: backend)
+        return Established(raw: raw, backend: session.backend, limits: session.limits, pinned: pinned)
     }
 }

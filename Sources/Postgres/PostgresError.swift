@@ -23,6 +23,9 @@ package struct PostgresError: Error, Sendable {
     package var sourceFile: String?
     package var sourceLine: Int?
     package var sourceRoutine: String?
+    /// The time limit that ended the statement or the session, as PostgreSQL's settings name it, with its value where it
+    /// is known: `statement_timeout = 500ms`.
+    package var timeLimit: String?
 
     package init(_ kind: Kind, operation: String, message: String) {
         self.kind = kind
@@ -44,6 +47,7 @@ extension PostgresError: CustomStringConvertible {
         if let column { notes.append("column \(column)") }
         if let constraint { notes.append("constraint \(constraint)") }
         if !notes.isEmpty { line += " (\(notes.joined(separator: ", ")))" }
+        if let timeLimit { line += "; the limit is \(timeLimit)" }
         if let hint { line += "; hint: \(singleLine(hint))" }
         return line
     }

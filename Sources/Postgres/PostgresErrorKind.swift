@@ -17,8 +17,13 @@ extension PostgresError {
         case lockNotAvailable
         /// Class 28, or a password that the server wants and nobody gave.
         case authentication
-        /// 57014 (`statement_timeout` too), or the task was cancelled.
+        /// The task was cancelled.
         case cancelled
+        /// A time limit of the session's settings passed: 57014, or 55P03 where `lock_timeout` is set. Also 57014 when
+        /// somebody else cancelled the statement.
+        case timeLimit
+        /// A setting of the connection is malformed or leads to a server that cannot be worked with: waiting does not mend it.
+        case setting
         /// Classes 22 and 23: the server would not take a value.
         case data
         /// 42501.
@@ -32,7 +37,7 @@ extension PostgresError {
             // 55000: the database takes no connections just now. 25006: it takes no writes, as a standby after a failover.
             case "57P01", "57P02", "57P03", "55000", "25006": self = .shutdown
             case "55P03": self = .lockNotAvailable
-            case "57014": self = .cancelled
+            case "57014": self = .timeLimit
             case "42501": self = .permission
             default:
                 switch sqlstate.prefix(2) {
@@ -50,7 +55,7 @@ extension PostgresError {
         package var isTransient: Bool {
             switch self {
             case .unreachable, .connectionLost, .conflict, .shutdown, .resources, .lockNotAvailable: true
-            case .commitUnknown, .authentication, .cancelled, .data, .permission, .other: false
+            case .commitUnknown, .authentication, .cancelled, .timeLimit, .setting, .data, .permission, .other: false
             }
         }
 
@@ -58,8 +63,8 @@ extension PostgresError {
         package var isConnectionLoss: Bool {
             switch self {
             case .unreachable, .connectionLost, .shutdown: true
-            case .commitUnknown, .conflict, .resources, .lockNotAvailable, .authentication, .cancelled, .data,
-                .permission, .other:
+            case .commitUnknown, .conflict, .resources, .lockNotAvailable, .authentication, .cancelled, .timeLimit,
+                .setting, .data, .permission, .other:
                 false
             }
         }

@@ -54,6 +54,9 @@ final class QueryResult: Sendable {
 
     var affectedRows: Int { Int(String(cString: PQcmdTuples(raw))) ?? 0 }
 
+    /// The first value of a result in the text format.
+    var text: String? { rowCount > 0 ? PQgetvalue(raw, 0, 0).map { String(cString: $0) } : nil }
+
     func cell(row: Int, column name: String) throws(PostgresCell.Mismatch) -> PostgresCell {
         guard let column = columns[name] else { throw PostgresCell.Mismatch(reason: "there is no such column") }
         let row = Int32(row)

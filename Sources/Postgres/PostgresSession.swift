@@ -18,7 +18,8 @@ package actor PostgresSession {
     ///
     /// - Parameters:
     ///   - reconnect: bounds every kind of trying again.
-    ///   - firstConnect: for the first connection instead, so that a wrong setting is told sooner; nil: `reconnect`.
+    ///   - firstConnect: for the first connection instead, so that a wrong address is told sooner; nil: `reconnect`. A
+    ///     server that answers that it has no connection left, or is still starting, is waited for as by `reconnect`.
     ///   - clock: what the waits between tries go by.
     ///   - onConnect: runs after every connect, the first included, before anybody uses the connection: the place to
     ///     take session locks. What it throws ends the connection; a transient error counts as a failed try.
@@ -157,7 +158,7 @@ extension PostgresSession {
 
     /// Tries until a connection stands and `onConnect` is content with it.
     private func establish() async throws -> PostgresConnection {
-        let policy = predecessor == nil ? firstPolicy : self.policy
+        let isFirst = predecessor == nil
         let elapsed = stopwatch(clock)
         var failures = 0
         while true {
@@ -165,6 +166,7 @@ extension PostgresSession {
                 return try await connectOnce()
             } catch let error as PostgresError where error.isTransient {
                 failures += 1
+                let policy = isFirst && !error.isOfBusyServer ? firstPolicy : policy
                 guard let gap = policy.gap(afterFailure: failures, elapsed: elapsed()) else { throw error }
                 try await clock.sleep(for: gap)
             }
@@ -210,4 +212,9 @@ extension PostgresSession {
 private func stopwatch<C: Clock<Duration>>(_ clock: C) -> () -> Duration {
     let start = clock.now
     return { start.duration(to: clock.now) }
+}
+
+extension PostgresError {
+    /// The address is right, and the server will have time later.
+    fileprivate var isOfBusyServer: Bool { kind == .resources || sqlstate == "57P03" }
 }

@@ -86,7 +86,7 @@ package struct PostgresTransaction: ~Copyable {
 extension PostgresTransaction {
     /// Begin, body, COMMIT; a throw of the body, or a cancellation before COMMIT, rolls back.
     consuming func run<R>(_ body: (borrowing PostgresTransaction) throws -> R) throws -> PostgresConnection.Commit<R> {
-        try statements.execute("begin", operation: "begin")
+        try statements.begin()
         let value: R
         do {
             value = try body(self)
@@ -114,5 +114,17 @@ extension PostgresTransaction {
             return .unknown(value, unknown)
         }
         return .committed(value)
+    }
+}
+
+extension Statements {
+    /// - Throws: of kind `setting` if a pooler has lent another server process than the session's.
+    fileprivate func begin() throws(PostgresError) {
+        guard let pinned else {
+            try execute("begin", operation: "begin")
+            return
+        }
+        let result = try execute("begin; select pg_catalog.pg_backend_pid()", operation: "begin")
+        if result.text.flatMap({ Int32($0) }) != pinned { throw PoolerProbe.refusal }
     }
 }

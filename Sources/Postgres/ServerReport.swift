@@ -50,6 +50,7 @@ extension Statements {
         error.sourceFile = field(.sourceFile)
         error.sourceLine = field(.sourceLine).flatMap { Int($0) }
         error.sourceRoutine = field(.sourceRoutine)
+        error.blame(limits)
         return error
     }
 }

@@ -83,4 +83,137 @@ struct CommitTests {
             #expect(try await stage.database.count("results") == 200)
         }
     }
+
+    // MARK: What keeps an export waiting
+
+    /// A lock on the results, held until the task is cancelled.
+    private func lock(_ stage: Stage) async throws -> Task<Void, any Error> {
+        let name = stage.database.name
+        let locker = Task {
+            let connection = try await PostgresConnection(PostgresConfiguration(connectionString: "dbname=\(name)"))
+            try await connection.transaction { transaction in
+                try transaction.execute(script: "lock table stored_actions.results in access exclusive mode")
+                _ = try transaction.query("select pg_sleep(600)")
+            }
+        }
+        try await wait("the lock") {
+            try await stage.database.count(
+                "pg_locks where relation = 'stored_actions.results'::regclass and mode = 'AccessExclusiveLock' and granted"
+            ) > 0
+        }
+        return locker
+    }
+
+    private func unlock(_ locker: Task<Void, any Error>) async {
+        locker.cancel()
+        _ = await locker.result
+    }
+
+    @Test(arguments: ["the time limit", "a signal", "two signals"])
+    func `An export that is ended while the database keeps it waiting tells what it had stored`(
+        _ end: String
+    ) async throws {
+        try await Stage.with("--latency", "100") { stage in
+            let manifest = Manifest.of(200, .success, 3)
+            #expect(try await stage.run("migrate").status == 0)
+            let options = end == "the time limit" ? ["--time-limit", "4s"] : []
+            let path = try stage.write(manifest.json, to: "today.json")
+            let lockers = Lockers()
+            let export = try await stage.run(
+                ["export", "--manifest", path, "--json", "--concurrency", "2"] + options
+            ) { running in
+                try await wait("some rows") { try await stage.database.count("results") > 10 }
+                await lockers.add(try await lock(stage))
+                guard end != "the time limit" else { return }
+                running.send(SIGTERM)
+                guard end == "two signals" else { return }
+                // More than two that come together may be told as.
+                try await Task.sleep(for: .milliseconds(1500))
+                running.send(SIGTERM)
+            }
+            for locker in await lockers.all { await unlock(locker) }
+            let status: Int32 = end == "the time limit" ? 75 : 143
+            #expect(export.status == status, "\(export.stderr)")
+            let summary: Summary = try export.decoded()
+            #expect(summary.exitStatus == status)
+            #expect(summary.outcome == (status == 75 ? "incomplete" : "interrupted"))
+            #expect(try await summary.exportId == Int(stage.database.value("select export_id from exports") ?? ""))
+            #expect(summary.manifests == ["today"])
+            #expect(summary.items == 200)
+            let stored = try await stage.database.count("results")
+            #expect(stored > 10 && summary.results == stored)
+            #expect(summary.requests.total > 0)
+            try await stage.sandbox.change(#"{"latency": 0}"#)
+            let rest = try await stage.export(manifest)
+            #expect(rest.status == 0, "\(rest.finished.stderr)")
+            #expect(try await stage.database.count("results") == 400)
+        }
+    }
+
+    private actor Lockers {
+        private(set) var all: [Task<Void, any Error>] = []
+        func add(_ locker: Task<Void, any Error>) { all.append(locker) }
+    }
+
+    @Test(arguments: ["statement_timeout", "lock_timeout"], [[], ["--time-limit", "60s"]])
+    func `A limit of the database's own ends an export with 69 and is named`(
+        _ setting: String, _ options: [String]
+    ) async throws {
+        try await Stage.with { stage in
+            let manifest = Manifest.of(20, .success, 3)
+            #expect(try await stage.run("migrate").status == 0)
+            try await stage.database.execute(
+                "alter database \(quoteIdentifier(stage.database.name)) set \(setting) = '700ms'")
+            let locker = try await lock(stage)
+            let path = try stage.write(manifest.json, to: "today.json")
+            let export = try await stage.run(["export", "--manifest", path, "--json"] + options)
+            #expect(export.status == 69, "\(export.stderr)")
+            #expect(export.stderr.contains("\(setting) = 700ms"), "\(export.stderr)")
+            #expect(!export.stderr.contains("interrupted") && !export.stderr.contains("--time-limit"))
+            let summary: Summary = try export.decoded()
+            #expect(summary.outcome == "failed" && summary.items == 20)
+            #expect(try await stage.database.rows("select outcome, exit_status from exports") == ["failed|69"])
+            await unlock(locker)
+            #expect(try await stage.export(manifest).status == 0)
+        }
+    }
+
+    @Test func `A statement that somebody cancels in the database ends the export with 69`() async throws {
+        try await Stage.with { stage in
+            #expect(try await stage.run("migrate").status == 0)
+            let locker = try await lock(stage)
+            let export = try await stage.export(Manifest.of(5)) { _ in
+                try await wait("the export waits for the lock") {
+                    try await stage.database.holds(
+                        """
+                        exists (select pg_catalog.pg_cancel_backend(pid) from pg_catalog.pg_locks
+                                 where relation = 'stored_actions.results'::regclass and not granted)
+                        """)
+                }
+            }
+            #expect(export.status == 69, "\(export.finished.stderr)")
+            #expect(export.finished.stderr.contains("somebody cancelled a statement"))
+            await unlock(locker)
+        }
+    }
+
+    // MARK: Limits that are not for this program
+
+    @Test func `Sessions that wait for the API are not ended for being idle`() async throws {
+        try await Stage.with("--latency", "1500") { stage in
+            #expect(try await stage.run("migrate").status == 0)
+            let name = quoteIdentifier(stage.database.name)
+            for setting in ["idle_session_timeout", "idle_in_transaction_session_timeout"] {
+                try await stage.database.execute("alter database \(name) set \(setting) = '200ms'")
+            }
+            try await stage.database.execute("alter database \(name) set default_transaction_isolation = serializable")
+            let export = try await stage.export(Manifest.of(2), "--concurrency", "1") { _ in
+                try await wait("the lock is held") {
+                    try await stage.database.count("pg_locks where locktype = 'advisory' and granted") > 0
+                }
+            }
+            #expect(export.status == 0, "\(export.finished.stderr)")
+            #expect(try await stage.database.count("exports") == 1)
+        }
+    }
 }

@@ -88,7 +88,56 @@ struct RefusalTests {
         ("an API URL with a password", ["ZAPIER_API_URL": "http://user:hidden-word@127.0.0.1"]),
         ("a DATABASE_URL that is none", ["DATABASE_URL": "postgres://[::1/x"]),
         ("a database that is not there", ["PGDATABASE": "no_such_database"]),
+        ("a token with its name", ["ZAPIER_ACCESS_TOKEN": "ZAPIER_ACCESS_TOKEN=hidden-word"]),
+        ("a token with quotation marks", ["ZAPIER_ACCESS_TOKEN": "\"hidden-word\""]),
+        ("a token with its scheme", ["ZAPIER_ACCESS_TOKEN": "Bearer hidden-word"]),
     ]
+
+    /// What libpq would read, and what of it has to be named.
+    private static let badVariables: [(changes: [String: String?], named: String)] = [
+        (["PGPORT": "abc"], "PGPORT"), (["PGPORT": "99999"], "PGPORT"), (["PGPORT": "0"], "PGPORT"),
+        (["PGPORT": "5432;hidden-word"], "PGPORT"), (["PGHOST": "127.0.0.1\r"], "PGHOST"),
+        (["PGHOST": "\"127.0.0.1\""], "PGHOST"), (["PGHOST": "127.0.0.1:5432"], "PGHOST"),
+        (["PGHOST": "postgresql://me:hidden-word@127.0.0.1/x"], "PGHOST"),
+        (["PGHOST": "me:hidden-word@127.0.0.1"], "PGHOST"),
+        (["PGDATABASE": "postgresql://me:hidden-word@127.0.0.1/x"], "PGDATABASE"),
+        (["PGDATABASE": "host=127.0.0.1 password=hidden-word"], "PGDATABASE"), (["PGDATABASE": "x\n"], "PGDATABASE"),
+        (["PGUSER": "postgres\r"], "PGUSER"), (["PGPASSWORD": "hidden-word\r\n"], "PGPASSWORD"),
+        (["PGSSLMODE": "sometimes"], "PGSSLMODE"), (["PGSSLMODE": "hidden-word"], "PGSSLMODE"),
+        (["PGSSLMODE": "verify-full"], "PGSSLMODE"),
+        (["PGSSLMODE": "verify-ca", "PGSSLROOTCERT": "/none"], "PGSSLROOTCERT"),
+        (["PGCHANNELBINDING": "yes"], "PGCHANNELBINDING"), (["PGGSSENCMODE": "yes"], "PGGSSENCMODE"),
+        (["PGTARGETSESSIONATTRS": "master"], "PGTARGETSESSIONATTRS"),
+        (["PGCONNECT_TIMEOUT": "soon"], "PGCONNECT_TIMEOUT"),
+        (["PGSSLMINPROTOCOLVERSION": "1.2"], "PGSSLMINPROTOCOLVERSION"),
+        (["PGSSLMAXPROTOCOLVERSION": "3"], "PGSSLMAXPROTOCOLVERSION"),
+        (["PGSERVICE": "hidden-word"], "PGSERVICE"), (["PGSERVICE": "x", "PGSERVICEFILE": "/none"], "PGSERVICE"),
+        (["PGSERVICE": "malformed", "PGSERVICEFILE": "services"], "PGSERVICE"),
+        (["PGSERVICE": "port", "PGSERVICEFILE": "services"], "port in the service file"),
+        (["PGOPTIONS": "-c no_such=1"], "PGOPTIONS"), (["PGOPTIONS": "hidden-word"], "PGOPTIONS"),
+        (["PGOPTIONS": "-c work_mem=hidden-word"], "work_mem"), (["PGTZ": "hidden-word"], "PGTZ"),
+        (["PGDATESTYLE": "hidden-word"], "PGDATESTYLE"),
+        (["DATABASE_URL": "postgresql://me:a/hidden-word@127.0.0.1/x"], "DATABASE_URL"),
+        (["DATABASE_URL": "postgresql://me:1/hidden-word@127.0.0.1/x"], "DATABASE_URL"),
+        (["DATABASE_URL": "service=hidden-word"], "DATABASE_URL"),
+    ]
+
+    @Test func `A malformed setting of the database ends with 78 at once, is named and not quoted`() async throws {
+        try await Stage.with { stage in
+            let path = try stage.write(Manifest.of(1).json, to: "today.json")
+            try stage.write("[port]\nport=hidden-word\nhost=127.0.0.1\n[malformed]\nhidden-word\n", to: "services")
+            for (changes, named) in Self.badVariables {
+                for arguments in [["export", "--manifest", path], ["check"]] {
+                    let finished = try await stage.run(arguments + ["--json"], changes: changes)
+                    let said = finished.stderr + finished.stdout
+                    #expect(finished.status == 78, "\(changes): \(said)")
+                    #expect(said.contains(named), "\(changes): \(said)")
+                    #expect(!said.contains("hidden-word"), "\(changes): \(said)")
+                }
+            }
+            #expect(try await stage.sandbox.finals.isEmpty)
+        }
+    }
 
     @Test(arguments: badSettings.indices)
     func `A setting that is missing or invalid ends with 78, and the request never leaves`(_ index: Int) async throws {

@@ -25,6 +25,52 @@ struct ConnectionTests {
         #expect(try path.decode("path", as: String.self) == "public, pg_catalog")
     }
 
+    @Test("A session sets for itself what it depends on, whatever the connection, the role or the database say")
+    func dependencies() async throws {
+        _ = try TestServer()
+        let options = [
+            "idle_session_timeout=100", "idle_in_transaction_session_timeout=100", "synchronous_commit=off",
+            "default_transaction_isolation=serializable", "statement_timeout=70s",
+        ].map { "-c \($0)" }.joined(separator: " ")
+        let connection = try await PostgresConnection(
+            PostgresConfiguration(connectionString: "options='\(options)'"))
+        func shown(_ name: String) async throws -> String {
+            try await connection.query("select current_setting($1) as value", [.text(name)])[0].decode("value")
+        }
+        #expect(try await shown("idle_session_timeout") == "0")
+        #expect(try await shown("idle_in_transaction_session_timeout") == "10min")
+        #expect(try await shown("synchronous_commit") == "on")
+        #expect(try await shown("transaction_isolation") == "read committed")
+        // The user's own wish for this program.
+        #expect(try await shown("statement_timeout") == "70s")
+    }
+
+    @Test("A time limit of the whole server is for others; one of the role or the database holds here, too")
+    func limitsOfTheServer() async throws {
+        try await PrivateCluster.with { cluster in
+            let first = try await PostgresConnection(cluster.configuration)
+            try await first.execute(script: "alter system set statement_timeout = '20s'")
+            try await first.execute(script: "alter system set lock_timeout = '21s'")
+            try await first.execute(script: "alter system set synchronous_commit = off")
+            try await first.execute(script: "alter role postgres set lock_timeout = '22s'")
+            await first.close()
+            try await offThePool {
+                try cluster.stop()
+                try cluster.start()
+            }
+            let connection = try await PostgresConnection(cluster.configuration)
+            let row = try await connection.query(
+                """
+                select current_setting('statement_timeout') as statement, current_setting('lock_timeout') as lock,
+                       current_setting('synchronous_commit') as commit
+                """)[0]
+            #expect(try row.decode("statement", as: String.self) == "0")
+            #expect(try row.decode("lock", as: String.self) == "22s")
+            #expect(try row.decode("commit", as: String.self) == "on")
+            await connection.close()
+        }
+    }
+
     @Test("What the user's connection string names wins over the defaults, the encoding excepted")
     func connectionStringWins() async throws {
         _ = try TestServer()

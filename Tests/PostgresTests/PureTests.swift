@@ -10,7 +10,7 @@ struct PureTests {
             ("57P02", .shutdown, true), ("57P03", .shutdown, true), ("55000", .shutdown, true),
             ("53300", .resources, true),
             ("53100", .resources, true), ("55P03", .lockNotAvailable, true), ("08006", .connectionLost, true),
-            ("28P01", .authentication, false), ("57014", .cancelled, false), ("22P02", .data, false),
+            ("28P01", .authentication, false), ("57014", .timeLimit, false), ("22P02", .data, false),
             ("23505", .data, false), ("42501", .permission, false), ("42P01", .other, false),
             ("XX000", .other, false), ("", .other, false),
         ] as [(String, PostgresError.Kind, Bool)])

@@ -39,7 +39,7 @@ struct ServerErrorTests {
         let late = try await failure {
             try await connection.execute(script: "set statement_timeout = 1; select pg_sleep(30)")
         }
-        #expect(late.kind == .cancelled && late.sqlstate == "57014")
+        #expect(late.kind == .timeLimit && late.sqlstate == "57014")
         #expect(await connection.isUsable)
 
         try await TestServer.withDatabase { configuration in
@@ -67,6 +67,60 @@ struct ServerErrorTests {
             release.signal()
             try await holding
         }
+    }
+
+    @Test(
+        "A limit that was set for the connection is named when it ends a statement",
+        arguments: [("statement_timeout", "57014"), ("lock_timeout", "55P03")])
+    func limits(setting: String, sqlstate: String) async throws {
+        let holder = try await TestServer.connect()
+        let key = PostgresParameter.int(Int.random(in: 1...Int.max))
+        _ = try await holder.query("select pg_advisory_lock($1)", [key])
+        let connection = try await PostgresConnection(
+            PostgresConfiguration(connectionString: "options='-c \(setting)=200'"))
+        let error = try await failure { try await connection.query("select pg_advisory_lock($1)", [key]) }
+        #expect(error.kind == .timeLimit && error.sqlstate == sqlstate)
+        #expect(error.timeLimit == "\(setting) = 200ms")
+        #expect(error.description.contains("\(setting) = 200ms"))
+        #expect(await connection.isUsable)
+        await holder.close()
+    }
+
+    @Test("A limit that ends the session is named by its SQLSTATE")
+    func limitsOfSessions() async throws {
+        let connection = try await TestServer.connect()
+        try await connection.execute(script: "set idle_in_transaction_session_timeout = 50")
+        let gone = DispatchSemaphore(value: 0)
+        async let error = failure {
+            try await connection.transaction { transaction in
+                try transaction.execute(script: "select 1")
+                gone.wait()
+                try transaction.execute(script: "select 1")
+            }
+        }
+        try await wait(
+            until: "not exists (select from pg_stat_activity where pid = $1)", [.int(Int(connection.backendPID))])
+        gone.signal()
+        let told = try await error
+        #expect(told.timeLimit == "idle_in_transaction_session_timeout")
+        #expect(told.kind == .connectionLost)
+    }
+
+    @Test(
+        "A parameter that the server does not take on connecting is a setting, and its value is not told",
+        arguments: [
+            ("-c nosuch=hunter2", "42704", "nosuch"), ("-c work_mem=hunter2", "22023", "work_mem"),
+            ("hunter2", "42601", "-c name=value"), ("-c port=1", "55P02", "port"),
+            ("--no-such-parameter=hunter2", "42704", "options"),
+        ])
+    func refusedOptions(options: String, sqlstate: String, told: String) async throws {
+        _ = try TestServer()
+        let error = try await failure {
+            try await PostgresConnection(PostgresConfiguration(connectionString: "options='\(options)'"))
+        }
+        #expect(error.kind == .setting && error.sqlstate == sqlstate)
+        #expect(error.description.contains("options") && error.description.contains(told))
+        #expect(!error.description.contains("hunter2"))
     }
 
     @Test("A serialization failure and a deadlock are conflicts")
@@ -167,7 +221,7 @@ struct ServerErrorTests {
         let error = try await failure {
             try await PostgresConnection(PostgresConfiguration(connectionString: string))
         }
-        #expect(error.kind == .other)
+        #expect(error.kind == .setting)
         #expect(!error.description.contains("ter2"))
     }
 

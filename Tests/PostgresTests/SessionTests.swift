@@ -50,6 +50,30 @@ struct SessionTests {
         #expect(clock.slept == [.milliseconds(100), .milliseconds(200), .milliseconds(400)])
     }
 
+    @Test("A server that has no connection left is waited for at the start as later")
+    func busyAtStart() async throws {
+        let server = try await TestServer.connect()
+        let name = "busy_\(UUID().uuidString.lowercased())"
+        try await server.execute(script: "create role \(quoteIdentifier(name)) login connection limit 0")
+        let short = ReconnectPolicy(timeLimit: .milliseconds(100))
+        let clock = ScriptedClock()
+        let tired = PostgresSession(
+            PostgresConfiguration(connectionString: "user=\(name)"),
+            reconnect: ReconnectPolicy(timeLimit: .seconds(1)), firstConnect: short, clock: clock)
+        #expect(try await failure { try await tired.query("select 1") }.sqlstate == "53300")
+        #expect(clock.slept == [.milliseconds(100), .milliseconds(200), .milliseconds(400)])
+
+        let (socket, port) = try FaultyProxy.listen()
+        close(socket)
+        let other = ScriptedClock()
+        let wrong = PostgresSession(
+            PostgresConfiguration(connectionString: "host=127.0.0.1 port=\(port)"),
+            reconnect: ReconnectPolicy(timeLimit: .seconds(1)), firstConnect: short, clock: other)
+        #expect(try await failure { try await wrong.query("select 1") }.kind == .unreachable)
+        #expect(other.slept == [.milliseconds(100)])
+        try await server.execute(script: "drop role \(quoteIdentifier(name))")
+    }
+
     @Test("What no waiting mends is told at once")
     func finalErrors() async throws {
         _ = try TestServer()

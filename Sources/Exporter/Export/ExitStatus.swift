@@ -52,10 +52,10 @@ package enum ExitStatus {
 
     private static func of(_ error: PostgresError) -> Int32 {
         switch error.kind {
-        case .unreachable, .connectionLost, .commitUnknown, .shutdown, .resources, .conflict: unreachable
+        case .unreachable, .connectionLost, .commitUnknown, .shutdown, .resources, .conflict, .timeLimit: unreachable
         case .lockNotAvailable, .cancelled: incomplete
-        case .authentication, .permission: invalidSetting
-        // No such database; or libpq could not make sense of the connection string, and no server was asked.
+        case .authentication, .permission, .setting: invalidSetting
+        // No such database; or no server was asked.
         case .other where error.sqlstate == "3D000" || error.sqlstate == nil: invalidSetting
         case .data, .other: unexpected
         }

@@ -280,6 +280,7 @@ struct ExportLoop {
         board.update { progress in
             progress.done = progress.alreadySettled + tally.done
             progress.pages = tally.pages
+            progress.tally = tally
             progress.rateLimited = tally.rateLimited
             progress.budgetLimit = budget.limit
             progress.budgetRemaining = budget.remaining

@@ -3,6 +3,9 @@ import Synchronization
 
 /// How far an export is, for whoever shows it.
 package struct ExportProgress: Sendable, Equatable {
+    /// Nil before the export is written down.
+    package var exportID: Int?
+    var manifests: [String] = []
     package var items = 0
     /// Of the items, those that earlier exports had settled.
     package var alreadySettled = 0
@@ -16,6 +19,7 @@ package struct ExportProgress: Sendable, Equatable {
     package var budgetRemaining: Int?
     package var budgetResetsAt: Date?
     package var startedAt: Date?
+    var tally = Tally()
 
     package init() {}
 
@@ -23,6 +27,19 @@ package struct ExportProgress: Sendable, Equatable {
     package func rate(at now: Date) -> Double? {
         guard let startedAt, now > startedAt, done > alreadySettled else { return nil }
         return Double(done - alreadySettled) / now.timeIntervalSince(startedAt)
+    }
+
+    /// What an export that cannot go on has done; nil before it is written down. Without outcomes: nobody has drawn up
+    /// the account.
+    package func summary(exitStatus: Int32) -> Summary? {
+        guard let exportID else { return nil }
+        var summary = Summary(
+            manifests: manifests, outcome: ExitStatus.exportOutcome(exitStatus), exitStatus: exitStatus)
+        summary.exportID = exportID
+        summary.items = items
+        summary.alreadySettled = alreadySettled
+        summary.add(tally)
+        return summary
     }
 
     /// At the present rate; nil while there is none.

@@ -67,13 +67,6 @@ package struct Exporter: Sendable {
             summary.reason = "another export of this manifest is running"
             return summary
         }
-        if try await !lock.survivesTransactions(on: session) {
-            logger.warning(
-                """
-                the database forgets session locks between transactions, as behind a pooler in transaction mode: two \
-                exports of one manifest are not kept apart; connect to the server itself, or pool by session
-                """)
-        }
         let ledger =
             switch work {
             case .manifests(let manifests):
@@ -85,7 +78,17 @@ package struct Exporter: Sendable {
                     origin: origin, retryFailedPages: options.retryFailedPages, concurrency: options.concurrency,
                     session: session, at: clock.now)
             }
-        let begin = try await ledger.account()
+        board.update {
+            $0.exportID = ledger.exportID
+            $0.manifests = work.names
+            $0.items = work.manifests?.runCount ?? 0
+        }
+        let begin: Ledger.Account
+        do {
+            begin = try await ledger.account()
+        } catch {
+            throw BrokenOffExport(cause: error, summary: board.current.summary(exitStatus: ExitStatus.of(error)))
+        }
         board.update {
             $0.items = begin.items
             $0.alreadySettled = begin.alreadySettled
@@ -94,12 +97,13 @@ package struct Exporter: Sendable {
         }
         logger.info("export \(ledger.exportID): \(begin.items) runs, \(begin.alreadySettled) of them settled before")
 
+        let loader = Loader(session: session, exportID: ledger.exportID, refetch: options.refetch)
         let intents = IntentLog(database: database, exportID: ledger.exportID, logger: logger)
         var loop = ExportLoop(
             fetch: Fetch(client: client, clock: clock, keepsBodies: options.keepRaw),
             pages: PageRequests(client: client, clock: clock, manifests: work.manifests), ledger: ledger,
-            loader: Loader(session: session, exportID: ledger.exportID, refetch: options.refetch), intents: intents,
-            options: options, deadline: deadline, clock: clock, board: board, logger: logger)
+            loader: loader, intents: intents, options: options, deadline: deadline, clock: clock, board: board,
+            logger: logger)
         do {
             let ending: Ending
             do {
@@ -118,13 +122,14 @@ package struct Exporter: Sendable {
                 try? await ledger.finish(
                     ExitStatus.exportOutcome(status), exitStatus: Int(status), account: nil, requests: loop.tally.count)
             }
-            var summary = Summary(
-                manifests: work.names, outcome: ExitStatus.exportOutcome(status), exitStatus: status)
-            summary.exportID = ledger.exportID
-            summary.items = begin.items
-            summary.alreadySettled = begin.alreadySettled
-            summary.add(loop.tally)
-            throw BrokenOffExport(cause: error, summary: summary)
+            // A commit that came through as the loop was cancelled is known to the loader alone.
+            let stored = await loader.stored
+            board.update {
+                $0.tally = loop.tally
+                $0.tally.results = max(stored.results, loop.tally.results)
+                $0.tally.errors = max(stored.errors, loop.tally.errors)
+            }
+            throw BrokenOffExport(cause: error, summary: board.current.summary(exitStatus: status))
         }
     }
 

@@ -4,6 +4,7 @@ import Postgres
 ///
 /// The lock belongs to the connection that writes, so it ends with the process, however that ends, and it cannot be lost
 /// without the writer learning of it: a connection that comes back takes the lock again before it does anything else.
+/// Behind a pooler that forgets such locks no connection is made (`PoolerProbe`).
 package struct ExportLock: Sendable {
     /// Another export holds the lock.
     package struct Taken: Error, Sendable {
@@ -40,16 +41,5 @@ package struct ExportLock: Sendable {
     private func release(_ name: String, on connection: PostgresConnection) async throws {
         _ = try await connection.query(
             "select pg_advisory_unlock(hashtextextended('stored-actions export ' || $1, 0))", [.text(name)])
-    }
-
-    /// Whether the connection holds its locks between two transactions. Behind a pooler in transaction mode it does
-    /// not: each transaction may run on another server process.
-    func survivesTransactions(on session: PostgresSession) async throws -> Bool {
-        let rows = try await session.query(
-            """
-            select count(*) as held from pg_locks
-             where locktype = 'advisory' and pid = pg_backend_pid() and granted
-            """)
-        return try rows.first.map { try $0.decode("held", as: Int.self) >= names.count } ?? false
     }
 }

@@ -37,6 +37,8 @@ actor Loader {
     private let refetch: Bool
     private var batches = 0
     private var hasWrittenRows = false
+    /// Rows of results and of errors, so far.
+    private(set) var stored = (results: 0, errors: 0)
 
     init(session: PostgresSession, exportID: Int, refetch: Bool) {
         self.session = session
@@ -112,6 +114,8 @@ actor Loader {
             try transaction.hasBatch(number, exportID: exportID)
         }
         batches = number
+        stored.results += commits.reduce(0) { $0 + $1.results }
+        stored.errors += commits.reduce(0) { $0 + $1.errors }
         if commits.contains(where: { $0.results + $0.errors > 0 }) { hasWrittenRows = true }
         return commits
     }

@@ -57,7 +57,13 @@ package struct Migrator: Sendable {
     package func migrate(on session: PostgresSession) async throws -> [Migration] {
         var applied: [Migration] = []
         while let next = try await pending(on: session).first {
-            if try await apply(next, on: session) { applied.append(next) }
+            do {
+                if try await apply(next, on: session) { applied.append(next) }
+            } catch var error as PostgresError where error.sqlstate == "55P03" {
+                // The limit is a migration's own, whatever the session's is.
+                (error.kind, error.timeLimit) = (.lockNotAvailable, nil)
+                throw error
+            }
         }
         return applied
     }

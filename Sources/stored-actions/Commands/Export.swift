@@ -112,6 +112,10 @@ struct Export: Verb {
             unfinished ? .unfinished : .manifests(try manifests.read(keepAllProblems: output.json, console))
 
         let board = ProgressBoard()
+        desk.onExit { signal in
+            let summary = board.current.summary(exitStatus: ExitStatus.interrupted(by: signal))
+            return end(with: Failure(interruptedBy: signal, summary: summary), on: console)
+        }
         let export = Task {
             try await access.withClient(
                 connections: plan.requests, room: plan.room, largestBody: plan.largestBody,
@@ -140,9 +144,11 @@ struct Export: Verb {
                 text: SummaryText(summary: summary, command: ContinuingCommand(export: self)).text, json: summary,
                 exitStatus: summary.exitStatus)
         } catch  where Failure.isCancellation(error) && desk.received == nil && deadline != nil {
-            throw Failure(
+            var failure = Failure(
                 ExitStatus.incomplete,
                 "the time limit was reached while the database kept the export waiting; the same command continues")
+            failure.summary = (error as? BrokenOffExport)?.summary
+            throw failure
         }
     }
 

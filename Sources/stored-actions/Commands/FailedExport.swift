@@ -7,10 +7,11 @@ struct FailedExport: Encodable, Sendable {
 
     /// - Parameter manifests: as the command names them; their own names may not be known.
     init(_ failure: Failure, manifests: [String]) {
-        summary =
-            failure.summary
-            ?? Summary(
-                manifests: manifests, outcome: ExitStatus.exportOutcome(failure.status), exitStatus: failure.status)
+        let outcome = ExitStatus.exportOutcome(failure.status)
+        summary = failure.summary ?? Summary(manifests: manifests, outcome: outcome, exitStatus: failure.status)
+        // What ended the call is known only now: a signal, or the time limit.
+        summary.outcome = outcome
+        summary.exitStatus = failure.status
         cause = failure.json
     }
 

@@ -72,7 +72,8 @@ extension Verb {
 
     func json(of failure: Failure) -> any Encodable & Sendable { failure.json }
 
-    private func end(with failure: Failure, on console: Console) -> Int32 {
+    /// - Returns: the exit status.
+    func end(with failure: Failure, on console: Console) -> Int32 {
         console.end(with: failure, json: output.json ? json(of: failure) : nil)
     }
 }

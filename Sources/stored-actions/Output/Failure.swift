@@ -40,15 +40,16 @@ struct Failure: Error {
     var shown: String { lines.map(\.shownOnOneLine).joined(separator: "\n") }
 
     /// For a process that a signal ends.
-    init(interruptedBy signal: Int32) {
+    init(interruptedBy signal: Int32, summary: Summary? = nil) {
         self.init(
             ExitStatus.interrupted(by: signal), "interrupted: what was stored stays; the same command continues")
+        self.summary = summary
     }
 
     /// - Returns: nil if the error is no consequence of the signal.
     init?(_ error: any Error, ifCancelledBy signal: Int32) {
         guard Self.isCancellation(error) else { return nil }
-        self.init(interruptedBy: signal)
+        self.init(interruptedBy: signal, summary: (error as? BrokenOffExport)?.summary)
     }
 
     static func isCancellation(_ error: any Error) -> Bool {
@@ -73,8 +74,7 @@ struct Failure: Error {
         switch error {
         case let error as SpoolError: "\(error): the temporary directory (TMPDIR) must have room for a manifest"
         case let error as ExportLock.Taken:
-            "another export of \"\(error.name)\" is running: wait for it, or use --if-locked wait or skip; behind a "
-                + "pooler in transaction mode the lock may also be a leftover of the pooler's"
+            "another export of \"\(error.name)\" is running: wait for it, or use --if-locked wait or skip"
         case let error as SchemaProblem: error.description
         case let error as PostgresError: text(error)
         case let error as TokenError where error.kind == .unreachable: "the API cannot be reached: \(error)"
@@ -94,6 +94,12 @@ struct Failure: Error {
         case .authentication: "the database refused the login: \(error)"
         case .permission: "the database role may not do this: \(error)"
         case .cancelled: "interrupted: \(error)"
+        case .timeLimit where error.timeLimit == nil:
+            "somebody cancelled a statement in the database (what was stored stays; the same command continues): \(error)"
+        case .timeLimit:
+            "a time limit of the database's settings ended a statement (what was stored stays; the same command "
+                + "continues): \(error)"
+        case .setting: "the database setting is wrong: \(error)"
         case .other where ExitStatus.of(error) == ExitStatus.invalidSetting: "the database setting is wrong: \(error)"
         case .data, .other: "unexpected answer of the database: \(error)"
         }

@@ -21,24 +21,27 @@ struct Setting<Value> {
 }
 
 /// Where settings are looked up: flags win over the environment, the environment over defaults. Pure but for the
-/// files of secrets, whose reading is handed in, and of certificates. An empty variable counts as not set.
+/// files of secrets, whose reading is handed in, and of certificates. An empty variable counts as not set, and white space
+/// around a value, as of a file with Windows line ends, is not of it.
 struct SettingSources {
     var databaseURL: String?
     var apiURL: String?
     var allowsInsecureHTTP = false
     var environment: [String: String]
-    var readFile: (String) throws -> String = { try String(contentsOfFile: $0, encoding: .utf8) }
+    var readFile: (String) throws -> String = SecretText.read
 
     private func variable(_ name: String) -> String? {
-        environment[name].flatMap { $0.isEmpty ? nil : $0 }
+        guard let value = environment[name], !value.isEmpty else { return nil }
+        let trimmed = value.trimmingCharacters(in: .whitespacesAndNewlines)
+        return trimmed.isEmpty ? value : trimmed
     }
 
     // MARK: Database
 
     func database() throws -> Setting<PostgresConfiguration> {
         if let url = databaseURL {
-            let configuration = PostgresConfiguration(connectionString: url)
-            if try Self.valid(configuration, "--database-url").holdsPassword {
+            let configuration = PostgresConfiguration(connectionString: url, connectionStringName: "--database-url")
+            if try Self.valid(configuration).holdsPassword {
                 throw SettingError(
                     "--database-url holds a password, which other users could read in the process list: leave it out "
                         + "there, and put it into DATABASE_URL, PGPASSWORD or libpq's password file")
@@ -46,21 +49,22 @@ struct SettingSources {
             return Setting(value: configuration, origin: "--database-url")
         }
         if let url = variable("DATABASE_URL") {
-            let configuration = try Self.valid(PostgresConfiguration(connectionString: url), "DATABASE_URL")
-            return Setting(value: configuration, origin: "DATABASE_URL")
+            let configuration = PostgresConfiguration(connectionString: url, connectionStringName: "DATABASE_URL")
+            return Setting(value: try Self.valid(configuration), origin: "DATABASE_URL")
         }
         return Setting(
-            value: PostgresConfiguration(), origin: "libpq's own variables (PG*), service file and password file")
+            value: try Self.valid(PostgresConfiguration()),
+            origin: "libpq's own variables (PG*), service file and password file")
     }
 
-    private static func valid(
-        _ configuration: PostgresConfiguration, _ origin: String
-    ) throws -> PostgresConfiguration {
-        do {
+    private static func valid(_ configuration: PostgresConfiguration) throws -> PostgresConfiguration {
+        do throws(ConnectionSettingProblem) {
             try configuration.validate()
             return configuration
         } catch {
-            throw SettingError("\(origin) is not valid: \(error.message)", isOption: origin.hasPrefix("--"))
+            throw SettingError(
+                error.message,
+                isOption: error.isOfConnectionString && configuration.connectionStringName.hasPrefix("--"))
         }
     }
 
@@ -134,9 +138,8 @@ struct SettingSources {
                     "ZAPIER_REFRESH_TOKEN_FILE goes with ZAPIER_CLIENT_ID and ZAPIER_CLIENT_SECRET_FILE or "
                         + "ZAPIER_CLIENT_SECRET")
             }
-            guard !(try read(path, "ZAPIER_REFRESH_TOKEN_FILE")).isEmpty else {
-                throw SettingError("ZAPIER_REFRESH_TOKEN_FILE: \(path) is empty")
-            }
+            try SecretText.check(
+                try read(path, "ZAPIER_REFRESH_TOKEN_FILE"), "ZAPIER_REFRESH_TOKEN_FILE: \(path)", .secret)
             return Setting(
                 value: TokenSetting(kind: .refreshToken(path: path, client), files: [path] + file),
                 origin: "ZAPIER_REFRESH_TOKEN_FILE")
@@ -152,7 +155,7 @@ struct SettingSources {
     }
 
     private func accessToken(_ text: String, _ place: String) throws -> AccessToken {
-        guard let token = AccessToken(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+        guard let token = AccessToken(try SecretText.check(text, place, .accessToken)) else {
             throw SettingError("\(place) does not hold a token: one line of visible ASCII, no spaces")
         }
         return token
@@ -170,8 +173,10 @@ struct SettingSources {
         guard let text else {
             throw SettingError("ZAPIER_CLIENT_ID is set: ZAPIER_CLIENT_SECRET_FILE or ZAPIER_CLIENT_SECRET is missing")
         }
-        guard let secret = Secret(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
-            throw SettingError("\(path == nil ? "ZAPIER_CLIENT_SECRET" : "ZAPIER_CLIENT_SECRET_FILE") holds no secret")
+        try SecretText.check(id, "ZAPIER_CLIENT_ID", .secret)
+        let place = path.map { "ZAPIER_CLIENT_SECRET_FILE: \($0)" } ?? "ZAPIER_CLIENT_SECRET"
+        guard let secret = Secret(try SecretText.check(text, place, .secret)) else {
+            throw SettingError("\(place) is empty")
         }
         return (ClientCredentials(id: id, secret: secret), path.map { [$0] } ?? [])
     }
@@ -188,7 +193,8 @@ struct SettingSources {
         switch (error as? CocoaError)?.code {
         case .fileReadNoSuchFile: "no such file"
         case .fileReadNoPermission: "permission denied"
-        case .fileReadInapplicableStringEncoding: "it is not UTF-8"
+        case .fileReadInapplicableStringEncoding: "it is not UTF-8, but perhaps Latin-1 or UTF-16"
+        case .fileReadTooLarge: "it is larger than the 16 KB of the longest token: it is another file"
         default: "it is not a readable file"
         }
     }

@@ -227,21 +227,4 @@ struct ExportLockTests {
             await second.close()
         }
     }
-
-    @Test("Is there between transactions on a connection of one's own")
-    func survives() async throws {
-        try await TestServer.withDatabase { database in
-            let lock = ExportLock(names: ["a"])
-            let holds = try await PostgresSession.withSession(database) {
-                try await lock.acquire(on: $0)
-            } _: { session in
-                try await lock.survivesTransactions(on: session)
-            }
-            #expect(holds)
-            let holdsNone = try await PostgresSession.withSession(database) { session in
-                try await lock.survivesTransactions(on: session)
-            }
-            #expect(!holdsNone)
-        }
-    }
 }

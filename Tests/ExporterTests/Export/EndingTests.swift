@@ -144,7 +144,7 @@ struct EndingTests {
         arguments: [
             (.unreachable, 69), (.connectionLost, 69), (.shutdown, 69), (.resources, 69), (.conflict, 69),
             (.commitUnknown, 69), (.lockNotAvailable, 75), (.cancelled, 75), (.authentication, 78), (.permission, 78),
-            (.data, 1), (.other, 78),
+            (.timeLimit, 69), (.setting, 78), (.data, 1), (.other, 78),
         ] as [(PostgresError.Kind, Int32)])
     func database(kind: PostgresError.Kind, status: Int32) {
         #expect(ExitStatus.of(PostgresError(kind, operation: "test", message: "")) == status)
