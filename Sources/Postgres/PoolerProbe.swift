@@ -12,8 +12,10 @@ enum PoolerProbe {
     /// With more processes than one, which of them is lent next is the pooler's choice: the last one returned, the first,
     /// or any.
     private static let rounds = 3
-    /// For an answer. A second connection may have to wait for a process until the first one goes.
+    /// For an answer to the second connection: it may have to wait for a process until the first one goes.
     private static let patience: Duration = .seconds(3)
+    /// For an answer to the first one, from a server that may be busy.
+    private static let longPatience: Duration = .seconds(30)
 
     /// The number of the process that has to run all that this connection asks for; nil if it is connected directly.
     ///
@@ -21,7 +23,9 @@ enum PoolerProbe {
     static func pin(
         _ connection: OpaquePointer, _ configuration: PostgresConfiguration, isCancelled: borrowing Atomic<Bool>
     ) throws(PostgresError) -> Int32? {
-        guard let pid = try process(of: connection, isCancelled: isCancelled) else { throw unanswered }
+        guard let pid = try process(of: connection, isCancelled: isCancelled) else {
+            throw PostgresError(.unreachable, operation: "connect", message: "the server accepts, and says nothing")
+        }
         if pid == PQbackendPID(connection) { return nil }
         var other = configuration
         other.connectTimeout = patience
@@ -35,13 +39,13 @@ enum PoolerProbe {
         }
         guard let raw = second.raw else { return pid }
         for _ in 0..<rounds {
-            let answer = ask(raw, "begin; \(question)", isCancelled: isCancelled)
+            let answer = ask(raw, "begin; \(question)", patience, isCancelled: isCancelled)
             // PgBouncer's for all that it refuses, as a transaction in statement mode.
             if case .refused("08P01") = answer { throw refusal }
             guard case .value(let borrowed) = answer else { return pid }
             var seen = try process(of: connection, isCancelled: isCancelled)
             if borrowed == pid || seen != pid { throw refusal }
-            guard case .done = ask(raw, "rollback", isCancelled: isCancelled) else { return pid }
+            guard case .done = ask(raw, "rollback", patience, isCancelled: isCancelled) else { return pid }
             for _ in 0..<2 {
                 seen = try process(of: connection, isCancelled: isCancelled)
                 if seen != pid { throw refusal }
@@ -59,17 +63,15 @@ enum PoolerProbe {
                 + "(PgBouncer: pool_mode = session)")
     }
 
-    private static var unanswered: PostgresError {
-        PostgresError(.unreachable, operation: "connect", message: "no answer within \(patience) of the first question")
-    }
-
     private static let question = "select pg_catalog.pg_backend_pid()"
 
     /// Nil if there is no answer.
     private static func process(
         of connection: OpaquePointer, isCancelled: borrowing Atomic<Bool>
     ) throws(PostgresError) -> Int32? {
-        switch ask(connection, question, isCancelled: isCancelled) {
+        let answer = ask(connection, question, longPatience, isCancelled: isCancelled)
+        if isCancelled.load(ordering: .relaxed) { throw PostgresConnection.cancelled("connect") }
+        switch answer {
         case .value(let pid): return pid
         case .silence, .done: return nil
         case .refused:
@@ -86,9 +88,9 @@ enum PoolerProbe {
         case silence
     }
 
-    /// One statement, or several, whose last row is a number; waits no longer than `patience`.
+    /// One statement, or several, whose last row is a number.
     private static func ask(
-        _ connection: OpaquePointer, _ sql: String, isCancelled: borrowing Atomic<Bool>
+        _ connection: OpaquePointer, _ sql: String, _ patience: Duration, isCancelled: borrowing Atomic<Bool>
     ) -> Answer {
         guard PQsendQuery(connection, sql) == 1 else { return .refused(nil) }
         let deadline = ContinuousClock.now + patience
