@@ -73,7 +73,7 @@ let package = Package(
             path: "migrations",
             resources: [
                 .embedInCode("0001_init.sql"), .embedInCode("0002_page_chains.sql"),
-                .embedInCode("0003_exact_bytes.sql"),
+                .embedInCode("0003_exact_bytes.sql"), .embedInCode("0004_keys.sql"),
             ],
             swiftSettings: settings
         ),

@@ -17,6 +17,7 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 1, name: "init", bytes: PackageResources._001_init_sql),
         Migration(version: 2, name: "page_chains", bytes: PackageResources._002_page_chains_sql),
         Migration(version: 3, name: "exact_bytes", bytes: PackageResources._003_exact_bytes_sql),
+        Migration(version: 4, name: "keys", bytes: PackageResources._004_keys_sql),
     ]
 
     private init(version: Int, name: String, bytes: [UInt8]) {

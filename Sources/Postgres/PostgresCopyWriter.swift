@@ -15,6 +15,8 @@ package struct PostgresCopyWriter: ~Copyable {
     private let operation: String
     private var buffer: [UInt8]
     private var missingFields: Int16 = 0
+    /// Rows begun so far.
+    private(set) var rows = 0
 
     init(statements: Statements, cancellation: OperationCancellation, columns: Int, operation: String) {
         self.statements = statements
@@ -30,6 +32,7 @@ package struct PostgresCopyWriter: ~Copyable {
         try checkRowIsComplete()
         buffer.append(bigEndian: columns)
         missingFields = columns
+        rows += 1
     }
 
     package mutating func null() throws(PostgresError) { try field(length: -1) }

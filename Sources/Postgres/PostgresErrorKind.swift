@@ -26,6 +26,8 @@ extension PostgresError {
         case setting
         /// Classes 22 and 23: the server would not take a value.
         case data
+        /// Fewer rows were stored than were sent, and the server reported no error: a trigger dropped them.
+        case rowsDropped
         /// 42501.
         case permission
         case other
@@ -55,7 +57,9 @@ extension PostgresError {
         package var isTransient: Bool {
             switch self {
             case .unreachable, .connectionLost, .conflict, .shutdown, .resources, .lockNotAvailable: true
-            case .commitUnknown, .authentication, .cancelled, .timeLimit, .setting, .data, .permission, .other: false
+            case .commitUnknown, .authentication, .cancelled, .timeLimit, .setting, .data, .rowsDropped, .permission,
+                .other:
+                false
             }
         }
 
@@ -64,7 +68,7 @@ extension PostgresError {
             switch self {
             case .unreachable, .connectionLost, .shutdown: true
             case .commitUnknown, .conflict, .resources, .lockNotAvailable, .authentication, .cancelled, .timeLimit,
-                .setting, .data, .permission, .other:
+                .setting, .data, .rowsDropped, .permission, .other:
                 false
             }
         }

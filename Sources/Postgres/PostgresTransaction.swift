@@ -29,7 +29,7 @@ package struct PostgresTransaction: ~Copyable {
     }
 
     /// `COPY … FROM STDIN` in the binary format; returns the number of rows. A failure, of the server's or of `write`,
-    /// leaves the transaction to be rolled back.
+    /// leaves the transaction to be rolled back. Throws `.rowsDropped` if a trigger kept some of the rows out.
     ///
     /// - Parameters:
     ///   - table: SQL text that the caller vouches for, such as `stored_actions.results`.
@@ -51,7 +51,13 @@ package struct PostgresTransaction: ~Copyable {
             if let report = statements.abortCopy(operation: operation), report.sqlstate != "57014" { throw report }
             throw error
         }
-        return try statements.endCopy(operation: operation)
+        let stored = try statements.endCopy(operation: operation)
+        if stored < writer.rows {
+            throw PostgresError(
+                .rowsDropped, operation: operation,
+                message: "a trigger dropped \(writer.rows - stored) of \(writer.rows) rows")
+        }
+        return stored
     }
 
     /// Runs `body` so that a throw of it undoes what it did and nothing that was done before. Such parts do not nest.

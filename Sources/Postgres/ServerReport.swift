@@ -35,6 +35,10 @@ extension Statements {
         var kind = PostgresError.Kind(sqlstate: sqlstate)
         // 25P03, 57P05 and others end a session too.
         if lost, kind == .other { kind = .connectionLost }
+        // Only a login can be refused for now: in a statement, 55000 says that the table has no replica identity.
+        if sqlstate == "55000" { kind = .other }
+        // Said of a binary value that ends too early, on a connection that goes on.
+        if !lost, sqlstate == "08P01" { kind = .other }
         var error = PostgresError(kind, operation: operation, message: field(.message) ?? "")
         error.severity = field(.severity)
         error.sqlstate = sqlstate

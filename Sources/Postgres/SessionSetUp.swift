@@ -8,6 +8,8 @@ struct SessionSetUp {
     /// A session that holds a lock is idle while an API is slow, so nothing may end it for that. A transaction is not:
     /// its body does not wait, so one that is idle for minutes is a process that was stopped.
     init(_ statements: Statements, searchPath: String, applicationName: String) throws(PostgresError) {
+        // Until the search path is set, every name is qualified, operators too: a database's owner sets where they are
+        // looked for.
         let rows = try statements.query(
             """
             select pg_catalog.set_config('search_path', $1, false),
@@ -22,7 +24,7 @@ struct SessionSetUp {
                    pg_catalog.pg_backend_pid() as pid,
                    (select activity.backend_start
                       from pg_catalog.pg_stat_activity activity
-                     where activity.pid = pg_catalog.pg_backend_pid()) as started_at
+                     where activity.pid operator(pg_catalog.=) pg_catalog.pg_backend_pid()) as started_at
             """, [.text(searchPath), .text(applicationName)], operation: Self.operation)
         guard let row = rows.first else { throw PostgresConnection.cancelled("connect") }
         backend = PostgresConnection.Backend(

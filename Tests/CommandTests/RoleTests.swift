@@ -5,113 +5,6 @@ import Testing
 /// `migrate --print-roles`: what each role can do, and what it cannot.
 @Suite("Roles", .serialized)
 struct RoleTests {
-    /// A server of the test's own, for roles belong to all of its databases.
-    private struct Office: Sendable {
-        let stage: Stage
-        let cluster: PrivateCluster
-        let database: TestDatabase
-
-        static func with(_ body: @escaping @Sendable (Office) async throws -> Void) async throws {
-            try await Stage.with { stage in
-                try await PrivateCluster.with { cluster in
-                    try await body(Office(stage: stage, cluster: cluster, database: cluster.database()))
-                }
-            }
-        }
-
-        /// The variables that lead a program to the server as this user.
-        func changes(_ user: String) -> [String: String?] {
-            cluster.environment.merging(["PGUSER": user]) { $1 }.mapValues(Optional.some)
-        }
-
-        func printed(_ options: String...) async throws -> String {
-            let nobody: [String: String?] = ["PGHOST": "127.0.0.1", "PGPORT": "9", "ZAPIER_ACCESS_TOKEN": nil]
-            let finished = try await stage.run(["migrate", "--print-roles"] + options, changes: nobody)
-            #expect(finished.status == 0, "\(finished.stderr)")
-            return finished.stdout
-        }
-
-        func makeLogins() async throws {
-            try await database.execute(
-                """
-                create role exporter login; grant stored_actions_loader to exporter;
-                create role analyst login; grant stored_actions_reader to analyst;
-                create role deployer login; grant stored_actions_owner to deployer;
-                """)
-        }
-
-        func connect(_ user: String) async throws -> PostgresConnection {
-            try await PostgresConnection(
-                PostgresConfiguration(
-                    connectionString:
-                        "host=127.0.0.1 port=\(cluster.environment["PGPORT"] ?? "") user=\(user) dbname=postgres"
-                ))
-        }
-
-        func run(_ user: String, _ arguments: String...) async throws -> Program.Finished {
-            try await stage.run(arguments, changes: changes(user))
-        }
-
-        /// That each of the statements is refused for want of a right.
-        func expectRefused(_ user: String, _ statements: [String]) async throws {
-            let connection = try await connect(user)
-            for statement in statements {
-                let state: String?
-                do {
-                    try await connection.execute(script: statement)
-                    state = nil
-                } catch {
-                    state = error.sqlstate
-                }
-                #expect(state == "42501", "\(user): \(statement)")
-            }
-            await connection.close()
-        }
-
-        func relations() async throws -> [String] {
-            try await database.rows(
-                """
-                select relname from pg_catalog.pg_class
-                 where relnamespace = 'stored_actions'::regnamespace and relkind in ('r', 'v') order by 1
-                """)
-        }
-
-        /// Everything that the loader is for; the chains are of a number that no export had yet.
-        func exportsAsLoader(_ number: Int) async throws {
-            let exporter = changes("exporter")
-            let (plain, doubtful) = (
-                Chain(number: number), Chain(number: number + 1, course: .startedHTML, times: 1)
-            )
-            var manifest = Manifest.following([plain, doubtful])
-            manifest.runs += [
-                Manifest.Run(.error, number: UInt64(number)), Manifest.Run(.conflict, number: UInt64(number)),
-                Manifest.Run(.missing, number: UInt64(number)), Manifest.Run(.success, 3, number: UInt64(number)),
-            ]
-            let first = try await stage.export(manifest, "--no-migrate", changes: exporter)
-            #expect(first.status == 4, "\(first.finished.stderr)")
-            #expect(try first.chains.chains == ["last_page": 1, "submit_unknown": 1])
-            let resolved = try await run("exporter", "resolve", "--chain", doubtful.root, "--not-sent")
-            #expect(resolved.status == 0, "\(resolved.stderr)")
-            let unfinished = try await stage.export(manifest, "--no-migrate", changes: exporter)
-            #expect(unfinished.status == 3, "\(unfinished.finished.stderr)")
-            #expect(try unfinished.chains.chains == ["last_page": 2])
-            let again = try await stage.export(manifest, "--no-migrate", "--refetch", changes: exporter)
-            #expect(again.status == 3, "\(again.finished.stderr)")
-            // A schema that is up to date needs no migration, and no right to make one.
-            #expect(try await stage.export(manifest, changes: exporter).status == 3)
-            let status = try await run("exporter", "status")
-            #expect(status.status == 0, "\(status.stderr)")
-            let check = try await run("exporter", "check")
-            #expect(check.status == 0, "\(check.stdout)")
-            try await database.age(days: 100)
-            let stored = try await database.count("results")
-            let pruned: PruneTests.Told = try await run("exporter", "prune", "--older-than", "90d", "--json").decoded()
-            #expect(pruned.exitStatus == 0)
-            #expect(pruned.rows["results"] == stored && stored > 12)
-            #expect(try await database.count("results") == 0)
-        }
-    }
-
     // MARK: The orders in which things come
 
     @Test func `Roles that are made first own and load what is migrated afterwards`() async throws {
@@ -248,8 +141,9 @@ struct RoleTests {
                     "update stored_actions.runs set outcome = 'queued'",
                     "select nextval('stored_actions.exports_export_id_seq')",
                 ])
+        try await office.expectRefused("analyst", rawReads)
         let analyst = try await office.connect("analyst")
-        for relation in relations {
+        for relation in relations where relation != "run_bodies" {
             let rows = try await analyst.query("select count(*) as n from stored_actions.\(relation)")
             #expect(try rows[0].decode("n", as: Int.self) >= 0)
         }
@@ -260,6 +154,77 @@ struct RoleTests {
         #expect(export.finished.stderr.contains("may not do this"))
         let pruned = try await office.run("analyst", "prune", "--older-than", "1s")
         #expect(pruned.status == 78 || pruned.stdout.contains("nothing"), "\(pruned.stderr)")
+    }
+
+    // MARK: What the reader sees
+
+    private static let raw = [
+        ("runs", "next_page"), ("runs", "page"), ("page_chains", "next_page"), ("page_chains", "first_page"),
+        ("page_intents", "page"), ("rejects", "raw"), ("run_bodies", "body"), ("run_bodies", "run_id"),
+    ]
+
+    private static let rawReads =
+        raw.map { "select \($0.1) from stored_actions.\($0.0)" }
+        + ["runs", "page_chains", "page_intents", "rejects", "run_bodies"].map { "select * from stored_actions.\($0)" }
+
+    @Test func `The reader sees all but cursors and raw bytes, in what is there and in what comes`() async throws {
+        try await Office.with { office in
+            try await office.database.execute(office.printed())
+            try await office.makeLogins()
+            #expect(try await office.run("deployer", "migrate").status == 0)
+            // Of tables that the roles were not printed for nothing is seen at all.
+            try await office.expectRefused(
+                "analyst",
+                Self.rawReads + ["select run_id from stored_actions.runs", "select 1 from stored_actions.results"])
+            try await office.database.execute(office.printed())
+            try await office.expectRefused("analyst", Self.rawReads)
+            let hidden = Set(Self.raw.map { "\($0.0)|\($0.1)" })
+            let columns = try await office.database.rows(
+                """
+                select c.relname, a.attname
+                  from pg_catalog.pg_class c
+                  join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+                 where c.relnamespace = 'stored_actions'::regnamespace and c.relkind in ('r', 'v')
+                   and not has_column_privilege('analyst', c.oid, a.attnum, 'select')
+                """)
+            #expect(
+                Set(columns.filter { !$0.hasPrefix("run_bodies|") }) == hidden.filter { !$0.hasPrefix("run_bodies|") })
+            #expect(columns.filter { $0.hasPrefix("run_bodies|") }.count == 5)
+            let open = try await office.printed("--reader-sees-raw")
+            try await office.database.execute(open)
+            let analyst = try await office.connect("analyst")
+            for read in Self.rawReads { _ = try await analyst.query(read) }
+            await analyst.close()
+            // And back.
+            try await office.database.execute(office.printed())
+            try await office.expectRefused("analyst", Self.rawReads)
+        }
+    }
+
+    @Test func `With --reader-sees-raw it sees what a migration makes, at once`() async throws {
+        try await Office.with { office in
+            try await office.database.execute(office.printed("--reader-sees-raw"))
+            try await office.makeLogins()
+            #expect(try await office.run("deployer", "migrate").status == 0)
+            let analyst = try await office.connect("analyst")
+            for read in Self.rawReads { _ = try await analyst.query(read) }
+            await analyst.close()
+        }
+    }
+
+    @Test func `The superuser who made the roles goes on to migrate and to export`() async throws {
+        try await Office.with { office in
+            for _ in 1...2 { try await office.database.execute(office.printed()) }
+            #expect(try await office.run("postgres", "migrate").status == 0)
+            #expect(try await Self.rights(office).filter { !$0.hasPrefix("stored_actions_owner|") } == [])
+            let export = try await office.stage.export(Manifest.of(2), changes: office.changes("postgres"))
+            #expect(export.status == 0, "\(export.finished.stderr)")
+            #expect(export.finished.stderr.contains("superuser"), "\(export.finished.stderr)")
+            try await office.database.execute("revoke stored_actions_owner from postgres")
+            let refused = try await office.stage.export(Manifest.of(2), changes: office.changes("postgres"))
+            #expect(refused.status == 78, "\(refused.finished.stderr)")
+            #expect(refused.finished.stderr.contains("grant \"stored_actions_owner\" to \"postgres\""))
+        }
     }
 
     // MARK: Printing
@@ -284,7 +249,8 @@ struct RoleTests {
     }
 
     @Test(arguments: [
-        ["--print-roles", "--check"], ["--owner-role", "x"], ["--print-roles", "--owner-role", "x; drop role y"],
+        ["--print-roles", "--check"], ["--owner-role", "x"], ["--reader-sees-raw"],
+        ["--print-roles", "--owner-role", "x; drop role y"],
         ["--print-roles", "--loader-role", "a\"b"], ["--print-roles", "--reader-role", ""],
         ["--print-roles", "--reader-role", "public"], ["--print-roles", "--reader-role", "pg_monitor"],
         ["--print-roles", "--reader-role", "1"], ["--print-roles", "--reader-role", "é"],

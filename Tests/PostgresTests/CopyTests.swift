@@ -60,6 +60,32 @@ struct CopyTests {
         #expect(try stored[1].decode("nulls", as: Int.self) == 9)
     }
 
+    @Test("Rows that a trigger drops are missed", arguments: [1, 3])
+    func droppedRows(count: Int) async throws {
+        let connection = try await TestServer.connect()
+        try await connection.execute(
+            script: """
+                create temp table t (a int);
+                create function pg_temp.drop_odd() returns trigger language plpgsql as
+                  $$ begin if new.a % 2 = 1 then return null; end if; return new; end $$;
+                create trigger drop_odd before insert on t for each row execute function pg_temp.drop_odd();
+                """)
+        let error = await #expect(throws: PostgresError.self) {
+            try await connection.transaction { transaction in
+                try transaction.copy(into: "pg_temp.t", columns: ["a"]) { writer in
+                    for number in 1...count {
+                        try writer.beginRow()
+                        try writer.int4(Int32(number))
+                    }
+                }
+            }
+        }
+        #expect(error?.kind == .rowsDropped)
+        #expect(error?.message == "a trigger dropped \((count + 1) / 2) of \(count) rows")
+        #expect(try await connection.query("select from pg_temp.t").count == 0)
+        #expect(await connection.isUsable)
+    }
+
     @Test("A hundred thousand rows arrive, each once")
     func manyRows() async throws {
         let connection = try await TestServer.connect()

@@ -100,7 +100,8 @@ struct OutputTests {
         arguments: [
             ["--concurrency", "0"], ["--concurrency", "1001"], ["--concurrency", "x"], ["--budget-share", "0"],
             ["--budget-share", "1.1"], ["--budget-share", "nan"], ["--max-wait", "5"], ["--time-limit", "0"],
-            ["--fail-on", "foo"], ["--allow", "failed"], ["--allow", "truncated"], ["--if-locked", "maybe"],
+            ["--fail-on", "foo"], ["--allow", "failed"], ["--allow", "truncated"], ["--allow", "rejects"],
+            ["--if-locked", "maybe"],
             ["--log-level", "loud"], ["--log-format", "xml"], ["--name", "n"], ["--unfinished"],
         ])
     func refused(arguments: [String]) {

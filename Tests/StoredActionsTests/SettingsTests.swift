@@ -217,6 +217,8 @@ struct SettingsTests {
         #expect(OutcomeList(argument: "none")?.outcomes == [])
         #expect(OutcomeList(argument: "not_found,error")?.outcomes == [.notFound, .error])
         #expect(OutcomeList(argument: "forbidden,truncated")?.truncated == true)
+        #expect(OutcomeList(argument: "forbidden,truncated")?.rejects == false)
+        #expect(OutcomeList(argument: "rejects")?.rejects == true)
         for text in ["", "foo", "error,", "none,error", "Error", "error, expired"] {
             #expect(OutcomeList(argument: text) == nil)
         }

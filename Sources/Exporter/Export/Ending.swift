@@ -63,6 +63,7 @@ extension Ending {
         let found =
             options.failOn.contains { account.outcomes[$0, default: 0] > 0 }
             || options.failOnTruncated && account.chains.contains { $0?.isTruncated == true && $1 > 0 }
+            || options.failOnRejects && account.rejects > 0
         return found ? ExitStatus.completeWithFindings : ExitStatus.complete
     }
 }

@@ -54,10 +54,10 @@ package enum ExitStatus {
         switch error.kind {
         case .unreachable, .connectionLost, .commitUnknown, .shutdown, .resources, .conflict, .timeLimit: unreachable
         case .lockNotAvailable, .cancelled: incomplete
-        case .authentication, .permission, .setting: invalidSetting
+        case .authentication, .permission, .setting, .rowsDropped: invalidSetting
         // No such database; or no server was asked.
         case .other where error.sqlstate == "3D000" || error.sqlstate == nil: invalidSetting
-        case .data, .other: unexpected
+        case .data, .other: error.isSchemaFault || error.isDatabasePolicy ? invalidSetting : unexpected
         }
     }
 

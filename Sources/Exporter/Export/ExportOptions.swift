@@ -16,6 +16,8 @@ package struct ExportOptions: Sendable, Equatable {
     package var failOn: Set<Outcome> = [.forbidden, .notFound, .rejected]
     /// So do chains of pages behind whose end rows may be missing.
     package var failOnTruncated = true
+    /// So do parts of this export's answers that PostgreSQL refused.
+    package var failOnRejects = true
     /// Outcomes, of `waiting` and `pending`, that leave an export complete.
     package var allow: Set<Outcome> = []
 

@@ -67,17 +67,7 @@ package struct Exporter: Sendable {
             summary.reason = "another export of this manifest is running"
             return summary
         }
-        let ledger =
-            switch work {
-            case .manifests(let manifests):
-                try await Ledger.open(
-                    manifests, origin: origin, refetch: options.refetch, retryFailedPages: options.retryFailedPages,
-                    concurrency: options.concurrency, session: session, at: clock.now)
-            case .unfinished:
-                try await Ledger.openUnfinished(
-                    origin: origin, retryFailedPages: options.retryFailedPages, concurrency: options.concurrency,
-                    session: session, at: clock.now)
-            }
+        let ledger = try await open(work, session: session)
         board.update {
             $0.exportID = ledger.exportID
             $0.manifests = work.names
@@ -144,6 +134,25 @@ package struct Exporter: Sendable {
         } else {
             try await migrator.requireUpToDate(on: session)
         }
+        if let refusal = try await SchemaChanges(on: session).refusal { throw refusal }
+        if let warning = try await SchemaOwnership(on: session).warning { logger.warning("\(warning)") }
+    }
+
+    private func open(_ work: Work, session: PostgresSession) async throws -> Ledger {
+        do {
+            switch work {
+            case .manifests(let manifests):
+                return try await Ledger.open(
+                    manifests, origin: origin, refetch: options.refetch, retryFailedPages: options.retryFailedPages,
+                    concurrency: options.concurrency, session: session, at: clock.now)
+            case .unfinished:
+                return try await Ledger.openUnfinished(
+                    origin: origin, retryFailedPages: options.retryFailedPages, concurrency: options.concurrency,
+                    session: session, at: clock.now)
+            }
+        } catch {
+            throw await session.explained(error)
+        }
     }
 
     /// - Returns: false if another export of the manifest is running and this one is to be skipped.
@@ -182,6 +191,7 @@ package struct Exporter: Sendable {
         }
         var account = try await ledger.account()
         account.hasPagesToRefetch = loop.hasPagesToRefetch
+        account.rejects = tally.rejects
         try check(account, work: work, tally: tally)
         let exitStatus = ending.exitStatus(account, options: options)
         var summary = Summary(
@@ -195,7 +205,7 @@ package struct Exporter: Sendable {
         summary.reason = ending.reason
         if tally.rejects > 0 {
             logger.error(
-                "PostgreSQL refused \(tally.rejects) parts of answers: they stand in stored_actions.rejects, with the reasons"
+                "PostgreSQL refused \(tally.rejects) parts of answers: see stored_actions.rejects for parts and reasons"
             )
         }
         if tally.bundledErrors > 0 {

@@ -75,6 +75,8 @@ struct Ledger: Sendable {
         var chains: [EndReason?: Int] = [:]
         /// Stored pages are left that `--refetch` was to fetch again.
         var hasPagesToRefetch = false
+        /// Parts of answers that PostgreSQL refused in this export.
+        var rejects = 0
     }
 
     func account() async throws -> Account {

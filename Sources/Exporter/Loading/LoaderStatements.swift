@@ -152,11 +152,12 @@ extension PostgresTransaction {
         try updateRuns(runs, exportID: exportID)
     }
 
+    /// - Throws: `PostgresError` of kind `rowsDropped` too, if a trigger kept a row as it was.
     borrowing func updateRuns(_ runs: [LoadedRun], exportID: Int) throws {
         guard !runs.isEmpty else { return }
         let areLarge = runs.reduce(0) { $0 + $1.extraBytes } > 1 << 20
         let extras = runs.map { areLarge ? nil : $0.result?.extra.map(StoredJSON.init(text:)) }
-        _ = try query(
+        let updated = try query(
             """
             update stored_actions.runs r
                set outcome = n.outcome, status = n.status, http_status = n.http_status, type = n.type,
@@ -170,6 +171,7 @@ extension PostgresTransaction {
                    as n(stored_action_id, run_id, outcome, status, http_status, type, result_count, error_count,
                         next_page, extra, fetched_at, checked_at, seen_alive, evidence, failure, extra_raw)
              where r.stored_action_id = n.stored_action_id and r.run_id = n.run_id
+            returning 1 as one
             """,
             runs.keyParameters + [
                 .texts(runs.map(\.verdict.outcome.rawValue)),
@@ -188,6 +190,12 @@ extension PostgresTransaction {
                 .byteas(extras.map { $0?.raw }),
                 .int(exportID),
             ])
+        let count = Set(runs.map(\.item.key)).count
+        if updated.count < count {
+            throw PostgresError(
+                .rowsDropped, operation: "update stored_actions.runs",
+                message: "a trigger dropped \(count - updated.count) of \(count) rows")
+        }
         if areLarge { try updateExtras(runs.filter { $0.extraBytes > 0 }) }
     }
 

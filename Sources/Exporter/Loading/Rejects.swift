@@ -116,13 +116,13 @@ extension Reject {
 }
 
 extension PostgresError {
-    /// What was to be written may be at fault, not the state of the database: whatever the server says of it, but that its
-    /// own files are damaged.
+    /// What was to be written may be at fault, not the state of the database: whatever the server says of it, except that
+    /// its own files are damaged, that the schema is not as it was made, or that the role lacks a right.
     var mayBlameData: Bool {
-        guard [.data, .other, .permission].contains(kind) else { return false }
+        guard [.data, .rowsDropped, .other].contains(kind), !isSchemaFault else { return false }
         return sqlstate != "XX001" && sqlstate != "XX002"
     }
 
-    /// Class 42: a name or a type that the statement uses is not there, or not for this role.
+    /// Class 42: a name or a type that the statement, or a trigger's function, uses is not there.
     var blamesTable: Bool { sqlstate?.hasPrefix("42") == true }
 }

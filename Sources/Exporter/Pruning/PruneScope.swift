@@ -25,13 +25,20 @@ extension PruneScope {
     }
 
     /// SQL over `r`, a run: it has something to forget, and its answer is old enough. A run without a stored result was
-    /// answered when it was last checked; it counts only where that left something.
+    /// answered when it was last checked; it counts only where that left something. Earlier versions left cursors.
     static let isOld = """
-        r.pruned_at is null and coalesce(r.fetched_at, r.checked_at) < $1
+        (r.pruned_at is null or r.page <> '' or r.next_page <> '' and \(isOfChain))
+        and coalesce(r.fetched_at, r.checked_at) < $1
         and ($2::uuid is null or r.stored_action_id = $2)
-        and (r.fetched_at is not null
+        and (r.fetched_at is not null or r.page <> ''
              or \(PrunedTable.allCases.map { "exists (select from \($0.name) x where \($0.isOfRun))" }
                     .joined(separator: "\n     or ")))
+        """
+
+    /// SQL over `r`: a manifest has asked for its pages, or it is one of them.
+    static let isOfChain = """
+        exists (select from stored_actions.page_chains c
+                 where c.stored_action_id = r.stored_action_id and c.root_run_id = r.root_run_id)
         """
 
     /// SQL over `r`: no later export asks for it.

@@ -1,8 +1,9 @@
 import Foundation
 import Postgres
 
-/// Forgets what old answers brought. A run's row stays, with its outcome, its counts and its cursor, so that no export
-/// asks for it again and chains of pages go on from it.
+/// Forgets what old answers brought. A run's row stays, with its outcome and its counts, so that no export asks for it
+/// again. The cursors of a chain that has ended go too, for they may hold what the results did; only the one is kept that
+/// a later manifest may let the chain go on with.
 ///
 /// Batch by batch, each a transaction of its own that locks its runs in key order, as a loader does: a run's rows are
 /// all there or all gone, and `pruned_at` tells which.
@@ -93,6 +94,7 @@ package struct Pruner: Sendable {
             let counts = try PruneCounts(transaction.query(PruneCounts.query, keys.parameters), runs: keys.count)
             try transaction.delete(keys)
             try transaction.markPruned(keys, at: now)
+            try transaction.forgetChains(of: keys)
             return counts
         } wasCommitted: { transaction in
             try transaction.hasPruned(keys, at: now)
@@ -146,10 +148,43 @@ extension PostgresTransaction {
         _ = try query(
             """
             update stored_actions.runs r
-               set pruned_at = $3, extra = null, extra_raw = null, loaded_at = now()
+               set pruned_at = $3, extra = null, extra_raw = null, page = left(r.page, 0),
+                   next_page = case when \(PruneScope.isOfChain) then left(r.next_page, 0) else r.next_page end,
+                   loaded_at = now()
               from unnest($1::uuid[], $2::uuid[]) as k(stored_action_id, run_id)
              where r.stored_action_id = k.stored_action_id and r.run_id = k.run_id
             """, keys.parameters + [.timestamp(now)])
+    }
+
+    /// Of chains that nothing lets go on, once nothing is stored of their pages. Their intents go with the cursors: what
+    /// these were to forbid cannot happen any more.
+    fileprivate borrowing func forgetChains(of keys: [RunKey]) throws {
+        _ = try query(
+            """
+            with forgotten as (
+              select c.stored_action_id, c.root_run_id
+                from stored_actions.page_chains c
+               where (c.stored_action_id, c.root_run_id) in (
+                       select r.stored_action_id, r.root_run_id
+                         from stored_actions.runs r
+                         join unnest($1::uuid[], $2::uuid[]) as k(stored_action_id, run_id)
+                           using (stored_action_id, run_id))
+                 and c.end_reason in ('last_page', 'empty_pages', 'repeated_cursor')
+                 and not exists (select from stored_actions.runs r
+                                  where r.stored_action_id = c.stored_action_id and r.root_run_id = c.root_run_id
+                                    and r.fetched_at is not null and r.pruned_at is null)
+               order by c.stored_action_id, c.root_run_id
+                 for update of c
+            ), cleared as (
+              update stored_actions.page_chains c
+                 set next_page = left(c.next_page, 0), first_page = '', loaded_at = now()
+                from forgotten f
+               where c.stored_action_id = f.stored_action_id and c.root_run_id = f.root_run_id
+            )
+            delete from stored_actions.page_intents p
+             using forgotten f
+             where p.stored_action_id = f.stored_action_id and p.root_run_id = f.root_run_id
+            """, keys.parameters)
     }
 
     fileprivate borrowing func hasPruned(_ keys: [RunKey], at now: Date) throws -> Bool {

@@ -12,6 +12,10 @@ package struct SchemaProblem: Error, Sendable, Equatable, CustomStringConvertibl
         case changed
         /// There is something to do, and nobody may do it (`--no-migrate`).
         case behind
+        /// The schema, or something in it, belongs to a role that is not to be trusted, or was not made by a migration.
+        case foreign
+        /// A rule of the database's own stands in the way: a right, row-level security, an event trigger.
+        case policy
     }
 
     package var kind: Kind
@@ -34,7 +38,8 @@ package struct Migrator: Sendable {
     /// - Throws: `SchemaProblem` if the schema is newer or not of this history; `PostgresError`.
     package func pending(on session: PostgresSession) async throws -> [Migration] {
         try await session.transaction { transaction in
-            try plan(try transaction.appliedMigrations())
+            if let refusal = try SchemaOwnership(transaction).refusalOfUse { throw refusal }
+            return try plan(try transaction.appliedMigrations())
         } wasCommitted: { _ in
             true
         }
@@ -70,27 +75,41 @@ package struct Migrator: Sendable {
 
     /// - Returns: false if another migrator was faster.
     private func apply(_ migration: Migration, on session: PostgresSession) async throws -> Bool {
-        let checksum = migration.checksum
-        let toolVersion = toolVersion
-        return try await session.transaction { transaction in
+        do {
+            return try await applyOnce(migration, on: session)
+        } catch {
+            throw await session.explained(error)
+        }
+    }
+
+    private func applyOnce(_ migration: Migration, on session: PostgresSession) async throws -> Bool {
+        try await session.transaction { transaction in
             // A migration that waits for a lock makes everybody behind it wait too: better to give up.
             try transaction.execute(script: "set local lock_timeout = '10s'")
-            _ = try transaction.query("select pg_advisory_xact_lock(hashtextextended('stored-actions migrate', 0))")
-            let applied = try transaction.appliedMigrations()
-            guard try plan(applied).first == migration else { return false }
-            try transaction.becomeSchemaOwner()
-            if applied.isEmpty { try transaction.execute(script: Self.history) }
-            try transaction.execute(script: migration.sql)
-            _ = try transaction.query(
-                """
-                insert into stored_actions.schema_migrations (version, name, checksum, tool_version)
-                values ($1, $2, $3, $4)
-                """,
-                [.int(migration.version), .text(migration.name), .text(checksum), .text(toolVersion)])
+            try transaction.lockOutOtherMigrators()
+            guard try plan(transaction.appliedMigrations()).first == migration else { return false }
+            try apply(migration, in: transaction)
             return true
         } wasCommitted: { transaction in
             try transaction.appliedMigrations().contains(AppliedMigration(migration))
         }
+    }
+
+    func apply(_ migration: Migration, in transaction: borrowing PostgresTransaction) throws {
+        let ownership = try SchemaOwnership(transaction)
+        if let refusal = ownership.refusal { throw refusal }
+        if ownership.owner == nil { try transaction.createSchema(as: ownership.role) }
+        try transaction.becomeSchemaOwner()
+        if try !transaction.hasHistory() { try transaction.execute(script: Self.history) }
+        try transaction.execute(script: migration.sql)
+        _ = try transaction.query(
+            """
+            insert into stored_actions.schema_migrations (version, name, checksum, tool_version)
+            values ($1, $2, $3, $4)
+            """,
+            [
+                .int(migration.version), .text(migration.name), .text(migration.checksum), .text(toolVersion),
+            ])
     }
 
     /// What is to be done, given what was done. Pure.
@@ -112,7 +131,6 @@ package struct Migrator: Sendable {
 
     /// The table of what was applied; it comes with the first migration.
     private static let history = """
-        create schema if not exists stored_actions;
         create table stored_actions.schema_migrations (
           version      int         primary key,
           name         text        not null,
@@ -149,6 +167,24 @@ extension Migration {
 }
 
 extension PostgresTransaction {
+    borrowing func lockOutOtherMigrators() throws {
+        _ = try query("select pg_advisory_xact_lock(hashtextextended('stored-actions migrate', 0))")
+    }
+
+    /// Only where there is none: in a schema that was made for it, a role needs no right to create one.
+    fileprivate borrowing func createSchema(as role: String) throws {
+        let rights = try query("select has_database_privilege(current_database(), 'create') as may_create")
+        guard try rights.first?.decode("may_create") == true else {
+            let role = quoteIdentifier(role)
+            throw SchemaProblem(
+                kind: .policy,
+                description:
+                    "the role \(role) may not create the schema stored_actions: grant it create on the database, or "
+                    + "have the database's owner run: create schema stored_actions authorization \(role)")
+        }
+        try execute(script: "create schema stored_actions")
+    }
+
     /// For the rest of the transaction, where this login is a member of a role that owns the schema with all that is
     /// in it: what is made shall be that role's, whoever migrates.
     fileprivate borrowing func becomeSchemaOwner() throws {
@@ -158,19 +194,33 @@ extension PostgresTransaction {
               from pg_namespace n
              where n.nspname = 'stored_actions' and pg_get_userbyid(n.nspowner) <> current_user
                and pg_has_role(current_user, n.nspowner, 'member')
-               and has_database_privilege(n.nspowner, current_database(), 'create')
+               and n.nspowner <> 'pg_database_owner'::regrole
                and not exists (select from pg_class c where c.relnamespace = n.oid and c.relowner <> n.nspowner)
             """)
     }
 
-    fileprivate borrowing func appliedMigrations() throws -> [AppliedMigration] {
+    borrowing func hasHistory() throws -> Bool {
         // Asked of the catalog's rows: `to_regclass` may answer from a cache that is older than the lock just taken.
-        let exists = try query(
+        let kinds = try query(
             """
-            select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
-                            where n.nspname = 'stored_actions' and c.relname = 'schema_migrations') as yes
+            select c.relkind in ('r', 'p') as is_table
+              from pg_class c
+              join pg_namespace n on n.oid = c.relnamespace
+             where n.nspname = 'stored_actions' and c.relname = 'schema_migrations'
             """)
-        guard try exists.first?.decode("yes") == true else { return [] }
+        guard let kind = kinds.first else { return false }
+        guard try kind.decode("is_table") else {
+            throw SchemaProblem(
+                kind: .foreign,
+                description:
+                    "stored_actions.schema_migrations is not a table, so stored-actions did not make it: drop it, "
+                    + "or use a database of your own")
+        }
+        return true
+    }
+
+    borrowing func appliedMigrations() throws -> [AppliedMigration] {
+        guard try hasHistory() else { return [] }
         return try query("select version, name, checksum from stored_actions.schema_migrations order by version")
             .map { row in
                 AppliedMigration(

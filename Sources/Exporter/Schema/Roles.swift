@@ -5,6 +5,8 @@ package struct Roles: Sendable, Equatable {
     package var owner = "stored_actions_owner"
     package var loader = "stored_actions_loader"
     package var reader = "stored_actions_reader"
+    /// Cursors and bodies too, which may hold what nobody meant to show: secrets of the partner's, personal data.
+    package var readerSeesRaw = false
 
     package init() {}
 
@@ -42,6 +44,12 @@ package struct Roles: Sendable, Equatable {
         ("paged_results", "select"),
     ]
 
+    /// What the reader does not see; nil: none of the relation's columns.
+    private static let raw: [(relation: String, column: String?)] = [
+        ("runs", "next_page"), ("runs", "page"), ("page_chains", "next_page"), ("page_chains", "first_page"),
+        ("page_intents", "page"), ("rejects", "raw"), ("run_bodies", nil),
+    ]
+
     /// Statements for a superuser, or for a role with CREATEROLE that owns the database and whatever it holds of the
     /// schema. They may be run any number of times, before the schema is there and after.
     package var sql: String {
@@ -49,20 +57,27 @@ package struct Roles: Sendable, Equatable {
         let roles = [self.owner, self.loader, self.reader].map { "'\($0)'" }.joined(separator: ", ")
         let rights = Self.loaderRights.map { "          ('\($0.relation)', '\($0.rights)')" }
             .joined(separator: ",\n")
+        let raw = Self.raw.map { "('\($0.relation)', \($0.column.map { "'\($0)'" } ?? "null"))" }
+            .joined(separator: ", ")
+        let limits =
+            readerSeesRaw ? "" : ": all but cursors and raw bytes (--reader-sees-raw: these too)"
+        let newTables =
+            readerSeesRaw ? "grant select on tables to \(reader)" : "revoke select on tables from \(reader)"
         return """
             -- Roles of stored-actions in this database, printed by `stored-actions migrate --print-roles`.
             --
             --   \(self.owner)   owns the schema stored_actions and changes it: migrate
             --   \(self.loader)  export --no-migrate, resolve, status, prune
-            --   \(self.reader)  reads every relation, for analysts
+            --   \(self.reader)  reads every relation, for analysts\(limits)
             --
             -- Run it as a superuser, or as a role with CREATEROLE that owns the database and what it has of the schema:
             --
             --   stored-actions migrate --print-roles | psql --single-transaction --set ON_ERROR_STOP=1
             --
             -- before the first migrate, and again after each migrate that applied something: until then the loader has
-            -- wider rights to new tables than it needs. It is safe to run twice. What the schema holds already, whoever
-            -- owns it, becomes the owner's.
+            -- wider rights to new tables than it needs, and the reader \(readerSeesRaw ? "reads them already" : "none").
+            --
+            -- It is safe to run twice. What the schema holds already, whoever owns it, becomes the owner's.
             --
             -- The three cannot log in. Logins are made like this, with passwords or certificates as you like:
             --
@@ -75,6 +90,9 @@ package struct Roles: Sendable, Equatable {
             --
             -- What a deployer's migrate makes is the owner's.
 
+            -- No function or operator of somebody else's is met.
+            set local search_path = pg_catalog, pg_temp;
+
             do $$
             declare
               name text;
@@ -84,8 +102,12 @@ package struct Roles: Sendable, Equatable {
                   execute pg_catalog.format('create role %I nologin', name);
                 end if;
               end loop;
-              -- Whoever is no superuser can give things to the owner only as a member of it.
-              if not pg_catalog.pg_has_role(current_user, '\(self.owner)', 'usage') then
+              -- Only a member of the owner can give things to it, unless a superuser; and migrate wants to be granted it even
+              -- then: to pg_has_role a superuser is a member of every role.
+              if not pg_catalog.pg_has_role(current_user, '\(self.owner)', 'usage')
+                 or not exists (select from pg_catalog.pg_auth_members m
+                                  join pg_catalog.pg_roles r on r.oid = m.member
+                                 where m.roleid = '\(self.owner)'::pg_catalog.regrole and r.rolname = current_user) then
                 execute pg_catalog.format('grant %I to %I', '\(self.owner)', current_user);
               end if;
               execute pg_catalog.format('grant connect, create on database %I to \(owner)', pg_catalog.current_database());
@@ -135,15 +157,40 @@ package struct Roles: Sendable, Equatable {
             alter default privileges for role \(owner) in schema stored_actions
               grant select, insert, update, delete on tables to \(loader);
             alter default privileges for role \(owner) in schema stored_actions
-              grant select on tables to \(reader);
+              \(newTables);
             alter default privileges for role \(owner) in schema stored_actions
               grant execute on functions to \(loader), \(reader);
 
-            -- What they have made. The reader sees all of it: results, cursors and raw bodies are the same data in other
-            -- forms, and secrets and inputs are stored nowhere.
+            -- What they have made.
             grant usage on schema stored_actions to \(loader), \(reader);
-            grant select on all tables in schema stored_actions to \(loader), \(reader);
+            grant select on all tables in schema stored_actions to \(loader);
             grant execute on all functions in schema stored_actions to \(loader), \(reader);
+
+            -- What the reader sees\(readerSeesRaw ? "" : ": not what may hold secrets, cursors and raw bytes, so it names the columns it reads there").
+            do $$
+            declare
+              entry record;
+            begin
+              for entry in
+                select c.relname, count(h.relation) as hidden,
+                       string_agg(quote_ident(a.attname), ', ' order by a.attnum) filter (where h.relation is null) as visible
+                  from pg_catalog.pg_class c
+                  join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+                  left join (values \(raw)) as h (relation, attribute)
+                    on h.relation = c.relname and coalesce(h.attribute, a.attname) = a.attname and \(!readerSeesRaw)
+                 where c.relnamespace = 'stored_actions'::pg_catalog.regnamespace and c.relkind in ('r', 'p', 'v', 'm')
+                 group by c.relname
+              loop
+                execute pg_catalog.format('revoke all on stored_actions.%I from \(reader)', entry.relname);
+                if entry.hidden = 0 then
+                  execute pg_catalog.format('grant select on stored_actions.%I to \(reader)', entry.relname);
+                elsif entry.visible is not null then
+                  execute pg_catalog.format(
+                    'grant select (%s) on stored_actions.%I to \(reader)', entry.visible, entry.relname);
+                end if;
+              end loop;
+            end
+            $$;
 
             -- No more than the loader needs: it adds to the history of exports and deletes none of it.
             do $$

@@ -8,9 +8,9 @@ struct Check: Verb {
     static let configuration = CommandConfiguration(
         abstract: "Tries settings, database, schema and token, and says what is wrong.",
         discussion: """
-            Makes one request of the API (the list of stored actions), and asks for a token before if it has to. A \
-            refresh token is good for one use, so it is not tried: only its file is, and whether API and token endpoint \
-            answer.
+            Makes one request of the API (the list of stored actions), asks for a token before if it has to, and tries in \
+            the database what an export would do, in a transaction that it rolls back. A refresh token is good for one \
+            use, so it is not tried: only its file is, and whether API and token endpoint answer.
 
             EXAMPLE
               stored-actions check
@@ -23,7 +23,7 @@ struct Check: Verb {
     var needs: ResourceNeeds { .api(requests: 1) }
 
     /// One thing that was tried.
-    private struct Finding: Encodable, Sendable {
+    struct Finding: Encodable, Sendable {
         var what: String
         /// Where the setting came from; nil for what is no setting.
         var from: String?
@@ -33,6 +33,19 @@ struct Check: Verb {
 
         enum CodingKeys: String, CodingKey {
             case what, from, ok, detail
+        }
+
+        init(what: String, from: String? = nil, ok: Bool, detail: String, exitStatus: Int32 = 0) {
+            self.what = what
+            self.from = from
+            self.ok = ok
+            self.detail = detail
+            self.exitStatus = exitStatus
+        }
+
+        init(what: String, from origin: String? = nil, _ error: any Error) {
+            let failure = Failure(error)
+            self.init(what: what, from: origin, ok: false, detail: failure.text, exitStatus: failure.status)
         }
     }
 
@@ -67,7 +80,7 @@ struct Check: Verb {
         do {
             let setting = try sources.database()
             origin = setting.origin
-            return try await PostgresSession.withSession(setting.value) { session in
+            return try await PostgresSession.withSession(setting.value, reconnect: .never) { session in
                 let row = try await session.query(
                     """
                     select current_setting('server_version') as version, current_database() as name,
@@ -81,22 +94,11 @@ struct Check: Verb {
                 let database = Finding(
                     what: "database", from: setting.origin, ok: true,
                     detail: "PostgreSQL \(version), database \(name), role \(role), over \(host)")
-                return [database, await schemaFinding(session)]
+                let findings = await DatabaseCheck(configuration: setting.value, session: session).findings
+                return [database] + findings
             }
         } catch {
-            return [wrong("database", from: origin, error)]
-        }
-    }
-
-    private func schemaFinding(_ session: PostgresSession) async -> Finding {
-        do {
-            let pending = try await Migrator(toolVersion: toolVersion).pending(on: session)
-            return Finding(
-                what: "schema", ok: true,
-                detail: pending.isEmpty
-                    ? "up to date" : "\(count(pending.count, "migration")) to be applied; export does it by itself")
-        } catch {
-            return wrong("schema", from: nil, error)
+            return [Finding(what: "database", from: origin, error)]
         }
     }
 
@@ -106,7 +108,7 @@ struct Check: Verb {
             let setting = try sources.api()
             findings.append(Finding(what: "API", from: setting.origin, ok: true, detail: setting.value))
         } catch {
-            return [wrong("API", from: nil, error)]
+            return [Finding(what: "API", error)]
         }
         do {
             let access = try APIAccess(sources)
@@ -119,7 +121,7 @@ struct Check: Verb {
             }
             findings.append(await tokenFinding(access))
         } catch {
-            findings.append(wrong("token", from: nil, error))
+            findings.append(Finding(what: "token", error))
         }
         return findings
     }
@@ -149,7 +151,7 @@ struct Check: Verb {
                     exitStatus: ExitStatus.unreachable)
             }
         } catch {
-            return wrong("token", from: token.origin, error)
+            return Finding(what: "token", from: token.origin, error)
         }
     }
 
@@ -171,12 +173,7 @@ struct Check: Verb {
                 what: "token", from: origin, ok: true,
                 detail: "not tried, since a refresh token is good for one use; \(file), and \(what)")
         } catch {
-            return wrong("token", from: origin, error)
+            return Finding(what: "token", from: origin, error)
         }
-    }
-
-    private func wrong(_ what: String, from origin: String?, _ error: any Error) -> Finding {
-        let failure = Failure(error)
-        return Finding(what: what, from: origin, ok: false, detail: failure.text, exitStatus: failure.status)
     }
 }

@@ -48,9 +48,9 @@ struct Export: Verb {
 
     @Option(
         help: ArgumentHelp(
-            "What makes a complete export exit with 3: outcomes, truncated (a chain of pages behind whose end rows may be missing), or none.",
+            "What makes a complete export exit with 3: outcomes, truncated (a chain of pages behind whose end rows may be missing), rejects (PostgreSQL refused a part of an answer), or none.",
             valueName: "list"))
-    var failOn = OutcomeList([.forbidden, .notFound, .rejected], truncated: true)
+    var failOn = OutcomeList([.forbidden, .notFound, .rejected], truncated: true, rejects: true)
 
     @Option(
         help: ArgumentHelp("Of waiting,pending: outcomes that leave an export complete.", valueName: "list"))
@@ -85,7 +85,7 @@ struct Export: Verb {
         guard budgetShare > 0, budgetShare <= 1 else {
             throw ValidationError("--budget-share is above 0 and at most 1, such as 0.8.")
         }
-        if let allow, allow.truncated || !allow.outcomes.isSubset(of: [.waiting, .pending]) {
+        if let allow, allow.truncated || allow.rejects || !allow.outcomes.isSubset(of: [.waiting, .pending]) {
             throw ValidationError("--allow takes waiting, pending or both: waiting,pending.")
         }
         if let timeLimit, timeLimit.duration == .zero {
@@ -175,6 +175,7 @@ struct Export: Verb {
         options.retryFailedPages = retryFailedPages
         options.failOn = failOn.outcomes
         options.failOnTruncated = failOn.truncated
+        options.failOnRejects = failOn.rejects
         options.allow = allow?.outcomes ?? []
         return options
     }

@@ -31,6 +31,9 @@ struct Migrate: Verb {
     @Option(help: ArgumentHelp("With --print-roles: the role that may only read.", valueName: "role"))
     var readerRole: String?
 
+    @Flag(help: "With --print-roles: the reader sees cursors and raw bodies too, which may hold secrets.")
+    var readerSeesRaw = false
+
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var output: OutputOptions
 
@@ -39,13 +42,15 @@ struct Migrate: Verb {
         if let ownerRole { roles.owner = ownerRole }
         if let loaderRole { roles.loader = loaderRole }
         if let readerRole { roles.reader = readerRole }
+        roles.readerSeesRaw = readerSeesRaw
         return roles
     }
 
     mutating func validate() throws {
         guard printRoles else {
-            if [ownerRole, loaderRole, readerRole].contains(where: { $0 != nil }) {
-                throw ValidationError("--owner-role, --loader-role and --reader-role go with --print-roles.")
+            if readerSeesRaw || [ownerRole, loaderRole, readerRole].contains(where: { $0 != nil }) {
+                throw ValidationError(
+                    "--owner-role, --loader-role, --reader-role and --reader-sees-raw go with --print-roles.")
             }
             return
         }

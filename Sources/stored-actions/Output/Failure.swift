@@ -93,6 +93,11 @@ struct Failure: Error {
         case .lockNotAvailable: "\(error): somebody holds a lock on the tables; try again"
         case .authentication: "the database refused the login: \(error)"
         case .permission: "the database role may not do this: \(error)"
+        case .rowsDropped: "a trigger of the database keeps out what an export writes: \(error)"
+        case .data where error.isSchemaFault, .other where error.isSchemaFault:
+            "the schema stored_actions was changed by hand and is not as migrate made it: \(error)"
+        case .other where error.isDatabasePolicy:
+            "a trigger of the database refuses what an export writes: \(error)"
         case .cancelled: "interrupted: \(error)"
         case .timeLimit where error.timeLimit == nil:
             "somebody cancelled a statement in the database (what was stored stays; the same command continues): \(error)"

@@ -63,15 +63,20 @@ struct DurationArgument: ExpressibleByArgument, Equatable, Sendable {
 struct OutcomeList: ExpressibleByArgument, Equatable, Sendable {
     /// Chains that end other than by their last page; no outcome of a run.
     static let truncated = "truncated"
+    /// Parts of answers that PostgreSQL refused; no outcome of a run either.
+    static let rejects = "rejects"
 
     var outcomes: Set<Outcome> = []
     var truncated = false
+    var rejects = false
     private var text: String
 
-    init(_ outcomes: [Outcome], truncated: Bool) {
+    init(_ outcomes: [Outcome], truncated: Bool, rejects: Bool) {
         self.outcomes = Set(outcomes)
         self.truncated = truncated
-        text = (outcomes.map(\.rawValue) + (truncated ? [Self.truncated] : [])).joined(separator: ",")
+        self.rejects = rejects
+        let others = (truncated ? [Self.truncated] : []) + (rejects ? [Self.rejects] : [])
+        text = (outcomes.map(\.rawValue) + others).joined(separator: ",")
     }
 
     init?(argument: String) {
@@ -80,6 +85,8 @@ struct OutcomeList: ExpressibleByArgument, Equatable, Sendable {
         for name in argument.split(separator: ",", omittingEmptySubsequences: false) {
             if name == Self.truncated {
                 truncated = true
+            } else if name == Self.rejects {
+                rejects = true
             } else if let outcome = Outcome(rawValue: String(name)) {
                 outcomes.insert(outcome)
             } else {

@@ -33,6 +33,13 @@ struct PrivateCluster: Sendable {
     /// As when the machine loses its power.
     func crash() async throws { try await Self.run("stop", folder, "immediate") }
 
+    /// Comes back as one that takes no writes. The connections of before are gone.
+    func becomeStandby() async throws {
+        try await Self.run("stop", folder)
+        try Data().write(to: folder.appending(path: "data/standby.signal"))
+        try await start()
+    }
+
     /// A connection to it as it is now.
     func database() async throws -> TestDatabase {
         let settings = "host=127.0.0.1 port=\(environment["PGPORT"] ?? "") user=postgres dbname=postgres"

@@ -77,6 +77,13 @@ struct Stage: Sendable {
         _ manifest: Manifest, _ options: String..., changes: [String: String?] = [:],
         during: @escaping @Sendable (Program.Running) async throws -> Void = { _ in }
     ) async throws -> Export {
+        try await export(manifest, options: options, changes: changes, during: during)
+    }
+
+    func export(
+        _ manifest: Manifest, options: [String], changes: [String: String?] = [:],
+        during: @escaping @Sendable (Program.Running) async throws -> Void = { _ in }
+    ) async throws -> Export {
         let path = try write(manifest.json, to: "\(manifest.name).json")
         let finished = try await run(
             ["export", "--manifest", path, "--json"] + options, changes: changes, during: during)

@@ -32,21 +32,32 @@ struct LedgerFixture {
         _ runs: [(number: Int, executedAt: Date?)], name: String = "test", followsPages: Bool = false,
         inputs: String? = nil, refetch: Bool = false, concurrency: Int = 0, at now: Date = Date()
     ) async throws -> Ledger {
+        try await Ledger.open(
+            manifests(runs, name: name, followsPages: followsPages, inputs: inputs), origin: Self.origin,
+            refetch: refetch, concurrency: concurrency, session: session, at: now)
+    }
+
+    static var origin: ExportOrigin { ExportOrigin(apiURL: "http://127.0.0.1", toolVersion: "test", host: "here") }
+
+    /// A manifest that names these runs.
+    func manifests(
+        _ runs: [(number: Int, executedAt: Date?)], name: String = "test", followsPages: Bool = false,
+        inputs: String? = nil, maxPages: Int? = nil
+    ) throws -> Manifests {
         let lines = runs.map { run in
             let date = run.executedAt.map { #", "executed_at": "\#($0.formatted(.iso8601))""# } ?? ""
             let key = Self.key(run.number)
             let pages = followsPages ? #", "follow_pages": true"# + (inputs.map { #", "inputs": \#($0)"# } ?? "") : ""
-            return #"{"stored_action_id": "\#(key.storedActionID)", "run_id": "\#(key.runID)"\#(date)\#(pages)}"#
+            let limit = maxPages.map { #", "max_pages": \#($0)"# } ?? ""
+            return
+                #"{"stored_action_id": "\#(key.storedActionID)", "run_id": "\#(key.runID)"\#(date)\#(pages)\#(limit)}"#
         }
         let path = NSTemporaryDirectory() + "\(UUID()).json"
         try #"{"version": 1, "name": "\#(name)", "runs": [\#(lines.joined(separator: ","))]}"#
             .write(toFile: path, atomically: true, encoding: .utf8)
         defer { try? FileManager.default.removeItem(atPath: path) }
-        let manifests = try ManifestReader.read(
+        return try ManifestReader.read(
             [ManifestSource(.file(path: path))], temporaryDirectory: NSTemporaryDirectory())
-        return try await Ledger.open(
-            manifests, origin: ExportOrigin(apiURL: "http://127.0.0.1", toolVersion: "test", host: "here"),
-            refetch: refetch, concurrency: concurrency, session: session, at: now)
     }
 
     /// Opens an export of run 1, whose pages it follows, and stores that run with the cursor "1".
@@ -85,6 +96,13 @@ struct LedgerFixture {
     func commit(_ runs: [LoadedRun], to ledger: Ledger, refetch: Bool = false) async throws -> [Commit] {
         try await Loader(session: session, exportID: ledger.exportID, refetch: refetch)
             .commit(runs, requests: RequestCount(total: runs.count, rateLimited: 0))
+    }
+
+    /// Any number of statements.
+    func execute(_ script: String) async throws {
+        let connection = try await PostgresConnection(database)
+        try await connection.execute(script: script)
+        await connection.close()
     }
 
     /// The first column of the query's rows, as text.

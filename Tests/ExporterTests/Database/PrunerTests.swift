@@ -162,6 +162,86 @@ struct PrunerTests {
         }
     }
 
+    /// Cursors by table: of runs, of their chain, and in its intents.
+    private static func cursors(_ fixture: LedgerFixture) async throws -> [String] {
+        try await fixture.texts(
+            """
+            select concat_ws(' ', right(run_id::text, 1), '[' || page || ']', '[' || next_page || ']')
+              from stored_actions.runs order by run_id
+            """)
+            + fixture.texts("select concat('[', next_page, '] [', first_page, ']') from stored_actions.page_chains")
+            + fixture.texts("select page from stored_actions.page_intents")
+    }
+
+    /// A chain whose page 1 has been asked for, and has come with a cursor of its own.
+    private static func chain(_ fixture: LedgerFixture) async throws {
+        let ledger = try await fixture.openChain()
+        let root = LedgerFixture.key(1)
+        _ = try await fixture.session.query(
+            """
+            insert into stored_actions.page_intents
+                   (stored_action_id, root_run_id, cursor_hash, attempt, intent_id, page_number, page, export_id, run_id)
+            values ($1, $2, sha256(convert_to('1', 'UTF8')), 1, gen_random_uuid(), 1, '1', $3, $4)
+            """, root.parameters + [.int(ledger.exportID), .uuid(LedgerFixture.key(2).runID)])
+        _ = try await fixture.session.query(
+            """
+            insert into stored_actions.runs
+                   (stored_action_id, run_id, root_run_id, page, page_number, expires_at, first_seen_at, export_id)
+            values ($1, $3, $2, '1', 1, now(), now(), 1)
+            """, root.parameters + [.uuid(LedgerFixture.key(2).runID)])
+        var page = LedgerFixture.loaded(
+            2, status: 200, body: #"{"status": "success", "results": [3], "errors": [], "next_page": "2"}"#)
+        page.item.page = PageOfChain(root: root, submittedAt: Date())
+        try await fixture.commit([page], to: ledger)
+        try await age(fixture)
+    }
+
+    @Test("Cursors are forgotten once their chain has ended and all of its pages are", arguments: EndReason.allCases)
+    func cursors(_ reason: EndReason) async throws {
+        try await LedgerFixture.with { fixture in
+            try await Self.chain(fixture)
+            let all = ["1 [1]", "2 [1] [2]", "[2] [0]", "1"]
+            #expect(try await Self.cursors(fixture) == all)
+            try await Self.prune(fixture, Self.scope())
+            #expect(try await Self.cursors(fixture) == all)
+            _ = try await fixture.session.query(
+                "update stored_actions.page_chains set end_reason = $1", [.text(reason.rawValue)])
+            // Page 1 is younger: the chain's own cursors are still of use.
+            try await Self.age(fixture, where: "page_number = 0")
+            try await Self.prune(fixture, Self.scope(150))
+            #expect(
+                try await Self.cursors(fixture)
+                    == (reason == .submitUnknown ? all : ["1 []", "2 [1] [2]", "[2] [0]", "1"]))
+            try await Self.prune(fixture, Self.scope())
+            let left =
+                switch reason {
+                case .submitUnknown: all
+                case .lastPage, .emptyPages, .repeatedCursor: ["1 []", "2 [] []", "[] []"]
+                // A later manifest may let it go on.
+                case .maxPages, .pageError, .pageExpired, .refused: ["1 []", "2 [] []", "[2] [0]", "1"]
+                }
+            #expect(try await Self.cursors(fixture) == left)
+            #expect(try await Self.prune(fixture, Self.scope()) == PruneCounts())
+        }
+    }
+
+    @Test("Pages that an earlier version pruned lose their cursors; a root whose pages nobody asked for keeps its own")
+    func olderPrune() async throws {
+        try await LedgerFixture.with { fixture in
+            try await Self.chain(fixture)
+            let ledger = try await fixture.open([(3, nil)], name: "other")
+            let bulk = #"{"status": "success", "results": [1], "errors": [], "next_page": "7"}"#
+            try await fixture.commit([LedgerFixture.loaded(3, status: 200, body: bulk)], to: ledger)
+            try await Self.age(fixture)
+            _ = try await fixture.session.query("update stored_actions.page_chains set end_reason = 'last_page'")
+            _ = try await fixture.session.query("update stored_actions.runs set pruned_at = now()")
+            let counts = try await Self.prune(fixture, Self.scope())
+            #expect(counts.runs == 2)
+            #expect(try await Self.cursors(fixture) == ["1 []", "2 [] []", "3 [7]", "[] []"])
+            #expect(try await Self.prune(fixture, Self.scope()) == PruneCounts())
+        }
+    }
+
     @Test("It goes batch by batch, ends between two of them, and goes on where it ended")
     func batches() async throws {
         try await LedgerFixture.with { fixture in

@@ -113,6 +113,18 @@ struct EndingTests {
         #expect(Ending.finished.exitStatus(account, options: options) == 0)
     }
 
+    @Test("What PostgreSQL refused is something found, unless --fail-on leaves it out; 75 comes first")
+    func rejects() {
+        var account = account([.success: 1])
+        account.rejects = 1
+        #expect(Ending.finished.exitStatus(account, options: ExportOptions()) == 3)
+        var options = ExportOptions()
+        options.failOnRejects = false
+        #expect(Ending.finished.exitStatus(account, options: options) == 0)
+        account.outcomes[.failed] = 1
+        #expect(Ending.finished.exitStatus(account, options: ExportOptions()) == 75)
+    }
+
     @Test("A time limit that nothing was left for is no lack")
     func timeLimit() {
         #expect(Ending.timeLimit(comeBackAt: nil).exitStatus(account([.success: 1]), options: ExportOptions()) == 0)
@@ -144,10 +156,25 @@ struct EndingTests {
         arguments: [
             (.unreachable, 69), (.connectionLost, 69), (.shutdown, 69), (.resources, 69), (.conflict, 69),
             (.commitUnknown, 69), (.lockNotAvailable, 75), (.cancelled, 75), (.authentication, 78), (.permission, 78),
-            (.timeLimit, 69), (.setting, 78), (.data, 1), (.other, 78),
+            (.timeLimit, 69), (.setting, 78), (.rowsDropped, 78), (.data, 1), (.other, 78),
         ] as [(PostgresError.Kind, Int32)])
     func database(kind: PostgresError.Kind, status: Int32) {
         #expect(ExitStatus.of(PostgresError(kind, operation: "test", message: "")) == status)
+    }
+
+    @Test(
+        "A schema that was changed by hand, and a trigger that refuses, are the database's setting: 78; else a bug",
+        arguments: [
+            ("42703", nil, 78), ("42P01", nil, 78), ("42804", nil, 78), ("42P10", nil, 78), ("3F000", nil, 78),
+            ("0A000", nil, 78), ("42P07", nil, 78), ("55000", nil, 78), ("22P03", "COPY results, line 1", 78),
+            ("P0001", "PL/pgSQL function f() line 1 at RAISE", 78), ("42703", "PL/pgSQL function f() line 1", 1),
+            ("42601", nil, 1), ("XX000", nil, 1), ("22021", nil, 1),
+        ] as [(String, String?, Int32)])
+    func schemaFault(sqlstate: String, context: String?, status: Int32) {
+        var error = PostgresError(sqlstate.hasPrefix("22") ? .data : .other, operation: "test", message: "")
+        error.sqlstate = sqlstate
+        error.context = context
+        #expect(ExitStatus.of(error) == status)
     }
 
     @Test("Errors of the manifest, the schema, the lock and the API have their statuses, all others are bugs")

@@ -149,6 +149,19 @@ struct ManifestSourceTests {
         #expect(error?.reason == "no temporary file can be made in \(fixture.path("none")): No such file or directory")
     }
 
+    @Test("What is put aside has no name in the temporary folder, however much it is", arguments: [1 << 20, 4096])
+    func namelessFiles(pieceLimit: Int) throws {
+        let lines = (0..<3_000).map { "{\(ManifestFixture.ids($0))}\n" }.joined()
+        let source = fixture.file("a.jsonl", lines)
+        let temporary = fixture.path("temporary")
+        try FileManager.default.createDirectory(atPath: temporary, withIntermediateDirectories: true)
+        let manifests = try ManifestReader.read([source], temporaryDirectory: temporary, pieceLimit: pieceLimit)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: temporary) == [])
+        var runs = 0
+        try manifests.forEachRunAndPosition { _, _ in runs += 1 }
+        #expect(runs == 3_000)
+    }
+
     @Test(
         "The edit distance counts insertions, removals and replacements",
         arguments: [

@@ -1,0 +1,138 @@
+import Postgres
+
+/// What somebody has changed in the schema, or set for it, that an export meets.
+package struct SchemaChanges: Sendable, Equatable {
+    /// Triggers and rules on the tables, each with the function that it calls. No migration makes any.
+    package var triggers: [String]
+    /// Tables with a policy that hides rows from this role, or keeps it from writing some.
+    var tablesWithPolicies: [String]
+    /// Columns that rows are sent to and that are gone, or of another type.
+    var wrongColumns: [String]
+
+    /// Why nothing can be exported; nil if it can.
+    package var refusal: SchemaProblem? {
+        if !wrongColumns.isEmpty {
+            return SchemaProblem(
+                kind: .changed,
+                description: """
+                    the schema stored_actions was changed by hand: \(wrongColumns.joined(separator: ", ")) not there or of \
+                    another type; give the columns back as \\d of a fresh database shows them
+                    """)
+        }
+        if !tablesWithPolicies.isEmpty {
+            return SchemaProblem(
+                kind: .policy,
+                description: """
+                    row-level security applies to this role on \(tablesWithPolicies.joined(separator: ", ")), so an export \
+                    would miss rows: give the role bypassrls, or disable row level security on these tables
+                    """)
+        }
+        return nil
+    }
+}
+
+extension SchemaChanges {
+    package init(on session: PostgresSession) async throws {
+        self = try await session.transaction { transaction in
+            try SchemaChanges(transaction)
+        } wasCommitted: { _ in
+            true
+        }
+    }
+
+    init(_ transaction: borrowing PostgresTransaction) throws {
+        triggers = try transaction.names(
+            """
+            select c.relname || '.' || t.tgname || ' (' || t.tgfoid::regprocedure::text || ')' as name
+              from pg_trigger t
+              join pg_class c on c.oid = t.tgrelid
+              join pg_namespace n on n.oid = c.relnamespace
+             where n.nspname = 'stored_actions' and not t.tgisinternal and t.tgenabled <> 'D'
+             union all
+            select c.relname || '.' || r.rulename || ' (a rule)'
+              from pg_rewrite r
+              join pg_class c on c.oid = r.ev_class
+              join pg_namespace n on n.oid = c.relnamespace
+             where n.nspname = 'stored_actions' and r.rulename <> '_RETURN'
+             order by name
+            """)
+        tablesWithPolicies = try transaction.names(
+            """
+            select 'stored_actions.' || c.relname as name
+              from pg_class c
+              join pg_namespace n on n.oid = c.relnamespace
+             where n.nspname = 'stored_actions' and c.relkind in ('r', 'p') and row_security_active(c.oid)
+             order by name
+            """)
+        let sent = Self.sent.flatMap { table in table.columns.map { (table.name, $0.name, $0.type) } }
+        wrongColumns = try transaction.names(
+            """
+            select s.relation || '.' || s.attribute as name
+              from unnest($1::text[], $2::text[], $3::text[]) with ordinality as s(relation, attribute, type, place)
+             where not exists (select from pg_attribute a
+                                 join pg_class c on c.oid = a.attrelid
+                                 join pg_namespace n on n.oid = c.relnamespace
+                                 join pg_type t on t.oid = a.atttypid
+                                where n.nspname = 'stored_actions' and c.relname = s.relation
+                                  and a.attname = s.attribute and not a.attisdropped
+                                  and (t.oid = s.type::regtype or s.type = 'text' and t.typcategory = 'S'))
+             order by s.place
+            """, [.texts(sent.map(\.0)), .texts(sent.map(\.1)), .texts(sent.map(\.2))])
+    }
+
+    /// Values are sent in the form of these types. Another type would refuse each row or, worse, take it as something else.
+    private static let sent: [(name: String, columns: [(name: String, type: String)])] = [
+        (
+            "runs",
+            [
+                ("stored_action_id", "uuid"), ("run_id", "uuid"), ("outcome", "text"), ("status", "text"),
+                ("http_status", "int4"), ("type", "text"), ("result_count", "int4"), ("error_count", "int4"),
+                ("next_page", "text"), ("extra", "jsonb"), ("extra_raw", "bytea"), ("pruned_at", "timestamptz"),
+                ("fetched_at", "timestamptz"), ("checked_at", "timestamptz"), ("seen_alive", "bool"),
+                ("evidence", "text"), ("failure", "text"), ("attempts", "int4"), ("export_id", "int8"),
+                ("loaded_at", "timestamptz"),
+            ]
+        ),
+        (
+            "results",
+            [
+                ("run_id", "uuid"), ("item_index", "int4"), ("stored_action_id", "uuid"), ("payload", "jsonb"),
+                ("payload_raw", "bytea"), ("payload_notes", "text[]"), ("export_id", "int8"),
+            ]
+        ),
+        (
+            "errors",
+            [
+                ("run_id", "uuid"), ("error_index", "int4"), ("stored_action_id", "uuid"), ("code", "text"),
+                ("title", "text"), ("detail", "text"), ("delay_seconds", "int8"), ("meta", "jsonb"),
+                ("extra", "jsonb"), ("raw", "bytea"), ("notes", "text[]"), ("export_id", "int8"),
+            ]
+        ),
+        (
+            "api_errors",
+            [
+                ("stored_action_id", "uuid"), ("run_id", "uuid"), ("error_index", "int4"), ("http_status", "int4"),
+                ("status", "int4"), ("code", "text"), ("title", "text"), ("detail", "text"),
+                ("source_pointer", "text"), ("source_parameter", "text"), ("source_header", "text"),
+                ("meta", "jsonb"), ("occurred_at", "timestamptz"), ("export_id", "int8"),
+            ]
+        ),
+        (
+            "rejects",
+            [
+                ("stored_action_id", "uuid"), ("run_id", "uuid"), ("what", "text"), ("position", "int4"),
+                ("reason", "text"), ("sqlstate", "text"), ("raw", "bytea"), ("export_id", "int8"),
+            ]
+        ),
+        (
+            "run_bodies",
+            [("stored_action_id", "uuid"), ("run_id", "uuid"), ("body", "bytea"), ("export_id", "int8")]
+        ),
+    ]
+}
+
+extension PostgresTransaction {
+    fileprivate borrowing func names(_ sql: String, _ parameters: [PostgresParameter] = []) throws -> [String] {
+        try query(sql, parameters).map { try $0.decode("name") }
+    }
+}
