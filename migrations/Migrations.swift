@@ -5,11 +5,14 @@ package struct Migration: Sendable, Equatable {
     /// The file name's words: `init` of `0001_init.sql`.
     package let name: String
     package let sql: String
+    /// The oldest version whose binaries can still read the schema after this migration; nil: none that is older.
+    package let compatibleSince: Int?
 
-    package init(version: Int, name: String, sql: String) {
+    package init(version: Int, name: String, sql: String, compatibleSince: Int? = nil) {
         self.version = version
         self.name = name
         self.sql = sql
+        self.compatibleSince = compatibleSince
     }
 
     /// Every migration, in order. A file that has landed is never edited: databases remember its checksum.
@@ -18,9 +21,11 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 2, name: "page_chains", bytes: PackageResources._002_page_chains_sql),
         Migration(version: 3, name: "exact_bytes", bytes: PackageResources._003_exact_bytes_sql),
         Migration(version: 4, name: "keys", bytes: PackageResources._004_keys_sql),
+        Migration(version: 6, name: "operations", bytes: PackageResources._006_operations_sql),
     ]
 
-    private init(version: Int, name: String, bytes: [UInt8]) {
-        self.init(version: version, name: name, sql: String(decoding: bytes, as: UTF8.self))
+    private init(version: Int, name: String, bytes: [UInt8], compatibleSince: Int? = nil) {
+        self.init(
+            version: version, name: name, sql: String(decoding: bytes, as: UTF8.self), compatibleSince: compatibleSince)
     }
 }

@@ -8,6 +8,8 @@ package actor PostgresSession {
     private let firstPolicy: ReconnectPolicy
     private let clock: any Clock<Duration>
     private let onConnect: @Sendable (PostgresConnection) async throws -> Void
+    private let observer: (any PostgresSessionObserver)?
+    private var outage: Outage
 
     private var current: PostgresConnection?
     private var connecting: Task<PostgresConnection, any Error>?
@@ -23,11 +25,13 @@ package actor PostgresSession {
     ///   - clock: what the waits between tries go by.
     ///   - onConnect: runs after every connect, the first included, before anybody uses the connection: the place to
     ///     take session locks. What it throws ends the connection; a transient error counts as a failed try.
+    ///   - observer: is told of lost connections and of statements that take long.
     package init(
         _ configuration: PostgresConfiguration,
         reconnect: ReconnectPolicy = ReconnectPolicy(),
         firstConnect: ReconnectPolicy? = nil,
         clock: any Clock<Duration> = ContinuousClock(),
+        observer: (any PostgresSessionObserver)? = nil,
         onConnect: @escaping @Sendable (PostgresConnection) async throws -> Void = { _ in }
     ) {
         self.configuration = configuration
@@ -35,6 +39,8 @@ package actor PostgresSession {
         self.firstPolicy = firstConnect ?? reconnect
         self.clock = clock
         self.onConnect = onConnect
+        self.observer = observer
+        outage = Outage(observer: observer, elapsed: { stopwatch(clock) })
     }
 
     /// Connects now rather than at the first call.
@@ -98,7 +104,10 @@ extension PostgresSession {
         while true {
             let connection = try await connection()
             do {
-                return try await work(connection)
+                guard let observer else { return try await work(connection) }
+                return try await StatementWatch(observer: observer, clock: clock).watch(connection.backendPID) {
+                    try await work(connection)
+                }
             } catch let error as PostgresError {
                 let gap: Duration?
                 if error.kind == .conflict {
@@ -106,6 +115,7 @@ extension PostgresSession {
                     gap = policy.gap(afterConflict: conflicts)
                 } else if error.kind.isConnectionLoss, !isClosed {
                     losses += 1
+                    outage.began(error)
                     // The first loss is met by connecting at once; that has gaps of its own.
                     gap = losses == 1 && policy.losses > 0 ? .zero : policy.gap(afterLoss: losses)
                 } else {
@@ -150,6 +160,7 @@ extension PostgresSession {
                 throw closed
             }
             current = connection
+            outage.ended()
             return connection
         }
         connecting = task
@@ -165,6 +176,7 @@ extension PostgresSession {
             do {
                 return try await connectOnce()
             } catch let error as PostgresError where error.isTransient {
+                outage.began(error)
                 failures += 1
                 let policy = isFirst && !error.isOfBusyServer ? firstPolicy : policy
                 guard let gap = policy.gap(afterFailure: failures, elapsed: elapsed()) else { throw error }
@@ -217,4 +229,28 @@ private func stopwatch<C: Clock<Duration>>(_ clock: C) -> () -> Duration {
 extension PostgresError {
     /// The address is right, and the server will have time later.
     fileprivate var isOfBusyServer: Bool { kind == .resources || sqlstate == "57P03" }
+}
+
+/// Tells an observer once when there is no connection, and once when there is one again.
+private struct Outage {
+    let observer: (any PostgresSessionObserver)?
+    let elapsed: @Sendable () -> () -> Duration
+    private var time: (() -> Duration)?
+
+    init(observer: (any PostgresSessionObserver)?, elapsed: @escaping @Sendable () -> () -> Duration) {
+        self.observer = observer
+        self.elapsed = elapsed
+    }
+
+    mutating func began(_ error: PostgresError) {
+        guard time == nil else { return }
+        time = elapsed()
+        observer?.lost(error)
+    }
+
+    mutating func ended() {
+        guard let time else { return }
+        self.time = nil
+        observer?.connected(after: time())
+    }
 }

@@ -47,6 +47,69 @@ struct LockTests {
         }
     }
 
+    private static let hangs: [(what: String, sql: String)] = [
+        ("past its own time limit", "update exports set time_limit_at = now() - interval '1 minute'"),
+        ("half an hour without progress", "update exports set progress_at = now() - interval '31 minutes'"),
+    ]
+
+    @Test(arguments: hangs.indices)
+    func `One that hangs is not skipped but told with its host, its process and its start`(_ index: Int) async throws {
+        let (what, sql) = Self.hangs[index]
+        try await Stage.with { stage in
+            let manifest = Manifest.endless(2)
+            let held = try await stage.export(manifest, "--time-limit", "1h") { running in
+                try await wait("the first is under way") { try await stage.sandbox.stats.requests >= 2 }
+                running.send(SIGSTOP)
+                #expect(try await stage.export(manifest, "--if-locked", "skip").status == 0)
+                try await stage.database.execute(sql)
+                let skipped = try await stage.export(manifest, "--if-locked", "skip")
+                #expect(skipped.status == 75, "\(what): \(skipped.finished.stderr)")
+                let start = try #require(
+                    try await stage.database.value(
+                        "select to_char(started_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') from exports"))
+                for part in ["hangs", ProcessInfo.processInfo.hostName, "process \(running.pid)", start] {
+                    #expect(skipped.finished.stderr.contains(part), "\(what): \(skipped.finished.stderr)")
+                }
+                running.send(SIGCONT)
+                running.send(SIGTERM)
+            }
+            #expect(held.status == 143)
+        }
+    }
+
+    @Test func `One that waits for another says so once, and once when it goes on`() async throws {
+        try await Stage.with { stage in
+            let manifest = Manifest.endless(2)
+            let held = try await stage.export(manifest) { running in
+                try await wait("the first is under way") { try await stage.sandbox.stats.requests >= 2 }
+                let path = stage.folder.appending(path: "today.json").path
+                // It tries ten times a second for two seconds, and then says that it waits.
+                let tries = Proxy.Trigger(
+                    steps: [{ $0.contains("pg_try_advisory_lock(") }], occurrence: 23, moment: .answered, harm: .drip(0)
+                )
+                let waiting = try await stage.withProxies(database: [tries]) { proxies in
+                    try await stage.run(
+                        "export", "--manifest", path, "--if-locked", "wait", "--max-wait", "0", "--time-limit", "1h",
+                        changes: proxies.changes
+                    ) { second in
+                        try await wait("the second waits") { proxies.fired == 1 }
+                        running.send(SIGTERM)
+                        try await wait("the first has ended") { running.hasEnded }
+                        try await wait("the second has begun") { try await stage.database.count("exports") == 2 }
+                        second.send(SIGTERM)
+                    }
+                }
+                #expect(waiting.status == 143, "\(waiting.stderr)")
+                let lines = waiting.stderr.split(separator: "\n")
+                #expect(
+                    lines.count { $0.contains("waiting: another export of") && $0.contains("process \(running.pid)") }
+                        == 1)
+                #expect(lines.count { $0.contains("has ended: going on") } == 1, "\(waiting.stderr)")
+            }
+            #expect(held.status == 143)
+        }
+    }
+
     @Test func `An export whose rows another one's refetch replaces meanwhile ends well`() async throws {
         try await Stage.with { stage in
             let shared = Manifest.of(40, .success, 3, name: "shared", executed: .daysAgo(3))

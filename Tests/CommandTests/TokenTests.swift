@@ -65,6 +65,7 @@ struct TokenTests {
             #expect(summary.met == ["success": 30])
             #expect(summary.requests.byStatus["401"] == nil)
             #expect(try await tokensAsked(stage) == 2)
+            #expect(export.finished.stderr.split(separator: "\n").count { $0.contains("access token renewed") } == 1)
         }
     }
 

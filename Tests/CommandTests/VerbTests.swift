@@ -108,7 +108,7 @@ struct VerbTests {
         "exports": [
             "export_id|int8", "started_at|timestamptz", "finished_at|timestamptz", "outcome|text", "exit_status|int4",
             "items|int4", "outcomes|jsonb", "requests|int4", "rate_limited|int4", "api_url|text", "tool_version|text",
-            "host|text",
+            "host|text", "reason|text",
         ],
         "export_manifests": ["export_id|int8", "name|text", "source|text", "sha256|text", "items|int4"],
         "export_items": [
@@ -198,6 +198,37 @@ struct VerbTests {
             let finished = try await stage.run("check")
             #expect(finished.status == 78)
             #expect(finished.stdout.contains("schema"))
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `A newer schema is read by status, check and prune --dry-run where it says that it can be`(
+        _ isCompatible: Bool
+    ) async throws {
+        try await Stage.with { stage in
+            #expect(try await stage.export(.of(2)).status == 0)
+            try await stage.database.execute(
+                """
+                insert into schema_migrations (version, name, checksum, tool_version, compatible_since)
+                select 9999, 'x', 'x', 'x', \(isCompatible ? "max(version)" : "max(9000)") from schema_migrations
+                """)
+            for arguments in [["status"], ["check"], ["prune", "--older-than", "1d", "--dry-run"]] {
+                let finished = try await stage.run(arguments)
+                #expect(
+                    finished.status == (isCompatible ? 0 : 78), "\(arguments): \(finished.stdout) \(finished.stderr)")
+                let told = finished.stdout + finished.stderr
+                #expect(told.contains("9999") && told.contains("newer"), "\(arguments): \(told)")
+            }
+            // What writes is refused all the same.
+            let chain = Chain(number: 1).root
+            for arguments in [
+                ["prune", "--older-than", "1d"], ["migrate"], ["migrate", "--check"],
+                ["resolve", "--chain", chain, "--not-sent"], ["export", "--manifest", "today.json"],
+                ["resolve", "--restored-to", "2026-01-01T00:00:00Z"], ["export", "--unfinished", "--no-migrate"],
+            ] {
+                let finished = try await stage.run(arguments)
+                #expect(finished.status == 78, "\(arguments): \(finished.stderr)")
+            }
         }
     }
 

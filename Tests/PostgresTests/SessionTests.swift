@@ -1,6 +1,7 @@
 import Foundation
 import Postgres
 import Support
+import Synchronization
 import Testing
 
 @Suite("A session that comes back")
@@ -35,6 +36,57 @@ struct SessionTests {
             #expect(try await session.query("select a from public.t order by a").map { try $0.decode("a") } == [1, 2])
             await session.close()
             #expect(try await failure { try await session.query("select 1") }.kind == .other)
+        }
+    }
+
+    @Test("An observer is told once that the connection is lost, and once that there is one again")
+    func observed() async throws {
+        try await PrivateCluster.with { cluster in
+            let observer = Observer()
+            let session = PostgresSession(cluster.configuration, observer: observer)
+            _ = try await session.query("select 1")
+            #expect(observer.told == [])
+            try cluster.crash()
+            try cluster.start()
+            _ = try await session.query("select 1")
+            #expect(observer.told == ["lost", "connected"])
+            await session.close()
+        }
+    }
+
+    @Test("An observer is told of a statement that waits, and of its end")
+    func slow() async throws {
+        try await TestServer.withDatabase { configuration in
+            let holder = try await PostgresConnection(configuration)
+            try await holder.execute(script: "create table public.t (a int)")
+            try await holder.execute(script: "begin; lock table public.t")
+            // Two sleeps of the watch pass at once, the third one lets go of the lock.
+            let clock = ScriptedClock { number in
+                if number == 3 { try await holder.execute(script: "rollback") }
+                if number > 3 { try await Task.sleep(for: .seconds(60)) }
+            }
+            let observer = Observer()
+            let session = PostgresSession(configuration, clock: clock, observer: observer)
+            _ = try await session.query("select a from public.t")
+            #expect(observer.told.first == "waiting 5")
+            #expect(observer.told.last?.hasPrefix("waited") == true)
+            await session.close()
+            await holder.close()
+        }
+    }
+
+    /// What an observer was told, in words.
+    private final class Observer: PostgresSessionObserver {
+        private let words = Mutex<[String]>([])
+        var told: [String] { words.withLock { $0 } }
+
+        func lost(_ error: PostgresError) { words.withLock { $0.append("lost") } }
+        func connected(after time: Duration) { words.withLock { $0.append("connected") } }
+        func isWaiting(_ pid: Int32, for time: Duration) async {
+            words.withLock { $0.append("waiting \(time.components.seconds)") }
+        }
+        func hasWaited(for time: Duration) async {
+            words.withLock { $0.append("waited \(time.components.seconds)") }
         }
     }
 

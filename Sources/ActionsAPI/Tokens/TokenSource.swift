@@ -8,10 +8,19 @@ package actor TokenSource {
     private let random: @Sendable () -> Double
     private let now: @Sendable () -> Date
     private let sleep: @Sendable (Duration) async throws -> Void
+    private let onEvent: @Sendable (Event) -> Void
     private var renewal: Task<Void, Never>?
     private var waiting: [AsyncStream<Result<AccessToken, TokenError>>.Continuation] = []
     /// What it asked of the token endpoint.
     package nonisolated let requests: TokenRequests
+
+    /// What becomes of tokens, for the log.
+    package enum Event: Sendable, Equatable {
+        /// A token has come: the first one, or one in place of another. `wasDelayed`: `delayed` was told of it.
+        case issued(isFirst: Bool, wasDelayed: Bool)
+        /// A renewal failed and is tried again; told once until it has worked or is given up.
+        case delayed(reason: String)
+    }
 
     /// A server that wants to be left alone for longer is left to the next call.
     private static let longestRetry: Duration = .seconds(600)
@@ -23,11 +32,13 @@ package actor TokenSource {
     ///   - issuer: of new ones; nil if there is nobody.
     ///   - retries: of a renewal that fails for the time being.
     ///   - requests: in which the issuer counts.
+    ///   - onEvent: is told what becomes of renewals.
     package init(
         _ token: AccessToken?, issuer: (any TokenIssuer)? = nil, retries: RetryPolicy = RetryPolicy(attempts: 8),
         requests: TokenRequests = TokenRequests(), random: @escaping @Sendable () -> Double = { .random(in: 0..<1) },
         now: @escaping @Sendable () -> Date = { Date() },
-        sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+        sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
+        onEvent: @escaping @Sendable (Event) -> Void = { _ in }
     ) {
         state = TokenState(token, isRenewable: issuer != nil)
         self.issuer = issuer
@@ -36,6 +47,7 @@ package actor TokenSource {
         self.random = random
         self.now = now
         self.sleep = sleep
+        self.onEvent = onEvent
     }
 
     /// The token to depart with, once there is one.
@@ -84,7 +96,9 @@ package actor TokenSource {
             do {
                 let begin = now()
                 let issued = try await issuer.issue()
+                let isFirst = !state.hasToken
                 let error = state.issued(issued, at: begin)
+                if error == nil { onEvent(.issued(isFirst: isFirst, wasDelayed: attempt > 1)) }
                 return tell(error.map { .failure($0) } ?? .success(issued.token))
             } catch TokenFailure.transient(let failure, let retryAfter, let reason) {
                 let decision = retries.decision(
@@ -92,6 +106,7 @@ package actor TokenSource {
                 guard case .retry(let delay) = decision, delay <= Self.longestRetry else {
                     return giveUp(TokenError(.unreachable, reason))
                 }
+                if attempt == 1 { onEvent(.delayed(reason: reason)) }
                 if let token = state.tryFailed(at: now()) { tell(.success(token)) }
                 attempt += 1
                 guard (try? await sleep(delay)) != nil else { return stop() }

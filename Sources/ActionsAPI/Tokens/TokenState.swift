@@ -48,6 +48,9 @@ struct TokenState: Sendable {
         self.isRenewable = isRenewable
     }
 
+    /// There is one, whether it is still good or not.
+    var hasToken: Bool { held != nil }
+
     /// A request is about to depart.
     mutating func wanted(at now: Date) -> Word {
         if let over { return .over(over) }

@@ -241,6 +241,7 @@ extension ExportLoop {
             tally.request(status: status)
             heard()
             scheduler.withBudget { $0.answered(headers, status: status, at: now) }
+            logStatus(status, of: .reads, opening: scheduler.budget.nextOpening, at: now)
             hear(Health(answer), isRetry: true, retryAfter: headers.retryAfter, at: now, random: chance)
             switch answer {
             case .known(let description):
@@ -299,6 +300,7 @@ extension ExportLoop {
             tally.request(status: status)
             heard()
             scheduler.postReturned { $0.answered(headers, status: status, at: now) }
+            logStatus(status, of: .runs, opening: scheduler.runsBudget.nextOpening, at: now)
             outcome = SubmitOutcome(answer, retryAfter: headers.retryAfter)
             hearOfPages(Health(answer), retryAfter: headers.retryAfter, at: now, random: chance)
             if case .credentialsRefused(let errors) = answer { end(.credentialsRefused(errors.first?.plainCode ?? "")) }
@@ -311,11 +313,15 @@ extension ExportLoop {
     private mutating func hearOfPages(_ health: Health, retryAfter: Duration?, at now: Date, random: Double) {
         switch health {
         case .unknown: break
-        case .well: if pageCircuit.succeeded() { scheduler.resumePosts() }
-        case .failing:
+        case .well:
+            if pageCircuit.succeeded() { scheduler.resumePosts() }
+            logWell(.failingPages, at: now)
+        case .failing(let reason):
             switch pageCircuit.failed(retryAfter: retryAfter, at: now, random: random) {
             case .closed: break
-            case .probe(let time): scheduler.probePosts(at: time)
+            case .probe(let time):
+                logFailing(.failingPages, reason, until: time, at: now)
+                scheduler.probePosts(at: time)
             case .giveUp:
                 pagesFail = true
                 scheduler.resumePosts()

@@ -34,7 +34,7 @@ package enum ExitStatus {
         case is ManifestProblems: invalidManifest
         // The temporary directory is a setting, and has no room.
         case is SpoolError, is SchemaProblem: invalidSetting
-        case is ExportLock.Taken: incomplete
+        case is ExportLock.Taken, is ExportHistory.Locked: incomplete
         case is TransportError: unreachable
         case let error as TokenError: of(error)
         case let error as PostgresError: of(error)

@@ -18,7 +18,7 @@ struct ExportLoop {
     let intents: IntentLog
     let clock: SteadyClock
     private let board: ProgressBoard
-    private let logger: Logger
+    let logger: Logger
     private let deadline: Date?
     let rules: RunRules
 
@@ -55,6 +55,7 @@ struct ExportLoop {
     private var cancelsAt: Date?
     private var alarm = Alarm()
     var tally = Tally()
+    var incidents = Incidents()
     var hasPagesToRefetch: Bool { wasPageCut || scheduler.hasStoredPages }
     /// The request for a page that was to be fetched again was cut short.
     var wasPageCut = false
@@ -100,7 +101,10 @@ struct ExportLoop {
                         let wake = act(&fetches, &posts, &stores, mailbox)
                         report()
                         guard let wake else { break }
-                        alarm.set(for: wake, clock: clock) { mailbox.yield(.woke) }
+                        logWindows(at: clock.now)
+                        logSilence(at: clock.now)
+                        let next = min(wake, incidents.silenceAt ?? wake)
+                        alarm.set(for: next, clock: clock) { mailbox.yield(.woke) }
                         let heldSince = scheduler.isHeldByBudget ? clock.now : nil
                         guard let event = await events.next() else { break }
                         countTokenRequests()
@@ -136,7 +140,7 @@ struct ExportLoop {
             switch scheduler.next(at: now) {
             case .fetch(var item):
                 item.askedAt = now
-                hasAsked = true
+                asks(.reads, at: now)
                 let (fetch, ledger, clock) = (fetch, ledger, clock)
                 fetches.addTask { [item] in
                     // What does not work here does not work when the answer is stored either, where it is told.
@@ -144,11 +148,11 @@ struct ExportLoop {
                     mailbox.yield(.answered(item, await fetch(item.key), at: clock.now))
                 }
             case .lookUp(let action):
-                hasAsked = true
+                asks(.reads, at: now)
                 let (pages, clock) = (pages, clock)
                 fetches.addTask { mailbox.yield(.lookedUp(action, await pages.lookUp(action), at: clock.now)) }
             case .post(let root):
-                hasAsked = true
+                asks(.runs, at: now)
                 slotTaken(by: root, at: now)
             case .lookAgain(let root): lookAgain(at: root)
             case .refill(let queue, let cursor):
@@ -174,6 +178,11 @@ struct ExportLoop {
         }
     }
 
+    private mutating func asks(_ bucket: Scheduler.Bucket, at now: Date) {
+        hasAsked = true
+        logRequest(of: bucket, at: now)
+    }
+
     /// - Returns: whether a commit has begun.
     private mutating func store(
         _ stores: inout DiscardingTaskGroup, _ mailbox: AsyncStream<Event>.Continuation, at now: Date
@@ -181,7 +190,7 @@ struct ExportLoop {
         guard !committing, failure == nil, scheduler.mayCommit,
             let opens = gate.opens(at: now, expectsMore: scheduler.requestsInFlight > 0), opens <= now
         else { return false }
-        let (loader, batch, count) = (loader, gathered, tally.count)
+        let (loader, batch, count) = (loader, gathered, tally.count(at: now))
         gathered = []
         gate.opened()
         committing = true

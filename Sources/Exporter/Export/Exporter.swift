@@ -51,7 +51,7 @@ package struct Exporter: Sendable {
     ///   before the export had begun; `BrokenOffExport` afterwards.
     package func run(_ work: Work, signals: AsyncStream<Int32>) async throws -> Summary {
         let lock = ExportLock(names: work.lockNames)
-        return try await PostgresSession.withSession(database) { connection in
+        return try await PostgresSession.withSession(database, observer: databaseLog) { connection in
             try await lock.acquire(on: connection)
         } _: { session in
             try await export(work, lock: lock, session: session, signals: signals)
@@ -61,10 +61,11 @@ package struct Exporter: Sendable {
     private func export(
         _ work: Work, lock: ExportLock, session: PostgresSession, signals: AsyncStream<Int32>
     ) async throws -> Summary {
-        try await PostgresSession.withSession(database) { try await prepareSchema(on: $0) }
-        guard try await connect(session, lock: lock) else {
+        try await PostgresSession.withSession(database, observer: databaseLog) { try await prepareSchema(on: $0) }
+        if let taken = try await connect(session, lock: lock) {
             var summary = Summary(manifests: work.names, outcome: "skipped", exitStatus: ExitStatus.complete)
-            summary.reason = "another export of this manifest is running"
+            let holder = taken.holder.map { " (\($0.description))" } ?? ""
+            summary.reason = "another export of this manifest is running\(holder)"
             return summary
         }
         let ledger = try await open(work, session: session)
@@ -110,7 +111,8 @@ package struct Exporter: Sendable {
             // Otherwise nothing can be written any more: the next export of the manifest closes this one's row.
             if postgres?.isConnectionLoss != true, postgres != .cancelled {
                 try? await ledger.finish(
-                    ExitStatus.exportOutcome(status), exitStatus: Int(status), account: nil, requests: loop.tally.count)
+                    ExitStatus.exportOutcome(status), exitStatus: status, reason: "\(error)", account: nil,
+                    requests: loop.tally.count(at: clock.now))
             }
             // A commit that came through as the loop was cancelled is known to the loader alone.
             let stored = await loader.stored
@@ -122,6 +124,8 @@ package struct Exporter: Sendable {
             throw BrokenOffExport(cause: error, summary: board.current.summary(exitStatus: status))
         }
     }
+
+    private var databaseLog: DatabaseLog { DatabaseLog(database: database, logger: logger) }
 
     // MARK: Before
 
@@ -139,6 +143,8 @@ package struct Exporter: Sendable {
     }
 
     private func open(_ work: Work, session: PostgresSession) async throws -> Ledger {
+        var origin = origin
+        origin.timeLimit = deadline.map { max(0, $0.timeIntervalSince(clock.now)) }
         do {
             switch work {
             case .manifests(let manifests):
@@ -155,23 +161,40 @@ package struct Exporter: Sendable {
         }
     }
 
-    /// - Returns: false if another export of the manifest is running and this one is to be skipped.
-    /// - Throws: `ExportLock.Taken` if it is to fail.
-    private func connect(_ session: PostgresSession, lock: ExportLock) async throws -> Bool {
+    /// - Returns: who holds the lock, if another export of the manifest is running and this one is to be skipped.
+    /// - Throws: `ExportLock.Taken` if it is to fail, or if the other one hangs: skipped for ever, it would never be
+    ///   noticed.
+    private func connect(_ session: PostgresSession, lock: ExportLock) async throws -> ExportLock.Taken? {
         let begin = clock.now
-        var told = false
+        var waitingFor: String?
+        var isHangTold = false
         while true {
             do {
                 try await session.connect()
-                return true
+                if let waitingFor {
+                    let time = Int(clock.now.timeIntervalSince(begin).rounded())
+                    logger.notice("the other export of \"\(waitingFor)\" has ended: going on after \(time) s")
+                }
+                return nil
             } catch let taken as ExportLock.Taken {
                 // The session of a killed export may linger on the server for a moment.
                 let patient = clock.now < begin + 2
-                if !patient, ifLocked == .fail { throw taken }
-                if !patient, ifLocked == .skip { return false }
-                if !patient, !told {
-                    told = true
-                    logger.notice("waiting: another export of \"\(taken.name)\" is running")
+                if !patient {
+                    switch ifLocked {
+                    case .fail: throw taken
+                    case .skip where taken.holder?.hangs != nil: throw taken
+                    case .skip: return taken
+                    case .wait: break
+                    }
+                    let holder = taken.holder?.description ?? "it is just ending"
+                    if waitingFor == nil {
+                        waitingFor = taken.name
+                        logger.notice("waiting: another export of \"\(taken.name)\" is running (\(holder))")
+                    }
+                    if let reason = taken.holder?.hangs, !isHangTold {
+                        isHangTold = true
+                        logger.warning("the export of \"\(taken.name)\" hangs (\(holder)): \(reason)")
+                    }
                 }
                 try await clock.sleep(until: clock.now + (patient ? 0.1 : 1))
             }
@@ -187,7 +210,8 @@ package struct Exporter: Sendable {
         if case .interrupted(let signal) = ending {
             // The account of a large export takes seconds, and there may be none left.
             try await ledger.finish(
-                "interrupted", exitStatus: Int(ExitStatus.interrupted(by: signal)), account: nil, requests: tally.count)
+                "interrupted", exitStatus: ExitStatus.interrupted(by: signal), reason: ending.reason, account: nil,
+                requests: tally.count(at: clock.now))
         }
         var account = try await ledger.account()
         account.hasPagesToRefetch = loop.hasPagesToRefetch
@@ -196,7 +220,9 @@ package struct Exporter: Sendable {
         let exitStatus = ending.exitStatus(account, options: options)
         var summary = Summary(
             manifests: work.names, outcome: ExitStatus.exportOutcome(exitStatus), exitStatus: exitStatus)
-        try await ledger.finish(summary.outcome, exitStatus: Int(exitStatus), account: account, requests: tally.count)
+        try await ledger.finish(
+            summary.outcome, exitStatus: exitStatus, reason: ending.reason ?? account.reason(of: exitStatus, options),
+            account: account, requests: tally.count(at: clock.now))
         summary.exportID = ledger.exportID
         summary.add(tally)
         summary.add(account)
@@ -255,25 +281,6 @@ extension Exporter.Work {
         switch self {
         case .manifests: names
         case .unfinished: [ExportLock.unfinished]
-        }
-    }
-}
-
-extension Ending {
-    fileprivate var reason: String? {
-        switch self {
-        case .finished: nil
-        case .timeLimit(nil): "the time limit was reached"
-        case .timeLimit(let date?):
-            "nothing more can be done within the time limit; come back at \(date.formatted(.iso8601))"
-        case .interrupted(let signal): "interrupted by signal \(signal)"
-        case .invalidSetting(let reason): reason
-        case .credentialsRefused(let detail):
-            "the API refused the credentials" + (detail.isEmpty ? "" : ": \(detail.prefix(200))")
-        case .apiUnreachable(let reason): "the API cannot be reached: \(reason)"
-        case .apiFailing(let reason, nil): "the API fails whatever it is asked: \(reason)"
-        case .apiFailing(let reason, let date?):
-            "the API fails whatever it is asked: \(reason); come back at \(date.formatted(.iso8601))"
         }
     }
 }

@@ -7,6 +7,8 @@ extension ExportLoop {
     /// Somebody is there.
     mutating func heard() {
         noConnection = nil
+        tally.answeredAt = clock.now
+        logAnswer(at: clock.now)
         if reachability.answered() {
             if let probesAt = circuit.probesAt { scheduler.probe(at: probesAt) } else { scheduler.resume() }
         }
@@ -18,6 +20,7 @@ extension ExportLoop {
     /// - Returns: when the request may be tried again; nil if the export ends.
     mutating func notConnected(_ error: TransportError, at now: Date, random chance: Double) -> Date? {
         noConnection = error.reason
+        logNoConnection(error.reason, at: now)
         switch reachability.notConnected(at: now, random: chance) {
         case .probe(let time):
             scheduler.probe(at: time)
@@ -37,13 +40,16 @@ extension ExportLoop {
         case .unknown: return .closed
         case .well:
             if circuit.succeeded() { scheduler.resume() }
+            logWell(.failingAPI, at: now)
             return .closed
         case .failing(let reason):
             let word = circuit.failed(
                 isRetry: isRetry, askedAt: askedAt, retryAfter: retryAfter, at: now, random: random)
             switch word {
             case .closed: break
-            case .probe(let time): scheduler.probe(at: time)
+            case .probe(let time):
+                logFailing(.failingAPI, reason, until: time, at: now)
+                scheduler.probe(at: time)
             case .giveUp(let time): end(.apiFailing(reason, comeBackAt: time))
             }
             return word

@@ -44,6 +44,7 @@ extension ExportLoop {
             let isBelieved = item.quotedThrottles <= RunRules.quotedThrottles
             let effectiveStatus = isBelieved ? answer.effectiveStatus(status) : status
             scheduler.withBudget { $0.answered(headers, status: effectiveStatus, at: now) }
+            logStatus(effectiveStatus, of: .reads, opening: scheduler.budget.nextOpening, at: now)
             let step = rules.step(item, answer: answer, retryAfter: headers.retryAfter, at: now, random: chance)
             if case .gone = answer { tally.gone += 1 }
             let run = LoadedRun(

@@ -1,4 +1,5 @@
 import ActionsAPI
+import Foundation
 
 /// What an export has done so far.
 struct Tally: Sendable, Equatable {
@@ -26,7 +27,14 @@ struct Tally: Sendable, Equatable {
 
     var answers: Int { requests - (byStatus[nil] ?? 0) }
     var rateLimited: Int { byStatus[429] ?? 0 }
-    var count: RequestCount { RequestCount(total: requests, rateLimited: rateLimited) }
+    /// When the API last answered.
+    var answeredAt: Date?
+
+    func count(at now: Date) -> RequestCount {
+        RequestCount(
+            total: requests, rateLimited: rateLimited,
+            millisecondsSinceAnswer: answeredAt.map { Int((now.timeIntervalSince($0) * 1000).rounded()) })
+    }
 
     mutating func request(status: Int?) {
         requests += 1

@@ -11,8 +11,10 @@ package struct ChainReport: Sendable, Encodable, Equatable {
     package var leftFor: String?
     /// For people: what happened.
     package var detail: String
-    /// When the page in doubt was asked for; nil if none is.
+    /// When the page in doubt was asked for; nil if none is, or if that is not known.
     package var askedAt: Date?
+    /// The page in doubt may have been asked for after this time, which the database was restored to.
+    package var restoredTo: Date?
     /// What settles a page in doubt: one of these commands.
     package var resolve: [String]
 
@@ -23,6 +25,7 @@ package struct ChainReport: Sendable, Encodable, Equatable {
         case leftFor = "left_for"
         case detail
         case askedAt = "asked_at"
+        case restoredTo = "restored_to"
         case resolve
     }
 
@@ -37,43 +40,46 @@ package struct ChainReport: Sendable, Encodable, Equatable {
     /// Chains that have no end, or one in doubt: those in doubt for the longest first.
     ///
     /// - Parameter export: its chains alone; nil: all.
-    static func of(
-        export: Int?, inDoubt: Bool, limit: Int = Summary.chainsTold, session: PostgresSession
-    ) async throws -> [ChainReport] {
-        let rows = try await session.query(
-            """
-            select c.stored_action_id::text, c.root_run_id::text, c.pages,
-                   count(*) over (partition by c.root_run_id) > 1 as is_ambiguous,
-                   (select i.chain_left from stored_actions.export_items i
-                     where i.export_id = $1 and i.stored_action_id = c.stored_action_id and i.run_id = c.root_run_id)
-                      as left_for,
-                   coalesce(c.end_detail,
-                            'page ' || c.pages || case when r.outcome = 'queued' then ' is asked for, and not fetched yet'
-                                                       else coalesce(' is ' || r.outcome, ' is not asked for yet') end)
-                      as detail,
-                   live.intended_at
-              from stored_actions.page_chains c
-              \(ChainRows.liveAttempt)
-              left join stored_actions.runs r on r.stored_action_id = c.stored_action_id and r.run_id = live.run_id
-             where \(inDoubt ? "c.end_reason = 'submit_unknown'" : "c.end_reason is null and c.pages > 0")
-               and \(isOfExport)
-             order by live.intended_at, c.stored_action_id, c.root_run_id
-             limit \(limit)
-            """, [.int(export)])
-        return try rows.map { row in
-            let root: String = try row.decode("root_run_id")
-            let action: String = try row.decode("stored_action_id")
-            let which = try row.decode("is_ambiguous") ? "\(root) --stored-action \(action)" : root
-            return ChainReport(
-                storedActionID: action, rootRunID: root,
-                pageNumber: try row.decode("pages"), leftFor: try row.decode("left_for"),
-                detail: try row.decode("detail"),
-                askedAt: inDoubt ? try row.decode("intended_at") : nil,
-                resolve: inDoubt
-                    ? [
-                        "stored-actions resolve --chain \(which) --run-id RUN_ID",
-                        "stored-actions resolve --chain \(which) --not-sent",
-                    ] : [])
+    static func of(export: Int?, inDoubt: Bool, session: PostgresSession) async throws -> [ChainReport] {
+        try await session.query(query(inDoubt: inDoubt), [.int(export)]).map { try ChainReport($0, inDoubt: inDoubt) }
+    }
+
+    /// SQL over `$1`, an export or null for all.
+    static func query(inDoubt: Bool, limit: Int = Summary.chainsTold) -> String {
+        """
+        select c.stored_action_id::text, c.root_run_id::text, c.pages,
+               count(*) over (partition by c.root_run_id) > 1 as is_ambiguous,
+               (select i.chain_left from stored_actions.export_items i
+                 where i.export_id = $1 and i.stored_action_id = c.stored_action_id and i.run_id = c.root_run_id)
+                  as left_for,
+               coalesce(c.end_detail,
+                        'page ' || c.pages || case when r.outcome = 'queued' then ' is asked for, and not fetched yet'
+                                                   else coalesce(' is ' || r.outcome, ' is not asked for yet') end)
+                  as detail,
+               live.intended_at, case when c.restore_settled_at is null then c.restored_to end as restored_to
+          from stored_actions.page_chains c
+          \(ChainRows.liveAttempt)
+          left join stored_actions.runs r on r.stored_action_id = c.stored_action_id and r.run_id = live.run_id
+         where \(inDoubt ? "c.end_reason = 'submit_unknown'" : "c.end_reason is null and c.pages > 0")
+           and \(isOfExport)
+         order by live.intended_at, c.stored_action_id, c.root_run_id
+         limit \(limit)
+        """
+    }
+
+    init(_ row: PostgresRow, inDoubt: Bool) throws {
+        rootRunID = try row.decode("root_run_id")
+        storedActionID = try row.decode("stored_action_id")
+        pageNumber = try row.decode("pages")
+        leftFor = try row.decode("left_for")
+        detail = try row.decode("detail")
+        guard inDoubt else {
+            resolve = []
+            return
         }
+        askedAt = try row.decode("intended_at")
+        restoredTo = try row.decode("restored_to")
+        let which = try row.decode("is_ambiguous") ? "\(rootRunID) --stored-action \(storedActionID)" : rootRunID
+        resolve = ["--run-id RUN_ID", "--not-sent"].map { "stored-actions resolve --chain \(which) \($0)" }
     }
 }

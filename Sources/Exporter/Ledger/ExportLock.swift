@@ -10,11 +10,22 @@ package struct ExportLock: Sendable {
     package struct Taken: Error, Sendable {
         /// Name of a manifest that another export is at.
         package var name: String
+        /// nil if it let go of the lock meanwhile.
+        package var holder: LockHolder?
     }
 
     /// What an export of `--unfinished` locks in place of a manifest's name. No manifest is called so: a name has no
     /// control characters.
     package static let unfinished = "\u{1}unfinished"
+
+    /// `unfinished` in SQL.
+    static let unfinishedLiteral = "(chr(1) || 'unfinished')"
+
+    /// The key of a name's lock, as SQL.
+    static func key(_ name: String) -> String { "hashtextextended('stored-actions export ' || \(name), 0)" }
+
+    /// The name as people are told it.
+    static func shown(_ name: String) -> String { name == unfinished ? "--unfinished" : name }
 
     private let names: [String]
 
@@ -29,17 +40,17 @@ package struct ExportLock: Sendable {
     func acquire(on connection: PostgresConnection) async throws {
         for (index, name) in names.enumerated() {
             let rows = try await connection.query(
-                "select pg_try_advisory_lock(hashtextextended('stored-actions export ' || $1, 0)) as locked",
-                [.text(name)])
+                "select pg_try_advisory_lock(\(Self.key("$1"))) as locked", [.text(name)])
             guard try rows.first?.decode("locked") == true else {
                 for held in names[..<index] { try await release(held, on: connection) }
-                throw Taken(name: name == Self.unfinished ? "--unfinished" : name)
+                let holder = try await connection.query(LockHolder.query, [.texts([name])]).first
+                throw Taken(name: Self.shown(name), holder: try holder.map(LockHolder.init))
             }
         }
     }
 
     private func release(_ name: String, on connection: PostgresConnection) async throws {
         _ = try await connection.query(
-            "select pg_advisory_unlock(hashtextextended('stored-actions export ' || $1, 0))", [.text(name)])
+            "select pg_advisory_unlock(\(Self.key("$1")))", [.text(name)])
     }
 }

@@ -126,8 +126,12 @@ struct Ledger: Sendable {
 
     /// Closes the export's row.
     ///
-    /// - Parameter account: nil if there was no time to draw one up.
-    func finish(_ outcome: String, exitStatus: Int, account: Account?, requests: RequestCount) async throws {
+    /// - Parameters:
+    ///   - reason: for people; nil where the outcome says it all.
+    ///   - account: nil if there was no time to draw one up.
+    func finish(
+        _ outcome: String, exitStatus: Int32, reason: String?, account: Account?, requests: RequestCount
+    ) async throws {
         let outcomes = account.map { account in
             let counts = Outcome.allCases.map { "\"\($0.rawValue)\": \(account.outcomes[$0] ?? 0)" }
             return "{" + counts.joined(separator: ", ") + "}"
@@ -136,12 +140,13 @@ struct Ledger: Sendable {
             """
             update stored_actions.exports
                set finished_at = now(), outcome = $2, exit_status = $3, outcomes = $4, requests = $5,
-                   rate_limited = $6
+                   rate_limited = $6, reason = $7, answered_at = \(RequestCount.answeredAt("$8"))
              where export_id = $1
             """,
             [
-                .int(exportID), .text(outcome), .int(exitStatus),
+                .int(exportID), .text(outcome), .int(Int(exitStatus)),
                 .json(outcomes), .int(requests.total), .int(requests.rateLimited),
+                .text(storable(reason.map { String($0.prefix(1000)) })), requests.sinceAnswer,
             ])
     }
 }

@@ -9,11 +9,18 @@ package struct ExportOrigin: Sendable {
     package var apiURL: String
     package var toolVersion: String
     package var host: String
+    package var processID: Int
+    /// Seconds from its opening until its time limit is over; nil without a limit.
+    var timeLimit: TimeInterval?
 
-    package init(apiURL: String, toolVersion: String, host: String) {
+    package init(
+        apiURL: String, toolVersion: String, host: String,
+        processID: Int = Int(ProcessInfo.processInfo.processIdentifier)
+    ) {
         self.apiURL = apiURL
         self.toolVersion = toolVersion
         self.host = host
+        self.processID = processID
     }
 }
 
@@ -98,7 +105,8 @@ extension PostgresTransaction {
         _ = try query(
             """
             update stored_actions.exports e
-               set outcome = 'interrupted', finished_at = now()
+               set outcome = 'interrupted', finished_at = now(),
+                   reason = 'killed, or cut off from the database; the next export of its manifest found it gone'
              where e.outcome = 'running' and \(which)
             """, names.isEmpty ? [] : [.texts(names)])
     }
@@ -125,12 +133,13 @@ extension PostgresTransaction {
     fileprivate borrowing func insertExport(_ origin: ExportOrigin, refetch: Bool) throws -> Int {
         let rows = try query(
             """
-            insert into stored_actions.exports (call_id, api_url, tool_version, host, refetch)
-            values ($1, $2, $3, $4, $5) returning export_id
+            insert into stored_actions.exports
+                   (call_id, api_url, tool_version, host, process_id, time_limit_at, progress_at, refetch)
+            values ($1, $2, $3, $4, $5, now() + $6 * interval '1 millisecond', now(), $7) returning export_id
             """,
             [
                 .uuid(origin.callID), .text(origin.apiURL), .text(origin.toolVersion), .text(origin.host),
-                .bool(refetch),
+                .int(origin.processID), .int(origin.timeLimit.map { Int($0 * 1000) }), .bool(refetch),
             ])
         guard let row = rows.first else { throw NoRow() }
         return try row.decode("export_id")

@@ -264,8 +264,15 @@ extension PostgresTransaction {
     /// Marks the batch as committed, in the batch itself.
     borrowing func countBatch(_ number: Int, exportID: Int, requests: RequestCount) throws {
         _ = try query(
-            "update stored_actions.exports set batches = $2, requests = $3, rate_limited = $4 where export_id = $1",
-            [.int(exportID), .int(number), .int(requests.total), .int(requests.rateLimited)])
+            """
+            update stored_actions.exports
+               set batches = $2, requests = $3, rate_limited = $4, progress_at = now(),
+                   answered_at = \(RequestCount.answeredAt("$5"))
+             where export_id = $1
+            """,
+            [
+                .int(exportID), .int(number), .int(requests.total), .int(requests.rateLimited), requests.sinceAnswer,
+            ])
     }
 
     /// Whether the batch is in. Waits for a server process that is still at the COMMIT whose answer was lost.

@@ -37,6 +37,9 @@ struct Chain: Sendable, Equatable {
     var actionType: String?
     /// What the API said of it, if some export has looked it up.
     var toldType: String?
+    /// The time that the database was restored to, until an operator says that no further page was asked for between
+    /// that time and the restore: such a request left no trace here.
+    var restoredTo: Date?
 
     init(root: RunKey) { self.root = root }
 

@@ -12,6 +12,8 @@ package struct ChainResolution: Sendable {
     package struct Resolved: Sendable, Equatable {
         package var storedActionID: UUID
         package var pageNumber: Int
+        /// Of a restored database: the page after this one is in doubt as well.
+        package var isNextInDoubt = false
     }
 
     /// Why there is nothing to settle.
@@ -48,31 +50,43 @@ package struct ChainResolution: Sendable {
             }
             switch fate {
             case .started(let runID):
-                guard let attempt = chain.attempt,
+                var attempt = chain.attempt
+                if attempt == nil { attempt = try transaction.insertLostIntent(of: chain) }
+                guard let attempt else {
+                    throw Refusal(
+                        kind: .usage,
+                        description: "the root of chain \(rootRunID.lowercase) is not stored yet: export its manifest "
+                            + "first")
+                }
+                guard
                     try transaction.record(
                         runID, root: root, intentID: attempt.intentID, exportID: nil, at: attempt.askedAt)
                 else {
                     throw Refusal(
                         kind: .usage, description: "run \(runID.lowercase) is a page of a chain already, or a root")
                 }
-            case .notSent: try transaction.takeBack(chain.attempt?.intentID, of: root)
+            case .notSent:
+                try transaction.takeBack(chain.attempt?.intentID, of: root)
+                try transaction.settleRestore(of: root)
             }
-            return Resolved(storedActionID: root.storedActionID, pageNumber: chain.pages)
+            return Resolved(
+                storedActionID: root.storedActionID, pageNumber: chain.pages,
+                isNextInDoubt: chain.restoredTo != nil && fate != .notSent)
         } wasCommitted: { transaction in
             let root = try transaction.chain(rootRunID, of: storedActionID)
             let chain = try transaction.lockChain(root)
             switch fate {
             case .started(let runID): return chain?.attempt?.runID == runID
-            case .notSent: return chain?.attempt == nil
+            case .notSent: return chain?.attempt == nil && chain?.restoredTo == nil
             }
         }
     }
 }
 
 extension Chain {
-    /// Its next page was asked for, and no run is known.
+    /// Its next page was asked for, or may have been, and no run is known.
     fileprivate var isInDoubt: Bool {
-        end?.reason == .submitUnknown || end == nil && attempt != nil && attempt?.runID == nil
+        end?.reason == .submitUnknown || end == nil && attempt?.runID == nil && (attempt != nil || restoredTo != nil)
     }
 }
 

@@ -20,7 +20,7 @@ struct IntentLog: Sendable {
     init(database: PostgresConfiguration, exportID: Int, logger: Logger) {
         self.exportID = exportID
         self.logger = logger
-        session = PostgresSession(database) { connection in
+        session = PostgresSession(database, observer: DatabaseLog(database: database, logger: logger)) { connection in
             _ = try await connection.query(
                 "select pg_advisory_lock(\(Self.lockKey("$1::bigint")))", [.int(exportID)])
         }
@@ -44,7 +44,7 @@ struct IntentLog: Sendable {
             let isAsExpected =
                 chain.end == nil && chain.attempt == nil && chain.pages == submission.pageNumber
                 && chain.cursor == submission.cursor && chain.failedAttempts + 1 == submission.attempt
-                && chain.inputsHash == submission.inputsHash
+                && chain.inputsHash == submission.inputsHash && chain.restoredTo == nil
             guard isAsExpected else { return chain }
             _ = try transaction.query(
                 """

@@ -251,6 +251,7 @@ struct PageFollower: Sendable {
         if chain.end != nil || chain.pages == 0 { return finish() }
         if let attempt = chain.attempt { return takeUp(attempt, at: now) }
         if let end = chain.naturalEnd { return self.end(end) }
+        if let time = chain.restoredTo { return end(.lostToRestore(page: chain.pages, restoredTo: time)) }
         guard let inputsHash else {
             return leave(ChainLeft(.inputsMissing, "to go on, an export needs its manifest: inputs are stored nowhere"))
         }
@@ -306,6 +307,14 @@ struct PageFollower: Sendable {
 }
 
 extension ChainEnd {
+    /// The page may have been asked for in the time that a restore of the database took from it.
+    static func lostToRestore(page: Int, restoredTo time: Date) -> ChainEnd {
+        ChainEnd(
+            .submitUnknown,
+            "page \(page) may have been asked for after \(time.formatted(.iso8601)), the time that the database was "
+                + "restored to")
+    }
+
     fileprivate static func submitUnknown(page: Int, _ reason: String) -> ChainEnd {
         ChainEnd(.submitUnknown, "page \(page) was asked for, and may or may not have been started: \(reason)")
     }

@@ -47,8 +47,9 @@ struct Scheduler: Sendable {
     /// Of requests for pages alone.
     private var postHold = Hold()
     private var postsInFlight = 0
-    /// Something is ready, and waits for the window's reset alone.
-    private(set) var isHeldByBudget = false
+    /// The buckets for which something is ready that waits for the window's reset alone, and until when.
+    private(set) var heldUntil: [Bucket: Date] = [:]
+    var isHeldByBudget: Bool { !heldUntil.isEmpty }
 
     init(options: Options) {
         self.options = options
@@ -202,7 +203,7 @@ struct Scheduler: Sendable {
     // MARK: Decision
 
     mutating func next(at now: Date) -> Step {
-        isHeldByBudget = false
+        heldUntil = [:]
         if stopped { return isIdle ? .done : .wait(until: nil) }
         if let queue = queueToRefill(at: now) {
             refilling.insert(queue)
@@ -221,7 +222,7 @@ struct Scheduler: Sendable {
                 switch admit(candidate.bucket, at: now) {
                 case .go: return take(candidate)
                 case .wait(let until):
-                    isHeldByBudget = true
+                    heldUntil[candidate.bucket] = until
                     wake = earliest(wake, until)
                 // An answer that does not come must not hold up the next window.
                 case .waitForAnswer: wake = earliest(wake, nextOpening(candidate.bucket))
@@ -234,8 +235,6 @@ struct Scheduler: Sendable {
         if isFinished(at: now) { return .done }
         return .wait(until: earliest(wake, pollingEnds(at: now).flatMap { $0 > now ? $0 : nil }))
     }
-
-    private enum Bucket { case reads, runs }
 
     private enum Candidate {
         case retry, first, probe, storedPage, polls, late, suspect, chainGet, chainPost

@@ -18,6 +18,9 @@ extension Scheduler {
         var refetch = false
     }
 
+    /// What shares a rate window.
+    enum Bucket: Hashable, Sendable { case reads, runs }
+
     enum Step: Equatable, Sendable {
         case fetch(RunItem)
         /// Ask what the stored action is.

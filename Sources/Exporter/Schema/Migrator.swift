@@ -22,10 +22,26 @@ package struct SchemaProblem: Error, Sendable, Equatable, CustomStringConvertibl
     package var description: String
 }
 
+extension SchemaProblem {
+    init(newest: Int, own: Int) {
+        self.init(
+            kind: .newer,
+            description: "the schema is at version \(newest), newer than this binary's \(own): install a newer "
+                + "stored-actions")
+    }
+
+    init(behind migration: Migration) {
+        self.init(
+            kind: .behind,
+            description:
+                "the schema lacks migration \(migration.version) (\(migration.name)): run stored-actions migrate")
+    }
+}
+
 /// Brings the schema up to date: each migration once, in order, in a transaction of its own, under a lock that all
 /// migrators share. What was applied is remembered with its checksum.
 package struct Migrator: Sendable {
-    private let migrations: [Migration]
+    let migrations: [Migration]
     private let toolVersion: String
 
     package init(migrations: [Migration] = Migration.all, toolVersion: String) {
@@ -50,9 +66,7 @@ package struct Migrator: Sendable {
     /// - Throws: `SchemaProblem`, of kind `behind` if a migration is to be applied; `PostgresError`.
     package func requireUpToDate(on session: PostgresSession) async throws {
         guard let first = try await pending(on: session).first else { return }
-        throw SchemaProblem(
-            kind: .behind,
-            description: "the schema lacks migration \(first.version) (\(first.name)): run stored-actions migrate")
+        throw SchemaProblem(behind: first)
     }
 
     /// Applies what is pending.
@@ -110,23 +124,30 @@ package struct Migrator: Sendable {
             [
                 .int(migration.version), .text(migration.name), .text(migration.checksum), .text(toolVersion),
             ])
+        if let since = migration.compatibleSince {
+            _ = try transaction.query(
+                "update stored_actions.schema_migrations set compatible_since = $2 where version = $1",
+                [.int(migration.version), .int(since)])
+        }
     }
 
     /// What is to be done, given what was done. Pure.
     func plan(_ applied: [AppliedMigration]) throws(SchemaProblem) -> [Migration] {
         if let last = applied.last, last.version > (migrations.last?.version ?? 0) {
-            throw SchemaProblem(
-                kind: .newer,
-                description: "the schema is at version \(last.version), newer than this binary's "
-                    + "\(migrations.last?.version ?? 0): install a newer stored-actions")
+            throw SchemaProblem(newest: last.version, own: migrations.last?.version ?? 0)
         }
+        try requireSame(applied)
+        return Array(migrations.dropFirst(applied.count))
+    }
+
+    /// - Throws: if a migration that was applied is not the one in this binary.
+    func requireSame(_ applied: [AppliedMigration]) throws(SchemaProblem) {
         for (old, migration) in zip(applied, migrations) where old != AppliedMigration(migration) {
             throw SchemaProblem(
                 kind: .changed,
                 description: "migration \(old.version) (\(old.name)) was applied with other contents than this binary "
                     + "has: use the stored-actions that migrated this database, or a database of your own")
         }
-        return Array(migrations.dropFirst(applied.count))
     }
 
     /// The table of what was applied; it comes with the first migration.

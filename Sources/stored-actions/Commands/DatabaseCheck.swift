@@ -12,6 +12,9 @@ struct DatabaseCheck {
 
     private func schema() async -> Check.Finding {
         do {
+            if let notice = try await Migrator(toolVersion: toolVersion).noticeIfNewer(on: session) {
+                return Check.Finding(what: "schema", ok: true, detail: notice)
+            }
             let pending = try await Rehearsal(toolVersion: toolVersion).run(on: session)
             return Check.Finding(
                 what: "schema", ok: true,

@@ -119,7 +119,7 @@ struct Export: Verb {
         let export = Task {
             try await access.withClient(
                 connections: plan.requests, room: plan.room, largestBody: plan.largestBody,
-                attempts: Self.tokenAttempts
+                attempts: Self.tokenAttempts, logger: console.logger
             ) { client in
                 let exporter = Exporter(
                     database: database.value, client: client,

@@ -48,7 +48,13 @@ struct Prune: Verb {
             try await PostgresSession.withSession(configuration) { connection in
                 try await Pruner.setUp(connection)
             } _: { session in
-                try await Migrator(toolVersion: toolVersion).requireUpToDate(on: session)
+                let migrator = Migrator(toolVersion: toolVersion)
+                if dryRun {
+                    let notice = try await migrator.requireReadable(on: session)
+                    if let notice { console.logger.warning("\(notice)") }
+                } else {
+                    try await migrator.requireUpToDate(on: session)
+                }
                 return try await prune(scope, by: Pruner(session: session), progress, console, desk)
             }
         }

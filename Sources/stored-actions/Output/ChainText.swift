@@ -22,12 +22,14 @@ enum ChainText {
     static func inDoubt(_ chains: [ChainReport], of number: Int, settings: String) -> [String] {
         guard number > 0 else { return [] }
         var lines = [
-            "\(count(number, "page")) \(number == 1 ? "was" : "were") asked for, and nobody knows whether "
-                + "\(number == 1 ? "its run was" : "their runs were") started. Look into the account's history,",
-            "then settle each by the first command if there is a run, by the second if there is none:",
+            "\(count(number, "page")) \(number == 1 ? "is" : "are") in doubt: the request got no answer, so its run may or may "
+                + "not have started.",
+            "Check the account's run history, then use the first command if the run exists and the second if it does not:",
         ]
         for chain in chains.prefix(shown) {
-            let time = chain.askedAt.map { " at \($0.formatted(.iso8601))" } ?? ""
+            let time =
+                chain.askedAt.map { " at \($0.formatted(.iso8601))" }
+                ?? chain.restoredTo.map { ", if it was requested after \($0.formatted(.iso8601))" } ?? ""
             lines.append("  page \(chain.pageNumber) of stored action \(chain.storedActionID)\(time)")
             lines += chain.resolve.map { "    \($0)\(settings)" }
         }

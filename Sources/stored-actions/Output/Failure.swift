@@ -73,8 +73,8 @@ struct Failure: Error {
     private static func text(_ error: any Error) -> String {
         switch error {
         case let error as SpoolError: "\(error): the temporary directory (TMPDIR) must have room for a manifest"
-        case let error as ExportLock.Taken:
-            "another export of \"\(error.name)\" is running: wait for it, or use --if-locked wait or skip"
+        case let error as ExportLock.Taken: text(error)
+        case let error as ExportHistory.Locked: "\(error): try again once it has ended"
         case let error as SchemaProblem: error.description
         case let error as PostgresError: text(error)
         case let error as TokenError where error.kind == .unreachable: "the API cannot be reached: \(error)"
@@ -84,6 +84,17 @@ struct Failure: Error {
         case let error as Exporter.AccountingError: "the books do not balance, which is a bug: \(error)"
         default: "unexpected failure, which is a bug: \(error)"
         }
+    }
+
+    private static func text(_ taken: ExportLock.Taken) -> String {
+        guard let holder = taken.holder, let reason = holder.hangs else {
+            let who = taken.holder.map { " (\($0.description))" } ?? ""
+            return
+                "another export of \"\(taken.name)\" is running\(who): wait for it, or use --if-locked wait or skip"
+        }
+        return
+            "the export of \"\(taken.name)\" that is running hangs (\(holder.description)): \(reason). End its process; "
+            + "if that is gone, its session: select pg_terminate_backend(\(holder.serverProcess))"
     }
 
     private static func text(_ error: PostgresError) -> String {

@@ -52,13 +52,17 @@ struct APIAccess {
     ///   - room: bytes that bodies in flight hold together.
     ///   - largestBody: bytes.
     ///   - attempts: to get a token.
+    ///   - logger: is told of renewed tokens.
     func withClient<R>(
-        connections: Int, room: Int, largestBody: Int = TransportLimits().body, attempts: Int,
+        connections: Int, room: Int, largestBody: Int = TransportLimits().body, attempts: Int, logger: Logger? = nil,
         _ body: (ActionsClient) async throws -> R
     ) async throws -> R {
         EventLoops.settle()
         var limits = TransportLimits()
         limits.body = largestBody
+        let onEvent: @Sendable (TokenSource.Event) -> Void = { event in
+            if let logger { Self.log(event, logger) }
+        }
         let userAgent = "stored-actions/\(toolVersion)"
         return try await HTTPTransport.withTransport(
             baseURL: api.value, route: HTTPRoute(proxy: apiProxy?.value, trustRoots: trustRoots),
@@ -69,7 +73,9 @@ struct APIAccess {
                 return try await body(ActionsClient(transport: transport, tokens: TokenSource(token)))
             case .file(let path, let token):
                 return try await body(
-                    ActionsClient(transport: transport, tokens: TokenSource(token, issuer: TokenFile(path: path))))
+                    ActionsClient(
+                        transport: transport,
+                        tokens: TokenSource(token, issuer: TokenFile(path: path), onEvent: onEvent)))
             case .clientCredentials(let client), .refreshToken(_, let client):
                 return try await HTTPTransport.withTransport(
                     baseURL: tokenURL?.value ?? "",
@@ -79,12 +85,23 @@ struct APIAccess {
                     let requests = TokenRequests()
                     let endpoint = TokenEndpoint(transport: tokenTransport, client: client, requests: requests)
                     let tokens = TokenSource(
-                        nil, issuer: issuer(endpoint), retries: RetryPolicy(attempts: attempts), requests: requests)
+                        nil, issuer: issuer(endpoint), retries: RetryPolicy(attempts: attempts), requests: requests,
+                        onEvent: onEvent)
                     let result = await outcome { try await body(ActionsClient(transport: transport, tokens: tokens)) }
                     await tokens.close()
                     return try result.get()
                 }
             }
+        }
+    }
+
+    private static func log(_ event: TokenSource.Event, _ logger: Logger) {
+        switch event {
+        case .issued(isFirst: true, wasDelayed: false): logger.debug("access token issued")
+        case .issued(isFirst: true, wasDelayed: true): logger.notice("access token issued after all")
+        case .issued(isFirst: false, wasDelayed: false): logger.info("access token renewed")
+        case .issued(isFirst: false, wasDelayed: true): logger.notice("access token renewed after all")
+        case .delayed(let reason): logger.warning("no access token is to be had, trying again: \(reason)")
         }
     }
 

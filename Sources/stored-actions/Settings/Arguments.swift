@@ -1,3 +1,4 @@
+import ActionsAPI
 import ArgumentParser
 import Exporter
 import Foundation
@@ -57,6 +58,16 @@ struct DurationArgument: ExpressibleByArgument, Equatable, Sendable {
     }
 
     var defaultValueDescription: String { text }
+}
+
+/// A point in time: `2026-11-20T09:30:00Z`, with any offset.
+struct TimeArgument: ExpressibleByArgument, Equatable, Sendable {
+    var time: Date
+
+    init?(argument: String) {
+        guard let time = ISODateTime.parse(argument, as: .rfc3339) else { return nil }
+        self.time = time
+    }
 }
 
 /// `--fail-on` and `--allow`: names with commas between them, or `none`.

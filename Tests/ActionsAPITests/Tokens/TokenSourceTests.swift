@@ -10,14 +10,15 @@ struct TokenSourceTests {
     private let token = #"{"access_token": "t-1", "expires_in": 600}"#
 
     private func source(
-        _ transport: ScriptedTransport, attempts: Int = 3, slept: SleepLog = SleepLog()
+        _ transport: ScriptedTransport, attempts: Int = 3, slept: SleepLog = SleepLog(),
+        onEvent: @escaping @Sendable (TokenSource.Event) -> Void = { _ in }
     ) -> TokenSource {
         let requests = TokenRequests()
         let endpoint = TokenEndpoint(
             transport: transport, client: ClientCredentials(id: "me", secret: Secret(Self.secret)!), requests: requests)
         return TokenSource(
             nil, issuer: ClientCredentialsGrant(endpoint: endpoint), retries: RetryPolicy(attempts: attempts),
-            requests: requests, random: { 0 }, sleep: { slept.add($0) })
+            requests: requests, random: { 0 }, sleep: { slept.add($0) }, onEvent: onEvent)
     }
 
     /// The waits that would have been.
@@ -41,6 +42,22 @@ struct TokenSourceTests {
         #expect(tokens.count == 50 && tokens.allSatisfy { $0 == AccessToken("t-1") })
         #expect(transport.asked.count == 1)
         #expect(source.requests.take() == [200])
+    }
+
+    @Test func `What becomes of a renewal is told once when it fails, and once when it has worked`() async throws {
+        let transport = ScriptedTransport(
+            ScriptedTransport.failing(.timedOut), ScriptedTransport.json(503, ""), ScriptedTransport.json(200, token),
+            ScriptedTransport.json(200, #"{"access_token": "t-2", "expires_in": 600}"#))
+        let events = Mutex<[TokenSource.Event]>([])
+        let source = source(transport, attempts: 4) { event in events.withLock { $0.append(event) } }
+        let first = try await source.current()
+        let told = events.withLock(\.self)
+        #expect(told.count == 2)
+        if case .delayed? = told.first {} else { Issue.record("\(told)") }
+        #expect(told.last == .issued(isFirst: true, wasDelayed: true))
+        #expect(await source.refused(first))
+        _ = try await source.current()
+        #expect(events.withLock(\.last) == .issued(isFirst: false, wasDelayed: false))
     }
 
     @Test func `Requests are counted, those that never left excepted`() async throws {

@@ -83,6 +83,61 @@ struct MigratorTests {
         }
     }
 
+    private static let third = Migration(version: 3, name: "three", sql: "select 1", compatibleSince: 2)
+    /// Version 2 is the one that brings the column, as some version has to.
+    private static let telling = Migration(
+        version: 2, name: "two", sql: "alter table stored_actions.schema_migrations add column compatible_since int")
+
+    @Test("A newer schema can be read by versions that it says it is compatible with, and by no older ones")
+    func compatible() async throws {
+        try await withSession { session in
+            let newest = Self.migrator(Self.first, Self.telling, Self.third)
+            _ = try await newest.migrate(on: session)
+            #expect(try await newest.requireReadable(on: session) == nil)
+            let notice = try await Self.migrator(Self.first, Self.telling).requireReadable(on: session)
+            #expect(notice?.contains("version 3") == true)
+            // Writing is another matter.
+            await #expect(throws: SchemaProblem.self) {
+                try await Self.migrator(Self.first, Self.telling).requireUpToDate(on: session)
+            }
+            for migrator in [Self.migrator(Self.first), Self.migrator()] {
+                let problem = await #expect(throws: SchemaProblem.self) {
+                    _ = try await migrator.requireReadable(on: session)
+                }
+                #expect(problem?.kind == .newer)
+            }
+            // One that says nothing is compatible with nobody, whatever came before it.
+            let fourth = Migration(version: 4, name: "four", sql: "select 1")
+            _ = try await Self.migrator(Self.first, Self.telling, Self.third, fourth).migrate(on: session)
+            let problem = await #expect(throws: SchemaProblem.self) {
+                _ = try await Self.migrator(Self.first, Self.telling).requireReadable(on: session)
+            }
+            #expect(problem?.kind == .newer)
+        }
+    }
+
+    @Test("A schema that is behind, or of another history, cannot be read")
+    func unreadable() async throws {
+        try await withSession { session in
+            _ = try await Self.migrator(Self.first, Self.telling, Self.third).migrate(on: session)
+            let edited = Migration(version: 1, name: "one", sql: "select 2")
+            let cases: [(Migrator, SchemaProblem.Kind)] = [
+                (Self.migrator(edited, Self.telling), .changed),
+                (
+                    Self.migrator(
+                        Self.first, Self.telling, Self.third, Migration(version: 4, name: "four", sql: "select 1")),
+                    .behind
+                ),
+            ]
+            for (migrator, kind) in cases {
+                let problem = await #expect(throws: SchemaProblem.self) {
+                    _ = try await migrator.requireReadable(on: session)
+                }
+                #expect(problem?.kind == kind)
+            }
+        }
+    }
+
     @Test("Two migrators at once apply each migration once")
     func atOnce() async throws {
         try await TestServer.withDatabase { database in

@@ -181,7 +181,7 @@ struct EndingTests {
     func errors() {
         #expect(ExitStatus.of(ManifestProblems(problems: [], totalCount: 1)) == 65)
         #expect(ExitStatus.of(SchemaProblem(kind: .newer, description: "")) == 78)
-        #expect(ExitStatus.of(ExportLock.Taken(name: "today")) == 75)
+        #expect(ExitStatus.of(ExportLock.Taken(name: "today", holder: nil)) == 75)
         #expect(ExitStatus.of(TransportError(.timedOut, "")) == 69)
         #expect(ExitStatus.of(CancellationError()) == 1)
     }

@@ -46,6 +46,32 @@ struct PageFollowerResumeTests {
         #expect(end.reason == .submitUnknown)
     }
 
+    @Test("After a restore the next page is in doubt, one that is known is fetched, and the one behind it is in doubt")
+    func restored() {
+        let known = PagingFixture.chain {
+            $0.restoredTo = now - 60
+            $0.attempt = PagingFixture.attempt()
+        }
+        var follower = PageFollower(known, inputsHash: PagingFixture.inputsHash)
+        #expect(follower.begin(.told("read_bulk"), at: now) == .fetch(PagingFixture.item()))
+        let next = PagingFixture.chain {
+            $0.restoredTo = now - 60
+            $0.pages = 2
+            $0.cursor = "2"
+        }
+        let action = follower.stored(next, outcome: .success, at: now)
+        guard case .end(let end, failedAttempts: 0, intentID: nil) = action else {
+            Issue.record("the doubt is to be written down, not \(action)")
+            return
+        }
+        #expect(end.reason == .submitUnknown)
+        // The last page has nothing behind it.
+        var ended = next
+        ended.cursor = nil
+        var last = PageFollower(ended, inputsHash: nil)
+        #expect(last.begin(.told("read_bulk"), at: now) == .end(ChainEnd(.lastPage), failedAttempts: 0))
+    }
+
     @Test("A request that another export took back is free to be sent")
     func takenBack() {
         var follower = PageFollower(

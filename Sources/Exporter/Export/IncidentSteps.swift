@@ -1,0 +1,85 @@
+import Foundation
+import Logging
+
+/// The export loop's part in the log: says when a state that lasts begins, and when it ends.
+extension ExportLoop {
+    /// The API has answered something.
+    mutating func logAnswer(at now: Date) {
+        if let time = incidents.end(.noConnection, at: now) {
+            logger.notice("the API is reached again, after \(Self.seconds(time))")
+        }
+        if let time = incidents.end(.silence, at: now) {
+            logger.notice("the API answers again, after \(Self.seconds(time))")
+        }
+        incidents.heard(inFlight: scheduler.requestsInFlight, at: now)
+    }
+
+    mutating func logNoConnection(_ reason: String, at now: Date) {
+        if incidents.begin(.noConnection, at: now) {
+            logger.warning("the API cannot be reached, trying again: \(reason)")
+        }
+    }
+
+    mutating func logSilence(at now: Date) {
+        guard let time = incidents.silenceAt, time <= now else { return }
+        if incidents.begin(.silence, at: now) {
+            logger.warning(
+                "the API has not answered for \(Self.seconds(Incidents.silence)), \(scheduler.requestsInFlight) requests are out"
+            )
+        }
+    }
+
+    mutating func logFailing(_ kind: Incidents.Kind, _ reason: String, until time: Date, at now: Date) {
+        guard incidents.begin(kind, at: now) else { return }
+        let what =
+            kind == .failingPages ? "the API fails for every request for a page" : "the API fails whatever it is asked"
+        logger.warning("circuit opened: \(what) (\(reason)); one request at a time from \(time.formatted(.iso8601)) on")
+    }
+
+    mutating func logWell(_ kind: Incidents.Kind, at now: Date) {
+        if let time = incidents.end(kind, at: now) {
+            logger.notice("circuit closed: the API works again, after \(Self.seconds(time))")
+        }
+    }
+
+    /// - Parameter opening: when the bucket opens again, as far as that is known.
+    mutating func logStatus(_ status: Int, of bucket: Scheduler.Bucket, opening: Date?, at now: Date) {
+        guard status == 429 else {
+            if let time = incidents.end(.rateLimit(bucket), at: now) {
+                logger.notice("no 429 any more: \(bucket.name) go on after \(Self.seconds(time))")
+            }
+            return
+        }
+        guard incidents.begin(.rateLimit(bucket), at: now) else { return }
+        let until = opening.map { " until \($0.formatted(.iso8601))" } ?? ""
+        logger.warning("the API answered 429: \(bucket.name) wait\(until)")
+    }
+
+    /// What the scheduler has found: which buckets are spent, and until when.
+    mutating func logWindows(at now: Date) {
+        for (bucket, until) in scheduler.heldUntil.sorted(by: { $0.key.name < $1.key.name })
+        where until.timeIntervalSince(now) >= Incidents.shortestWait && !incidents.isOn(.rateLimit(bucket)) {
+            guard incidents.begin(.window(bucket), at: now) else { continue }
+            logger.info("the rate window is spent: \(bucket.name) wait until \(until.formatted(.iso8601))")
+        }
+    }
+
+    /// A request leaves, or is about to.
+    mutating func logRequest(of bucket: Scheduler.Bucket, at now: Date) {
+        incidents.asked(at: now)
+        if let time = incidents.end(.window(bucket), at: now) {
+            logger.info("the rate window is open again: \(bucket.name) waited for \(Self.seconds(time))")
+        }
+    }
+
+    private static func seconds(_ time: TimeInterval) -> String { "\(Int(time.rounded())) s" }
+}
+
+extension Scheduler.Bucket {
+    fileprivate var name: String {
+        switch self {
+        case .reads: "reads"
+        case .runs: "requests for pages"
+        }
+    }
+}

@@ -1,0 +1,66 @@
+import ActionsAPI
+import Foundation
+import Logging
+import Postgres
+import Synchronization
+
+/// Writes to the log what happens to a connection to the database: one line when it is lost and one when it is back, one
+/// when a statement waits for somebody else's lock and one when it waits no longer.
+final class DatabaseLog: PostgresSessionObserver {
+    private let database: PostgresConfiguration
+    private let logger: Logger
+    private let isWaitTold = Mutex(false)
+
+    init(database: PostgresConfiguration, logger: Logger) {
+        self.database = database
+        self.logger = logger
+    }
+
+    func lost(_ error: PostgresError) {
+        logger.warning("the connection to the database is lost, or cannot be made; trying to connect: \(error)")
+    }
+
+    func connected(after time: Duration) {
+        logger.notice("connected to the database again, after \(Int(time.seconds.rounded())) s")
+    }
+
+    func isWaiting(_ pid: Int32, for time: Duration) async {
+        guard !isWaitTold.withLock({ $0 }), let blocker = await blocker(of: pid) else { return }
+        isWaitTold.withLock { $0 = true }
+        logger.warning("waiting for a lock in the database that \(blocker) holds")
+    }
+
+    func hasWaited(for time: Duration) async {
+        let wasTold = isWaitTold.withLock { told in
+            defer { told = false }
+            return told
+        }
+        if wasTold { logger.notice("the lock in the database is free again, after about \(Int(time.seconds)) s") }
+    }
+
+    /// Who holds what the server process waits for; nil if it waits for nobody, or if that cannot be asked.
+    private func blocker(of pid: Int32) async -> String? {
+        guard let connection = try? await PostgresConnection(database) else { return nil }
+        let rows = try? await connection.query(
+            """
+            select b.pid, coalesce(a.application_name, '') as application, host(a.client_addr) as client,
+                   a.xact_start
+              from unnest(pg_blocking_pids($1::int)) as b(pid)
+              left join pg_stat_activity a on a.pid = b.pid
+             limit 1
+            """, [.int(Int(pid))])
+        let text = try? rows?.first.map(Self.describe)
+        await connection.close()
+        return text
+    }
+
+    private static func describe(_ row: PostgresRow) throws -> String {
+        let application: String = try row.decode("application")
+        let client: String? = try row.decode("client")
+        let start: Date? = try row.decode("xact_start")
+        let who = [application.isEmpty ? nil : application, client.map { "from \($0)" }].compactMap { $0 }
+        return "server process \(try row.decode("pid", as: Int.self))"
+            + (who.isEmpty ? "" : " (\(who.joined(separator: " ")))")
+            + (start.map { ", since \($0.formatted(.iso8601))," } ?? "")
+    }
+}

@@ -1,0 +1,59 @@
+import Foundation
+import Testing
+
+@testable import Exporter
+
+@Suite("What the log says of states that last")
+struct IncidentsTests {
+    private let now = Date(timeIntervalSince1970: 1_800_000_000)
+
+    @Test(
+        "Each is told once when it begins and once when it ends",
+        arguments: [
+            Incidents.Kind.noConnection, .silence, .failingAPI, .failingPages, .rateLimit(.reads), .window(.runs),
+        ])
+    func once(kind: Incidents.Kind) {
+        var incidents = Incidents()
+        #expect(incidents.end(kind, at: now) == nil)
+        #expect(incidents.begin(kind, at: now) == true)
+        #expect(incidents.begin(kind, at: now + 1) == false)
+        #expect(incidents.end(kind, at: now + 5) == 5)
+        #expect(incidents.end(kind, at: now + 6) == nil)
+        #expect(incidents.begin(kind, at: now + 7) == true)
+    }
+
+    @Test("The two buckets are told apart")
+    func buckets() {
+        var incidents = Incidents()
+        #expect(incidents.begin(.window(.reads), at: now) == true)
+        #expect(incidents.begin(.window(.runs), at: now) == true)
+        #expect(incidents.end(.window(.reads), at: now) == 0)
+        #expect(incidents.isOn(.window(.runs)))
+    }
+
+    @Test("Silence counts from the first question that is not answered, and from the last answer")
+    func silence() {
+        var incidents = Incidents()
+        #expect(incidents.silenceAt == nil)
+        incidents.asked(at: now)
+        incidents.asked(at: now + 3)
+        #expect(incidents.silenceAt == now + 15)
+        incidents.heard(inFlight: 2, at: now + 10)
+        #expect(incidents.silenceAt == now + 25)
+        incidents.heard(inFlight: 0, at: now + 20)
+        #expect(incidents.silenceAt == nil)
+        incidents.asked(at: now + 100)
+        #expect(incidents.silenceAt == now + 115)
+    }
+
+    @Test("Silence is told once, and not of an API that cannot be reached at all")
+    func told() {
+        var incidents = Incidents()
+        incidents.asked(at: now)
+        _ = incidents.begin(.silence, at: now + 15)
+        #expect(incidents.silenceAt == nil)
+        _ = incidents.end(.silence, at: now + 16)
+        _ = incidents.begin(.noConnection, at: now + 16)
+        #expect(incidents.silenceAt == nil)
+    }
+}
