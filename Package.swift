@@ -74,7 +74,7 @@ let package = Package(
             resources: [
                 .embedInCode("0001_init.sql"), .embedInCode("0002_page_chains.sql"),
                 .embedInCode("0003_exact_bytes.sql"), .embedInCode("0004_keys.sql"),
-                .embedInCode("0006_operations.sql"),
+                .embedInCode("0005_accounts.sql"), .embedInCode("0006_operations.sql"),
             ],
             swiftSettings: settings
         ),

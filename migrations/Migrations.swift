@@ -21,6 +21,7 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 2, name: "page_chains", bytes: PackageResources._002_page_chains_sql),
         Migration(version: 3, name: "exact_bytes", bytes: PackageResources._003_exact_bytes_sql),
         Migration(version: 4, name: "keys", bytes: PackageResources._004_keys_sql),
+        Migration(version: 5, name: "accounts", bytes: PackageResources._005_accounts_sql),
         Migration(version: 6, name: "operations", bytes: PackageResources._006_operations_sql),
     ]
 

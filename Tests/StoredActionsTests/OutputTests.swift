@@ -95,6 +95,20 @@ struct OutputTests {
                 """)
     }
 
+    @Test("Commands that are told name the account that was named")
+    func account() throws {
+        var summary = Summary(manifests: ["today"], outcome: "incomplete", exitStatus: 75)
+        summary.account = "Kunde 7"
+        summary.unfinishedElsewhere = 1
+        let arguments = ["--manifest", "today.json", "--account", "Kunde 7"]
+        let export = try #require(try Export.parse(arguments) as Export?)
+        let command = ContinuingCommand(export: export, arguments: ["export"] + arguments)
+        #expect(command.database == " --account 'Kunde 7'")
+        let text = SummaryText(summary: summary, command: command).text
+        #expect(text.hasPrefix("export of today of account Kunde 7: incomplete"))
+        #expect(text.contains("stored-actions export --unfinished --account 'Kunde 7'"))
+    }
+
     @Test(
         "Values that no option takes are refused",
         arguments: [

@@ -1,4 +1,5 @@
 import ActionsAPI
+import Exporter
 import Foundation
 import Postgres
 import Testing
@@ -33,6 +34,31 @@ struct SettingsTests {
         )
         #expect(try sources(both).database().value.connectionString == "postgresql://env")
         #expect(try sources().database().value.connectionString == nil)
+    }
+
+    @Test("The account: a flag, else a variable, else the standard one")
+    func account() throws {
+        let environment = ["ZAPIER_ACCOUNT": "theirs"]
+        var flagged = sources(environment)
+        flagged.account = "mine"
+        #expect(try flagged.accountName().value.name == "mine")
+        #expect(try flagged.accountName().origin == "--account")
+        #expect(try sources(environment).accountName().value.name == "theirs")
+        #expect(try sources(environment).accountName().origin == "ZAPIER_ACCOUNT")
+        for environment in [[:], ["ZAPIER_ACCOUNT": ""]] {
+            #expect(try sources(environment).accountName().value == .standard)
+        }
+        #expect(ZapierAccount.standard.name == "default")
+    }
+
+    @Test("A name that is none is the flag's fault or the environment's", arguments: ["", " mine", "a\nb"])
+    func badAccount(name: String) {
+        var flagged = sources()
+        flagged.account = name
+        #expect(#expect(throws: SettingError.self) { try flagged.accountName() }?.isOption == true)
+        guard !name.isEmpty else { return }
+        let set = sources(["ZAPIER_ACCOUNT": name])
+        #expect(#expect(throws: SettingError.self) { try set.accountName() }?.isOption == false)
     }
 
     @Test("An empty variable is not set")

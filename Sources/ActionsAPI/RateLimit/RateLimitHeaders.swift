@@ -25,10 +25,12 @@ package struct RateLimitHeaders: Sendable, Equatable {
     package var resetGrain: Grain
     /// How long the server wants no more requests, from the moment of receipt; zero when the named instant has passed.
     package var retryAfter: Duration?
+    /// The server's time at the answer, to the second, by its `Date` header.
+    package var date: Date?
 
     package init(
         limit: Int? = nil, remaining: Int? = nil, resetsIn: Duration? = nil, resetInstant: Date? = nil,
-        resetGrain: Grain = .wholeSeconds, retryAfter: Duration? = nil
+        resetGrain: Grain = .wholeSeconds, retryAfter: Duration? = nil, date: Date? = nil
     ) {
         self.limit = limit
         self.remaining = remaining
@@ -36,6 +38,7 @@ package struct RateLimitHeaders: Sendable, Equatable {
         self.resetInstant = resetInstant
         self.resetGrain = resetGrain
         self.retryAfter = retryAfter
+        self.date = date
     }
 
     /// - Parameters:
@@ -45,7 +48,8 @@ package struct RateLimitHeaders: Sendable, Equatable {
         func value(_ name: String) -> String? {
             (field("X-RateLimit-" + name) ?? field("RateLimit-" + name)).map(Self.trimmed)
         }
-        let serverNow = Self.serverNow(date: field("Date"), receivedAt: receivedAt)
+        let date = field("Date").flatMap { HTTPDate.parse(Self.trimmed($0), near: receivedAt) }
+        let serverNow = Self.serverNow(date: date, receivedAt: receivedAt)
         let reset = value("Reset").flatMap { Reset($0, receivedAt: receivedAt, serverNow: serverNow) }
         self.init(
             limit: value("Limit").flatMap(Self.count).flatMap { $0 < 0 ? nil : $0 },
@@ -55,7 +59,8 @@ package struct RateLimitHeaders: Sendable, Equatable {
             resetGrain: reset?.grain ?? .wholeSeconds,
             retryAfter: field("Retry-After").flatMap {
                 Self.retryAfter(Self.trimmed($0), receivedAt: receivedAt, serverNow: serverNow)
-            }
+            },
+            date: date
         )
     }
 
@@ -64,8 +69,8 @@ package struct RateLimitHeaders: Sendable, Equatable {
     /// `Date` is cut to whole seconds and the answer has travelled since, so clocks that agree differ by 0 to a little
     /// over 1 s. Within that the local clock is used, being finer; beyond it the header, which is never ahead of the
     /// server's clock, so that a wait measured from it is never too short.
-    private static func serverNow(date: String?, receivedAt: Date) -> Date {
-        guard let stamp = date.flatMap({ HTTPDate.parse(trimmed($0), near: receivedAt) }) else { return receivedAt }
+    private static func serverNow(date stamp: Date?, receivedAt: Date) -> Date {
+        guard let stamp else { return receivedAt }
         return (-0.25...1.25).contains(receivedAt.timeIntervalSince(stamp)) ? receivedAt : stamp
     }
 

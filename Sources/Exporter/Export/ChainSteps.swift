@@ -240,6 +240,7 @@ extension ExportLoop {
         case .answered(let answer, let status, let headers):
             tally.request(status: status)
             heard()
+            compareClocks(headers, at: now)
             scheduler.withBudget { $0.answered(headers, status: status, at: now) }
             logStatus(status, of: .reads, opening: scheduler.budget.nextOpening, at: now)
             hear(Health(answer), isRetry: true, retryAfter: headers.retryAfter, at: now, random: chance)
@@ -270,6 +271,7 @@ extension ExportLoop {
 
     private mutating func lookedUp(_ action: UUID, _ description: ActionDescription?, at now: Date) {
         for root in lookUps.answered(action, description) { tell(root) { $0.lookedUp(description, at: now) } }
+        witnessLookedUp(action, description)
     }
 
     mutating func posted(_ root: RunKey, _ result: PageRequests.PostResult, at now: Date) {

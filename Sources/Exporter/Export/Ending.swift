@@ -10,6 +10,8 @@ package enum Ending: Sendable, Equatable {
     case interrupted(signal: Int32)
     /// The API does not accept the token.
     case credentialsRefused(String)
+    /// The token does not see that stored action, of which the account has had results.
+    case otherAccount(UUID)
     /// A setting turned out to be wrong when it was needed.
     case invalidSetting(String)
     /// No request ever got an answer.
@@ -23,7 +25,7 @@ extension Ending {
     var rank: Int {
         switch self {
         case .invalidSetting: 0
-        case .credentialsRefused: 1
+        case .credentialsRefused, .otherAccount: 1
         case .apiUnreachable: 2
         case .interrupted: 3
         case .apiFailing: 4
@@ -39,7 +41,7 @@ extension Ending {
     func unanswered(_ reason: String) -> Ending {
         switch self {
         case .finished, .timeLimit: .apiUnreachable(reason)
-        case .interrupted, .credentialsRefused, .invalidSetting, .apiUnreachable, .apiFailing: self
+        case .interrupted, .credentialsRefused, .otherAccount, .invalidSetting, .apiUnreachable, .apiFailing: self
         }
     }
 
@@ -48,7 +50,7 @@ extension Ending {
     func exitStatus(_ account: Ledger.Account, options: ExportOptions) -> Int32 {
         switch self {
         case .invalidSetting: return ExitStatus.invalidSetting
-        case .credentialsRefused: return ExitStatus.credentialsRefused
+        case .credentialsRefused, .otherAccount: return ExitStatus.credentialsRefused
         case .apiUnreachable: return ExitStatus.unreachable
         case .interrupted(let signal): return ExitStatus.interrupted(by: signal)
         case .finished, .timeLimit, .apiFailing: break
@@ -61,7 +63,8 @@ extension Ending {
         }
         if account.chains[.submitUnknown, default: 0] > 0 { return ExitStatus.needsPerson }
         let found =
-            options.failOn.contains { account.outcomes[$0, default: 0] > 0 }
+            account.isOfDoubtfulAccount && !options.failsOnNothing
+            || options.failOn.contains { account.outcomes[$0, default: 0] > 0 }
             || options.failOnTruncated && account.chains.contains { $0?.isTruncated == true && $1 > 0 }
             || options.failOnRejects && account.rejects > 0
         return found ? ExitStatus.completeWithFindings : ExitStatus.complete

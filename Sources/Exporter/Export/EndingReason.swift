@@ -2,7 +2,7 @@ import Foundation
 
 extension Ending {
     /// For people: why the export ended as it did; nil where nothing but its account says so.
-    var reason: String? {
+    func reason(account: ZapierAccount) -> String? {
         switch self {
         case .finished: nil
         case .timeLimit(nil): "the time limit was reached"
@@ -12,6 +12,9 @@ extension Ending {
         case .invalidSetting(let reason): reason
         case .credentialsRefused(let detail):
             "the API refused the credentials" + (detail.isEmpty ? "" : ": \(detail.prefix(200))")
+        case .otherAccount(let action):
+            "the token does not see stored action \(action.lowercase), of which account \"\(account.name)\" has results: "
+                + "is it the token of another account? Nothing was recorded of runs answered with 404 or 403"
         case .apiUnreachable(let reason): "the API cannot be reached: \(reason)"
         case .apiFailing(let reason, nil): "the API fails whatever it is asked: \(reason)"
         case .apiFailing(let reason, let date?):
@@ -38,6 +41,8 @@ extension Ledger.Account {
             var parts = counted(Outcome.allCases.filter(options.failOn.contains))
             let truncated = chains.filter { $0.key?.isTruncated == true }.values.reduce(0, +)
             if options.failOnTruncated, truncated > 0 { parts.append("\(truncated) truncated chains") }
+            if options.failOnRejects, rejects > 0 { parts.append("\(rejects) rejects") }
+            if isOfDoubtfulAccount, !options.failsOnNothing { parts.append("404 for every run, young ones included") }
             return "found: " + parts.joined(separator: ", ")
         default: return nil
         }

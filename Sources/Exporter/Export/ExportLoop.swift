@@ -25,6 +25,8 @@ struct ExportLoop {
     var scheduler: Scheduler
     var gate = BatchGate()
     var watch = CredentialsWatch()
+    var accountWatch: AccountWatch
+    private var clockWitness = ClockWitness()
     var reachability = Reachability()
     var circuit: Circuit
     /// Of the requests for pages alone: each one that fails may be a page in doubt, so few may.
@@ -47,6 +49,8 @@ struct ExportLoop {
     var gathered: [LoadedRun] = []
     /// Forbidden runs, while the credentials themselves are in doubt.
     var held: [LoadedRun] = []
+    /// Runs that the API does not have, or not for this token, until it is known whose token it is.
+    var absent: [LoadedRun] = []
     /// Runs given up without an answer, while the API has not answered anything.
     var silent: [LoadedRun] = []
     private var committing = false
@@ -62,7 +66,8 @@ struct ExportLoop {
 
     init(
         fetch: Fetch, pages: PageRequests, ledger: Ledger, loader: Loader, intents: IntentLog, options: ExportOptions,
-        deadline: Date?, clock: SteadyClock, random: @escaping @Sendable () -> Double = { .random(in: 0..<1) },
+        accountWatch: AccountWatch, deadline: Date?, clock: SteadyClock,
+        random: @escaping @Sendable () -> Double = { .random(in: 0..<1) },
         board: ProgressBoard, logger: Logger
     ) {
         self.random = random
@@ -75,6 +80,7 @@ struct ExportLoop {
         self.board = board
         self.logger = logger
         self.deadline = deadline
+        self.accountWatch = accountWatch
         rules = RunRules(maxWait: options.maxWait)
         circuit = Circuit(longestGap: rules.longestRetry)
         pageCircuit = Circuit(threshold: 10, probes: 2, longestGap: rules.longestRetry)
@@ -242,6 +248,10 @@ struct ExportLoop {
 
     private mutating func endInTime(comeBackAt time: Date?) {
         end(noConnection.map { .apiUnreachable($0) } ?? .timeLimit(comeBackAt: time))
+    }
+
+    mutating func compareClocks(_ headers: RateLimitHeaders, at now: Date) {
+        if let warning = clockWitness.heard(headers.date, at: now) { logger.warning("\(warning)") }
     }
 
     mutating func fail(_ error: any Error) {

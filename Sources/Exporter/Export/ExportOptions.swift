@@ -8,6 +8,8 @@ package struct ExportOptions: Sendable, Equatable {
     package var maxWait: Duration = .seconds(600)
     /// Fetch settled runs again too.
     package var refetch = false
+    /// Stored actions that the manifests name move from other accounts to this one.
+    package var adopt = false
     /// Keep the whole body of each final answer.
     package var keepRaw = false
     /// Chains of pages that ended in a page that failed go on.
@@ -18,6 +20,8 @@ package struct ExportOptions: Sendable, Equatable {
     package var failOnTruncated = true
     /// So do parts of this export's answers that PostgreSQL refused.
     package var failOnRejects = true
+    /// `--fail-on none`: a complete export exits with 0.
+    var failsOnNothing: Bool { failOn.isEmpty && !failOnTruncated && !failOnRejects }
     /// Outcomes, of `waiting` and `pending`, that leave an export complete.
     package var allow: Set<Outcome> = []
 

@@ -6,6 +6,7 @@ package struct ExportProgress: Sendable, Equatable {
     /// Nil before the export is written down.
     package var exportID: Int?
     var manifests: [String] = []
+    var account: ZapierAccount?
     package var items = 0
     /// Of the items, those that earlier exports had settled.
     package var alreadySettled = 0
@@ -20,6 +21,8 @@ package struct ExportProgress: Sendable, Equatable {
     package var budgetResetsAt: Date?
     package var startedAt: Date?
     var tally = Tally()
+    /// What these times are read by; nil before the start.
+    package var clock: SteadyClock?
 
     package init() {}
 
@@ -36,6 +39,7 @@ package struct ExportProgress: Sendable, Equatable {
         var summary = Summary(
             manifests: manifests, outcome: ExitStatus.exportOutcome(exitStatus), exitStatus: exitStatus)
         summary.exportID = exportID
+        summary.account = account?.name
         summary.items = items
         summary.alreadySettled = alreadySettled
         summary.add(tally)

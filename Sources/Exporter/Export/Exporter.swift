@@ -50,7 +50,7 @@ package struct Exporter: Sendable {
     /// - Throws: `ExportLock.Taken`, `SchemaProblem`, `PostgresError`, `CancellationError` when the task was cancelled,
     ///   before the export had begun; `BrokenOffExport` afterwards.
     package func run(_ work: Work, signals: AsyncStream<Int32>) async throws -> Summary {
-        let lock = ExportLock(names: work.lockNames)
+        let lock = ExportLock(names: work.lockNames, account: origin.account)
         return try await PostgresSession.withSession(database, observer: databaseLog) { connection in
             try await lock.acquire(on: connection)
         } _: { session in
@@ -65,13 +65,18 @@ package struct Exporter: Sendable {
         if let taken = try await connect(session, lock: lock) {
             var summary = Summary(manifests: work.names, outcome: "skipped", exitStatus: ExitStatus.complete)
             let holder = taken.holder.map { " (\($0.description))" } ?? ""
+            summary.account = origin.account.name
             summary.reason = "another export of this manifest is running\(holder)"
             return summary
         }
-        let ledger = try await open(work, session: session)
+        // From here on time is the database's.
+        let clock = try await self.clock.ofDatabase(on: session, logger: logger)
+        let deadline = self.deadline.map { clock.now + $0.timeIntervalSince(self.clock.now) }
+        let ledger = try await open(work, session: session, at: clock.now)
         board.update {
             $0.exportID = ledger.exportID
             $0.manifests = work.names
+            $0.account = origin.account
             $0.items = work.manifests?.runCount ?? 0
         }
         let begin: Ledger.Account
@@ -85,16 +90,18 @@ package struct Exporter: Sendable {
             $0.alreadySettled = begin.alreadySettled
             $0.done = begin.alreadySettled
             $0.startedAt = clock.now
+            $0.clock = clock
         }
         logger.info("export \(ledger.exportID): \(begin.items) runs, \(begin.alreadySettled) of them settled before")
 
         let loader = Loader(session: session, exportID: ledger.exportID, refetch: options.refetch)
+        let witnesses = try await ledger.actionsWithResults(limit: AccountWatch.witnesses)
         let intents = IntentLog(database: database, exportID: ledger.exportID, logger: logger)
         var loop = ExportLoop(
             fetch: Fetch(client: client, clock: clock, keepsBodies: options.keepRaw),
             pages: PageRequests(client: client, clock: clock, manifests: work.manifests), ledger: ledger,
-            loader: loader, intents: intents, options: options, deadline: deadline, clock: clock, board: board,
-            logger: logger)
+            loader: loader, intents: intents, options: options, accountWatch: AccountWatch(witnesses: witnesses),
+            deadline: deadline, clock: clock, board: board, logger: logger)
         do {
             let ending: Ending
             do {
@@ -104,7 +111,7 @@ package struct Exporter: Sendable {
                 throw error
             }
             await intents.close()
-            return try await close(ledger, work: work, ending: ending, loop: loop, session: session)
+            return try await close(ledger, work: work, ending: ending, loop: loop, clock: clock, session: session)
         } catch {
             let status = ExitStatus.of(error)
             let postgres = (error as? PostgresError)?.kind
@@ -142,19 +149,20 @@ package struct Exporter: Sendable {
         if let warning = try await SchemaOwnership(on: session).warning { logger.warning("\(warning)") }
     }
 
-    private func open(_ work: Work, session: PostgresSession) async throws -> Ledger {
+    private func open(_ work: Work, session: PostgresSession, at now: Date) async throws -> Ledger {
         var origin = origin
         origin.timeLimit = deadline.map { max(0, $0.timeIntervalSince(clock.now)) }
         do {
             switch work {
             case .manifests(let manifests):
                 return try await Ledger.open(
-                    manifests, origin: origin, refetch: options.refetch, retryFailedPages: options.retryFailedPages,
-                    concurrency: options.concurrency, session: session, at: clock.now)
+                    manifests, origin: origin, refetch: options.refetch, adopts: options.adopt,
+                    retryFailedPages: options.retryFailedPages, concurrency: options.concurrency, session: session,
+                    at: now)
             case .unfinished:
                 return try await Ledger.openUnfinished(
                     origin: origin, retryFailedPages: options.retryFailedPages, concurrency: options.concurrency,
-                    session: session, at: clock.now)
+                    session: session, at: now)
             }
         } catch {
             throw await session.explained(error)
@@ -204,31 +212,38 @@ package struct Exporter: Sendable {
     // MARK: After
 
     private func close(
-        _ ledger: Ledger, work: Work, ending: Ending, loop: ExportLoop, session: PostgresSession
+        _ ledger: Ledger, work: Work, ending: Ending, loop: ExportLoop, clock: SteadyClock,
+        session: PostgresSession
     ) async throws -> Summary {
         let tally = loop.tally
         if case .interrupted(let signal) = ending {
             // The account of a large export takes seconds, and there may be none left.
             try await ledger.finish(
-                "interrupted", exitStatus: ExitStatus.interrupted(by: signal), reason: ending.reason, account: nil,
+                "interrupted", exitStatus: ExitStatus.interrupted(by: signal),
+                reason: ending.reason(account: origin.account), account: nil,
                 requests: tally.count(at: clock.now))
         }
         var account = try await ledger.account()
         account.hasPagesToRefetch = loop.hasPagesToRefetch
         account.rejects = tally.rejects
+        account.isOfDoubtfulAccount = tally.isOfDoubtfulAccount
         try check(account, work: work, tally: tally)
         let exitStatus = ending.exitStatus(account, options: options)
         var summary = Summary(
             manifests: work.names, outcome: ExitStatus.exportOutcome(exitStatus), exitStatus: exitStatus)
         try await ledger.finish(
-            summary.outcome, exitStatus: exitStatus, reason: ending.reason ?? account.reason(of: exitStatus, options),
+            summary.outcome, exitStatus: exitStatus,
+            reason: ending.reason(account: origin.account) ?? account.reason(of: exitStatus, options),
             account: account, requests: tally.count(at: clock.now))
         summary.exportID = ledger.exportID
+        summary.account = origin.account.name
         summary.add(tally)
         summary.add(account)
-        summary.chainsInDoubt = try await ChainReport.of(export: ledger.exportID, inDoubt: true, session: session)
-        summary.chainsLeft = try await ChainReport.of(export: ledger.exportID, inDoubt: false, session: session)
-        summary.reason = ending.reason
+        summary.chainsInDoubt = try await ChainReport.of(
+            export: ledger.exportID, account: nil, inDoubt: true, session: session)
+        summary.chainsLeft = try await ChainReport.of(
+            export: ledger.exportID, account: nil, inDoubt: false, session: session)
+        summary.reason = ending.reason(account: origin.account)
         if tally.rejects > 0 {
             logger.error(
                 "PostgreSQL refused \(tally.rejects) parts of answers: see stored_actions.rejects for parts and reasons"

@@ -40,13 +40,14 @@ extension ExportLoop {
             tally.request(status: status)
             item.requests += 1
             heard()
+            compareClocks(headers, at: now)
             if case .throttled(insideOK: true) = answer { item.quotedThrottles += 1 }
             let isBelieved = item.quotedThrottles <= RunRules.quotedThrottles
             let effectiveStatus = isBelieved ? answer.effectiveStatus(status) : status
             scheduler.withBudget { $0.answered(headers, status: effectiveStatus, at: now) }
             logStatus(effectiveStatus, of: .reads, opening: scheduler.budget.nextOpening, at: now)
             let step = rules.step(item, answer: answer, retryAfter: headers.retryAfter, at: now, random: chance)
-            if case .gone = answer { tally.gone += 1 }
+            tally.answered(step, status: status, isPastTime: item.expiresAt <= now)
             let run = LoadedRun(
                 item: item, answer: answer, httpStatus: status, body: body, answeredAt: now, lease: lease)
             take(
@@ -96,7 +97,7 @@ extension ExportLoop {
         switch step {
         case .conclude(let verdict):
             run.verdict = verdict
-            word == .hold ? held.append(run) : gather(run)
+            word == .hold ? held.append(run) : settle(run)
         case .poll(let verdict, let delay):
             run.verdict = verdict
             run.item.polls += 1
@@ -142,11 +143,11 @@ extension ExportLoop {
     }
 
     mutating func releaseHeld() {
-        for run in held { gather(run) }
+        for run in held { settle(run) }
         held = []
     }
 
-    private mutating func gather(_ run: LoadedRun) {
+    mutating func gather(_ run: LoadedRun) {
         // With the database lost, nothing would ever commit it: the next export asks again.
         guard failure == nil else { return scheduler.untrack(run.item) }
         gathered.append(run)

@@ -6,8 +6,10 @@ struct Tally: Sendable, Equatable {
     var requests = 0
     /// By HTTP status; nil for requests without an answer.
     var byStatus: [Int?: Int] = [:]
-    /// Answers of the API that it has no result of the run.
-    var gone = 0
+    /// Answers about runs that are not past their time: those by which the API showed whether it has the run.
+    var aboutYoungRuns = 0
+    /// Of those, 404.
+    var youngRunsNotFound = 0
     /// Rows that this export stored.
     var results = 0
     var errors = 0
@@ -40,6 +42,19 @@ struct Tally: Sendable, Equatable {
         requests += 1
         byStatus[status, default: 0] += 1
     }
+
+    /// - Parameter isPastTime: the API is to have forgotten the run by now.
+    mutating func answered(_ step: RunStep, status: Int, isPastTime: Bool) {
+        guard !isPastTime, step.tellsOfRun else { return }
+        aboutYoungRuns += 1
+        if status == 404 { youngRunsNotFound += 1 }
+    }
+
+    /// The API has none of the runs that it should still have.
+    var isOnlyNotFound: Bool { aboutYoungRuns > 0 && youngRunsNotFound == aboutYoungRuns }
+
+    /// Of so many runs not one: account and API may be the wrong ones.
+    var isOfDoubtfulAccount: Bool { isOnlyNotFound && aboutYoungRuns >= 20 }
 
     mutating func committed(_ commit: Commit) {
         results += commit.results

@@ -29,8 +29,11 @@ package struct ChainReport: Sendable, Encodable, Equatable {
         case resolve
     }
 
-    /// SQL over `c`, a chain, and `$1`, an export or null for all.
-    static let isOfExport = """
+    /// SQL over `c`, a chain, `$1`, an export or null for all, and `$2`, an account or null for all.
+    static let isInScope = """
+        ($2::text is null
+         or \(ZapierAccount.owns("c", "$2")))
+        and
         ($1::bigint is null
          or exists (select from stored_actions.export_items i
                      where i.export_id = $1 and i.stored_action_id = c.stored_action_id and i.run_id = c.root_run_id
@@ -39,12 +42,17 @@ package struct ChainReport: Sendable, Encodable, Equatable {
 
     /// Chains that have no end, or one in doubt: those in doubt for the longest first.
     ///
-    /// - Parameter export: its chains alone; nil: all.
-    static func of(export: Int?, inDoubt: Bool, session: PostgresSession) async throws -> [ChainReport] {
-        try await session.query(query(inDoubt: inDoubt), [.int(export)]).map { try ChainReport($0, inDoubt: inDoubt) }
+    /// - Parameters:
+    ///   - export: its chains alone; nil: all.
+    ///   - account: its chains alone; nil: all.
+    static func of(
+        export: Int?, account: ZapierAccount?, inDoubt: Bool, session: PostgresSession
+    ) async throws -> [ChainReport] {
+        try await session.query(query(inDoubt: inDoubt), [.int(export), .text(account?.name)])
+            .map { try ChainReport($0, inDoubt: inDoubt) }
     }
 
-    /// SQL over `$1`, an export or null for all.
+    /// SQL over `$1`, an export, and `$2`, an account's name; each may be null for all.
     static func query(inDoubt: Bool, limit: Int = Summary.chainsTold) -> String {
         """
         select c.stored_action_id::text, c.root_run_id::text, c.pages,
@@ -61,7 +69,7 @@ package struct ChainReport: Sendable, Encodable, Equatable {
           \(ChainRows.liveAttempt)
           left join stored_actions.runs r on r.stored_action_id = c.stored_action_id and r.run_id = live.run_id
          where \(inDoubt ? "c.end_reason = 'submit_unknown'" : "c.end_reason is null and c.pages > 0")
-           and \(isOfExport)
+           and \(isInScope)
          order by live.intended_at, c.stored_action_id, c.root_run_id
          limit \(limit)
         """

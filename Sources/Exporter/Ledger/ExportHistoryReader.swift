@@ -7,17 +7,19 @@ extension ExportHistory {
         package var description: String
     }
 
-    /// - Parameter id: of one export, whose runs and chains alone are looked at; nil: all.
+    /// - Parameters:
+    ///   - id: of one export, whose runs and chains alone are looked at; nil: all.
+    ///   - account: whose exports, runs and chains are looked at.
     /// - Throws: `Locked`, `SchemaProblem`, `PostgresError`.
-    package static func read(export id: Int?, migrator: Migrator, session: PostgresSession) async throws
-        -> ExportHistory
-    {
+    package static func read(
+        export id: Int?, account: ZapierAccount, migrator: Migrator, session: PostgresSession
+    ) async throws -> ExportHistory {
         do {
             return try await session.transaction { transaction in
                 try transaction.execute(script: "set local lock_timeout = '2s'")
                 var history = ExportHistory()
                 history.schemaNotice = try migrator.requireReadable(in: transaction)
-                try history.read(export: id, transaction)
+                try history.read(export: id, account: account, transaction)
                 return history
             } wasCommitted: { _ in
                 true
@@ -51,9 +53,11 @@ extension ExportHistory {
             + (start.map { ", since \($0.formatted(.iso8601))" } ?? "")
     }
 
-    private mutating func read(export id: Int?, _ transaction: borrowing PostgresTransaction) throws {
-        exports = try transaction.exports(id: id)
-        locks = try transaction.lockHolders()
+    private mutating func read(
+        export id: Int?, account: ZapierAccount, _ transaction: borrowing PostgresTransaction
+    ) throws {
+        exports = try transaction.exports(id: id, account: account)
+        locks = try transaction.lockHolders(of: account)
         for index in exports.indices where exports[index].outcome == "running" {
             let exportID = exports[index].exportID
             exports[index].isAlive = locks.contains { $0.exportID == exportID }
@@ -62,16 +66,18 @@ extension ExportHistory {
             """
             select max(e.answered_at) as answered_at, clock_timestamp() as present
               from stored_actions.exports e
-             where $1::bigint is null or e.export_id = $1
-            """, [.int(id)])
+             where e.account = $2 and ($1::bigint is null or e.export_id = $1)
+            """, [.int(id), .text(account.name)])
         apiAnsweredAt = try times.first?.decode("answered_at")
         readAt = try times.first?.decode("present") ?? readAt
-        left = try transaction.left(ofExport: id, at: readAt)
+        left = try transaction.left(ofExport: id, account: account, at: readAt)
     }
 }
 
 extension PostgresTransaction {
-    fileprivate borrowing func exports(id: Int?, limit: Int = 10) throws -> [ExportHistory.Export] {
+    fileprivate borrowing func exports(
+        id: Int?, account: ZapierAccount, limit: Int = 10
+    ) throws -> [ExportHistory.Export] {
         let rows = try query(
             """
             select e.export_id, e.started_at, e.finished_at, e.outcome, e.exit_status, e.reason, e.items, e.requests,
@@ -79,10 +85,10 @@ extension PostgresTransaction {
                    array_to_string(array(select m.name from stored_actions.export_manifests m
                                           where m.export_id = e.export_id order by m.name), chr(10)) as manifests
               from stored_actions.exports e
-             where $1::bigint is null or e.export_id = $1
+             where e.account = $3 and ($1::bigint is null or e.export_id = $1)
              order by e.export_id desc
              limit $2
-            """, [.int(id), .int(limit)])
+            """, [.int(id), .int(limit), .text(account.name)])
         var exports: [ExportHistory.Export] = []
         for row in rows {
             let id: Int = try row.decode("export_id")
@@ -109,25 +115,28 @@ extension PostgresTransaction {
     }
 
     /// Of the exports that run, or ran lately, and of those that are about to begin again.
-    fileprivate borrowing func lockHolders() throws -> [LockHolder] {
+    fileprivate borrowing func lockHolders(of account: ZapierAccount) throws -> [LockHolder] {
         let names = try query(
             """
             select m.name
               from stored_actions.export_manifests m
               join stored_actions.exports e using (export_id)
-             where e.outcome = 'running' or e.export_id > (select max(export_id) - 100 from stored_actions.exports)
+             where e.account = $1
+               and (e.outcome = 'running' or e.export_id > (select max(export_id) - 100 from stored_actions.exports))
              group by m.name
-            """
+            """, [.text(account.name)]
         ).map { try $0.decode("name", as: String.self) }
-        return try query(LockHolder.query, [.texts(names + [ExportLock.unfinished])]).map(LockHolder.init)
+        return try query(LockHolder.query, LockHolder.parameters(names + [ExportLock.unfinished], of: account))
+            .map(LockHolder.init)
     }
 
     /// All unsettled runs, or those of one export.
     fileprivate borrowing func left(
-        ofExport id: Int?, at now: Date, limit: Int = 5
+        ofExport id: Int?, account: ZapierAccount, at now: Date, limit: Int = 5
     ) throws -> ExportHistory.Left {
-        let isOfExport = """
-            ($2::bigint is null
+        let isInScope = """
+            \(ZapierAccount.owns("r", "$3"))
+              and ($2::bigint is null
                    or exists (select from stored_actions.export_items i
                                where i.export_id = $2 and i.stored_action_id = r.stored_action_id
                                  and i.run_id = r.root_run_id))
@@ -136,8 +145,8 @@ extension PostgresTransaction {
             r.outcome not in ('success', 'error')
               and not stored_actions.is_settled(r.outcome, r.evidence, r.expires_at, $1)
             """
-        let unsettled = "from stored_actions.runs r where r.page_number = 0 and \(isUnsettled) and \(isOfExport)"
-        let parameters: [PostgresParameter] = [.timestamp(now), .int(id)]
+        let unsettled = "from stored_actions.runs r where r.page_number = 0 and \(isUnsettled) and \(isInScope)"
+        let parameters: [PostgresParameter] = [.timestamp(now), .int(id), .text(account.name)]
         var left = ExportHistory.Left()
         left.outcomes = try query(
             "select r.outcome, count(*) as runs \(unsettled) group by r.outcome", parameters
@@ -148,7 +157,7 @@ extension PostgresTransaction {
             select r.stored_action_id::text, r.run_id::text, r.outcome, r.expires_at \(unsettled)
                and r.expires_at > $1
              order by r.expires_at, r.stored_action_id, r.run_id
-             limit $3
+             limit $4
             """, parameters + [.int(limit)]
         ).map { row in
             ExportHistory.Unsettled(
@@ -164,10 +173,10 @@ extension PostgresTransaction {
              cross join lateral (
                    select left(coalesce(a.http_status || coalesce(' ' || a.code, ''), r.failure,
                                         'HTTP status ' || r.http_status, 'no answer'), 200) as failure) f
-             where r.outcome in ('failed', 'not_found', 'forbidden', 'rejected') and \(isUnsettled) and \(isOfExport)
+             where r.outcome in ('failed', 'not_found', 'forbidden', 'rejected') and \(isUnsettled) and \(isInScope)
              group by r.outcome, f.failure
              order by runs desc, r.outcome, f.failure
-             limit $3
+             limit $4
             """, parameters + [.int(limit)]
         ).map { row in
             ExportHistory.FailureCount(
@@ -179,16 +188,19 @@ extension PostgresTransaction {
                    count(*) filter (where c.end_reason is not null) as in_doubt
               from stored_actions.page_chains c
              where (c.pages > 0 and c.end_reason is null or c.end_reason = 'submit_unknown')
-               and \(ChainReport.isOfExport)
-            """, [.int(id)])
+               and \(ChainReport.isInScope)
+            """, [.int(id), .text(account.name)])
         left.openChains = try chains.first?.decode("open") ?? 0
         left.chainsInDoubtCount = try chains.first?.decode("in_doubt") ?? 0
-        left.chainsInDoubt = try query(ChainReport.query(inDoubt: true), [.int(id)])
+        left.chainsInDoubt = try query(ChainReport.query(inDoubt: true), [.int(id), .text(account.name)])
             .map { try ChainReport($0, inDoubt: true) }
         left.rejects =
             try query(
-                "select count(*) as n from stored_actions.rejects where $1::bigint is null or export_id = $1",
-                [.int(id)]
+                """
+                select count(*) as n
+                  from stored_actions.rejects r
+                 where ($1::bigint is null or r.export_id = $1) and \(ZapierAccount.owns("r", "$2"))
+                """, [.int(id), .text(account.name)]
             ).first?.decode("n") ?? 0
         return left
     }

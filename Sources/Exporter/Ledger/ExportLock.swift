@@ -21,17 +21,25 @@ package struct ExportLock: Sendable {
     /// `unfinished` in SQL.
     static let unfinishedLiteral = "(chr(1) || 'unfinished')"
 
-    /// The key of a name's lock, as SQL.
+    /// The name under which a manifest of the account is locked. The standard account's are those of versions without
+    /// accounts: their exports are kept apart too.
+    static func lockName(_ name: String, of account: ZapierAccount) -> String {
+        account == .standard ? name : "\u{1}account \(account.name)\u{1}\(name)"
+    }
+
+    /// The key of a lock's name, as SQL.
     static func key(_ name: String) -> String { "hashtextextended('stored-actions export ' || \(name), 0)" }
 
     /// The name as people are told it.
     static func shown(_ name: String) -> String { name == unfinished ? "--unfinished" : name }
 
     private let names: [String]
+    private let account: ZapierAccount
 
-    package init(names: [String]) {
+    package init(names: [String], account: ZapierAccount = .standard) {
         // One order everywhere, so that two exports of the same manifests don't take half each.
         self.names = names.sorted()
+        self.account = account
     }
 
     /// Takes all the locks, or none.
@@ -40,10 +48,13 @@ package struct ExportLock: Sendable {
     func acquire(on connection: PostgresConnection) async throws {
         for (index, name) in names.enumerated() {
             let rows = try await connection.query(
-                "select pg_try_advisory_lock(\(Self.key("$1"))) as locked", [.text(name)])
+                "select pg_try_advisory_lock(\(Self.key("$1"))) as locked",
+                [.text(Self.lockName(name, of: account))])
             guard try rows.first?.decode("locked") == true else {
                 for held in names[..<index] { try await release(held, on: connection) }
-                let holder = try await connection.query(LockHolder.query, [.texts([name])]).first
+                let holder = try await connection.query(
+                    LockHolder.query, LockHolder.parameters([name], of: account)
+                ).first
                 throw Taken(name: Self.shown(name), holder: try holder.map(LockHolder.init))
             }
         }
@@ -51,6 +62,6 @@ package struct ExportLock: Sendable {
 
     private func release(_ name: String, on connection: PostgresConnection) async throws {
         _ = try await connection.query(
-            "select pg_advisory_unlock(\(Self.key("$1")))", [.text(name)])
+            "select pg_advisory_unlock(\(Self.key("$1")))", [.text(Self.lockName(name, of: account))])
     }
 }

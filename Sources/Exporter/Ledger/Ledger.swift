@@ -13,7 +13,7 @@ struct Ledger: Sendable {
     /// Of an item `i` and its run `r`, as `RunItem` reads them.
     static let itemColumns = """
         i.stored_action_id, i.run_id, i.expires_at, i.polls, i.follow_pages, i.manifest_position, r.executed_at,
-        r.seen_alive, r.outcome = 'forbidden' as was_forbidden
+        r.seen_alive, r.outcome = 'forbidden' as was_forbidden, r.outcome in ('success', 'error') as is_stored
         """
 
     /// The next stretch of runs not asked for yet whose result has not expired, the earliest expiry first.
@@ -77,6 +77,8 @@ struct Ledger: Sendable {
         var hasPagesToRefetch = false
         /// Parts of answers that PostgreSQL refused in this export.
         var rejects = 0
+        /// Whose runs these are is to be asked: the API has none of them.
+        var isOfDoubtfulAccount = false
     }
 
     func account() async throws -> Account {
@@ -102,14 +104,15 @@ struct Ledger: Sendable {
         return account
     }
 
-    /// Unsettled runs that are not this export's, pages that chains go on with included, and the soonest expiry among
-    /// those that have not expired.
+    /// Unsettled runs of the account that are not this export's, pages that chains go on with included, and the soonest
+    /// expiry among those that have not expired.
     func unfinishedElsewhere(at now: Date) async throws -> (runs: Int, soonestExpiry: Date?) {
         let rows = try await session.query(
             """
             select count(*) as runs, min(r.expires_at) filter (where r.expires_at > $2) as soonest_expiry
               from stored_actions.runs r
              where r.page_number = 0
+               and \(ZapierAccount.owns("r", "(select e.account from stored_actions.exports e where e.export_id = $1)"))
                and (r.outcome not in ('success', 'error')
                     and not stored_actions.is_settled(r.outcome, r.evidence, r.expires_at, $2)
                     or r.outcome = 'success'
@@ -122,6 +125,27 @@ struct Ledger: Sendable {
             """, [.int(exportID), .timestamp(now)])
         guard let row = rows.first else { return (0, nil) }
         return (try row.decode("runs"), try row.decode("soonest_expiry"))
+    }
+
+    /// Stored actions of which the account has had results, those first that the export asks for.
+    func actionsWithResults(limit: Int) async throws -> [UUID] {
+        try await session.query(
+            """
+            select a.stored_action_id
+              from stored_actions.exports e
+              join stored_actions.actions a on a.account = e.account
+             cross join lateral (
+                   select 1 as one from stored_actions.runs r
+                    where r.stored_action_id = a.stored_action_id and r.outcome in ('success', 'error')
+                    limit 1) result
+             where e.export_id = $1
+             order by exists (select from stored_actions.export_items i
+                               where i.export_id = $1 and i.stored_action_id = a.stored_action_id
+                                 and i.action = 'not_reached') desc,
+                      a.stored_action_id
+             limit $2
+            """, [.int(exportID), .int(limit)]
+        ).map { try $0.decode("stored_action_id") }
     }
 
     /// Closes the export's row.
@@ -158,6 +182,7 @@ extension RunItem {
             executedAt: try row.decode("executed_at"), expiresAt: try row.decode("expires_at"),
             seenAlive: try row.decode("seen_alive"), polls: try row.decode("polls"))
         followsPages = try row.decode("follow_pages")
+        isStored = try row.decode("is_stored")
         wasForbidden = try row.decode("was_forbidden")
         manifestPosition = try row.decode("manifest_position")
     }

@@ -66,13 +66,13 @@ package struct LockHolder: Sendable, Encodable, Equatable {
 }
 
 extension LockHolder {
-    /// SQL: the holders of the locks of the names in `$1`, with the server's present.
+    /// SQL: the holders of the locks that `parameters` names, with the server's present.
     static let query = """
         select n.name, l.pid, host(a.client_addr) as client, a.application_name, a.backend_start,
                e.export_id, e.host, e.process_id, e.started_at, e.time_limit_at, e.progress_at,
                clock_timestamp() as present
-          from unnest($1::text[]) as n(name)
-         cross join lateral (select \(ExportLock.key("n.name")) as key) k
+          from unnest($1::text[], $2::text[]) as n(name, lock_name)
+         cross join lateral (select \(ExportLock.key("n.lock_name")) as key) k
           join pg_locks l
             on l.locktype = 'advisory' and l.granted and l.objsubid = 1
            and l.classid::bigint = (k.key >> 32) & 4294967295 and l.objid::bigint = k.key & 4294967295
@@ -81,7 +81,7 @@ extension LockHolder {
           left join lateral (
                select x.export_id, x.host, x.process_id, x.started_at, x.time_limit_at, x.progress_at
                  from stored_actions.exports x
-                where x.outcome = 'running'
+                where x.outcome = 'running' and x.account = $3
                   and case when n.name = \(ExportLock.unfinishedLiteral)
                            then not exists (select from stored_actions.export_manifests m
                                              where m.export_id = x.export_id)
@@ -91,6 +91,11 @@ extension LockHolder {
                 limit 1) e on true
          order by n.name
         """
+
+    /// - Parameter names: of manifests of the account.
+    static func parameters(_ names: [String], of account: ZapierAccount) -> [PostgresParameter] {
+        [.texts(names), .texts(names.map { ExportLock.lockName($0, of: account) }), .text(account.name)]
+    }
 
     init(_ row: PostgresRow) throws {
         let name: String = try row.decode("name")

@@ -9,17 +9,19 @@ package struct ExportOrigin: Sendable {
     package var apiURL: String
     package var toolVersion: String
     package var host: String
+    package var account: ZapierAccount
     package var processID: Int
     /// Seconds from its opening until its time limit is over; nil without a limit.
     var timeLimit: TimeInterval?
 
     package init(
-        apiURL: String, toolVersion: String, host: String,
+        apiURL: String, toolVersion: String, host: String, account: ZapierAccount = .standard,
         processID: Int = Int(ProcessInfo.processInfo.processIdentifier)
     ) {
         self.apiURL = apiURL
         self.toolVersion = toolVersion
         self.host = host
+        self.account = account
         self.processID = processID
     }
 }
@@ -29,19 +31,26 @@ extension Ledger {
     /// Runs that are settled become items that are done already.
     ///
     /// - Parameters:
+    ///   - adopts: stored actions of other accounts move to this one.
     ///   - retryFailedPages: chains that ended in a page that failed go on.
     ///   - concurrency: requests that an export of these manifests has in flight at most.
     ///   - now: the present, from which `expires_at` of runs of unknown age and what is settled are reckoned.
+    /// - Throws: `ManifestProblems` if a stored action belongs to another account; nothing is written then.
     static func open(
-        _ manifests: Manifests, origin: ExportOrigin, refetch: Bool, retryFailedPages: Bool = false,
-        concurrency: Int = ExportOptions().concurrency, session: PostgresSession, at now: Date
+        _ manifests: Manifests, origin: ExportOrigin, refetch: Bool, adopts: Bool = false,
+        retryFailedPages: Bool = false, concurrency: Int = ExportOptions().concurrency, session: PostgresSession,
+        at now: Date
     ) async throws -> Ledger {
+        let account = origin.account
+        let names = manifests.list.map(\.name)
         let (id, since) = try await session.transaction { transaction in
-            try transaction.closeKilledExports(of: manifests.list.map(\.name), concurrency: concurrency)
-            let since = refetch ? try transaction.startOfUnfinishedRefetch(of: manifests.list.map(\.name)) : nil
+            try transaction.closeKilledExports(of: names, account: account, concurrency: concurrency)
+            let since = refetch ? try transaction.startOfUnfinishedRefetch(of: names, account: account) : nil
             let exportID = try transaction.insertExport(origin, refetch: refetch)
-            try transaction.insertManifests(manifests, exportID: exportID)
+            try transaction.insertManifests(manifests, exportID: exportID, account: account)
             try transaction.copyManifestRuns(manifests)
+            try transaction.insertActionsOfRuns(account: account)
+            try transaction.claimActions(of: manifests, for: account, adopts: adopts)
             try transaction.insertRuns(exportID: exportID, at: now)
             try transaction.insertItems(exportID: exportID, refetch: refetch, since: since, at: now)
             try transaction.insertChains(exportID: exportID)
@@ -55,14 +64,14 @@ extension Ledger {
         return Ledger(session: session, exportID: id, refetchSince: refetch ? since ?? now : nil)
     }
 
-    /// The same for all runs that earlier exports left unsettled, and the roots of all chains that have no end or one
-    /// in doubt.
+    /// The same for all runs that earlier exports of the account left unsettled, and the roots of all its chains that
+    /// have no end or one in doubt.
     static func openUnfinished(
         origin: ExportOrigin, retryFailedPages: Bool = false, concurrency: Int = ExportOptions().concurrency,
         session: PostgresSession, at now: Date
     ) async throws -> Ledger {
         let id = try await session.transaction { transaction in
-            try transaction.closeKilledExports(of: [], concurrency: concurrency)
+            try transaction.closeKilledExports(of: [], account: origin.account, concurrency: concurrency)
             let exportID = try transaction.insertExport(origin, refetch: false)
             _ = try transaction.query(
                 """
@@ -76,11 +85,12 @@ extension Ledger {
                     on c.stored_action_id = r.stored_action_id and c.root_run_id = r.run_id
                  cross join lateral (
                        select stored_actions.is_settled(r.outcome, r.evidence, r.expires_at, $2) as settled) s
-                 where r.page_number = 0
+                 where r.page_number = 0 and \(ZapierAccount.owns("r", "$4"))
                    and (not s.settled
                         or c.root_run_id is not null and (c.end_reason is null or c.end_reason = 'submit_unknown')
                         or $3 and c.pages > 0 and c.end_reason in ('page_error', 'page_expired', 'refused'))
-                """, [.int(exportID), .timestamp(now), .bool(retryFailedPages)])
+                """,
+                [.int(exportID), .timestamp(now), .bool(retryFailedPages), .text(origin.account.name)])
             try transaction.takeUpSettledRoots(exportID: exportID)
             if retryFailedPages { try transaction.reopenFailedChains(exportID: exportID) }
             try transaction.countItems(exportID: exportID)
@@ -94,26 +104,30 @@ extension Ledger {
 
 extension PostgresTransaction {
     /// Whoever holds a manifest's lock knows that no other export of it is alive.
-    fileprivate borrowing func closeKilledExports(of names: [String], concurrency: Int) throws {
+    fileprivate borrowing func closeKilledExports(
+        of names: [String], account: ZapierAccount, concurrency: Int
+    ) throws {
         let which =
             names.isEmpty
             ? "not exists (select from stored_actions.export_manifests m where m.export_id = e.export_id)"
-            : "e.export_id in (select m.export_id from stored_actions.export_manifests m where m.name = any($1))"
-        try markSuspects(
-            ofExports: "e.outcome = 'running' and \(which)", names.isEmpty ? [] : [.texts(names)],
-            concurrency: concurrency)
+            : "e.export_id in (select m.export_id from stored_actions.export_manifests m where m.name = any($2))"
+        let killed = "e.outcome = 'running' and e.account = $1 and \(which)"
+        let parameters: [PostgresParameter] = [.text(account.name)] + (names.isEmpty ? [] : [.texts(names)])
+        try markSuspects(ofExports: killed, parameters, concurrency: concurrency)
         _ = try query(
             """
             update stored_actions.exports e
                set outcome = 'interrupted', finished_at = now(),
                    reason = 'killed, or cut off from the database; the next export of its manifest found it gone'
-             where e.outcome = 'running' and \(which)
-            """, names.isEmpty ? [] : [.texts(names)])
+             where \(killed)
+            """, parameters)
     }
 
     /// When the refetch began that the manifests' newest exports have not brought to its end: what was fetched since
     /// then needs no further asking, or a refetch under a time limit would begin anew for ever.
-    fileprivate borrowing func startOfUnfinishedRefetch(of names: [String]) throws -> Date? {
+    fileprivate borrowing func startOfUnfinishedRefetch(
+        of names: [String], account: ZapierAccount
+    ) throws -> Date? {
         let rows = try query(
             """
             with of_manifests as (
@@ -121,12 +135,13 @@ extension PostgresTransaction {
                      e.refetch and exists (select from stored_actions.export_items i
                                             where i.export_id = e.export_id and i.action = 'not_reached') as unfinished
                 from stored_actions.exports e
-               where e.export_id in (select export_id from stored_actions.export_manifests where name = any($1))
+               where e.account = $2
+                 and e.export_id in (select export_id from stored_actions.export_manifests where name = any($1))
             )
             select min(started_at) as began
               from of_manifests
              where export_id > coalesce((select max(export_id) from of_manifests where not unfinished), 0)
-            """, [.texts(names)])
+            """, [.texts(names), .text(account.name)])
         return try rows.first?.decode("began")
     }
 
@@ -134,12 +149,13 @@ extension PostgresTransaction {
         let rows = try query(
             """
             insert into stored_actions.exports
-                   (call_id, api_url, tool_version, host, process_id, time_limit_at, progress_at, refetch)
-            values ($1, $2, $3, $4, $5, now() + $6 * interval '1 millisecond', now(), $7) returning export_id
+                   (call_id, api_url, tool_version, host, process_id, time_limit_at, progress_at, refetch, account)
+            values ($1, $2, $3, $4, $5, now() + $6 * interval '1 millisecond', now(), $7, $8) returning export_id
             """,
             [
                 .uuid(origin.callID), .text(origin.apiURL), .text(origin.toolVersion), .text(origin.host),
                 .int(origin.processID), .int(origin.timeLimit.map { Int($0 * 1000) }), .bool(refetch),
+                .text(origin.account.name),
             ])
         guard let row = rows.first else { throw NoRow() }
         return try row.decode("export_id")
@@ -149,7 +165,9 @@ extension PostgresTransaction {
         try !query("select from stored_actions.exports where call_id = $1", [.uuid(origin.callID)]).isEmpty
     }
 
-    fileprivate borrowing func insertManifests(_ manifests: Manifests, exportID: Int) throws {
+    fileprivate borrowing func insertManifests(
+        _ manifests: Manifests, exportID: Int, account: ZapierAccount
+    ) throws {
         for manifest in manifests.list {
             _ = try query(
                 """
@@ -164,10 +182,10 @@ extension PostgresTransaction {
         let actions = manifests.storedActions.sorted { $0.key.lowercase < $1.key.lowercase }
         _ = try query(
             """
-            insert into stored_actions.actions as a (stored_action_id, label)
-            select n.stored_action_id, n.label from unnest($1::uuid[], $2::text[]) as n(stored_action_id, label)
+            insert into stored_actions.actions as a (stored_action_id, label, account)
+            select n.stored_action_id, n.label, $3 from unnest($1::uuid[], $2::text[]) as n(stored_action_id, label)
                 on conflict (stored_action_id) do update set label = coalesce(excluded.label, a.label)
-            """, [.uuids(actions.map(\.key)), .texts(actions.map(\.value.label))])
+            """, [.uuids(actions.map(\.key)), .texts(actions.map(\.value.label)), .text(account.name)])
     }
 
     /// Into a temporary table: a manifest may name more runs than an array should hold.
@@ -203,16 +221,19 @@ extension PostgresTransaction {
         try execute(script: "analyze pg_temp.manifest_runs")
     }
 
+    fileprivate borrowing func insertActionsOfRuns(account: ZapierAccount) throws {
+        _ = try query(
+            """
+            insert into stored_actions.actions (stored_action_id, account)
+            select distinct m.stored_action_id, $1 from pg_temp.manifest_runs m
+             order by m.stored_action_id
+                on conflict do nothing
+            """, [.text(account.name)])
+    }
+
     /// New runs come in as `queued`; of known ones the manifest may tell better when they were started.
     fileprivate borrowing func insertRuns(exportID: Int, at now: Date) throws {
         let retention = "make_interval(secs => \(retention.components.seconds))"
-        _ = try query(
-            """
-            insert into stored_actions.actions (stored_action_id)
-            select distinct stored_action_id from pg_temp.manifest_runs
-             order by stored_action_id
-                on conflict do nothing
-            """)
         // In key order, as everywhere: two exports that share runs must not wait for each other in a circle.
         _ = try query(
             """

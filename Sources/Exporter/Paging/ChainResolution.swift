@@ -30,15 +30,21 @@ package struct ChainResolution: Sendable {
     }
 
     private let session: PostgresSession
+    private let account: ZapierAccount
 
-    package init(session: PostgresSession) { self.session = session }
+    /// - Parameter account: whose chains these are.
+    package init(session: PostgresSession, account: ZapierAccount = .standard) {
+        self.session = session
+        self.account = account
+    }
 
     /// - Parameter storedActionID: needed only where two stored actions have a chain of that root.
     /// - Throws: `Refusal`; `PostgresError`.
     package func resolve(root rootRunID: UUID, of storedActionID: UUID?, as fate: PageFate) async throws -> Resolved {
-        try await session.transaction { transaction in
+        let account = account
+        return try await session.transaction { transaction in
             try transaction.makeDurable()
-            let root = try transaction.chain(rootRunID, of: storedActionID)
+            let root = try transaction.chain(rootRunID, of: storedActionID, account: account)
             guard let chain = try transaction.lockChain(root), chain.isInDoubt else {
                 throw Refusal(kind: .usage, description: "no page of chain \(rootRunID.lowercase) is in doubt")
             }
@@ -73,7 +79,7 @@ package struct ChainResolution: Sendable {
                 storedActionID: root.storedActionID, pageNumber: chain.pages,
                 isNextInDoubt: chain.restoredTo != nil && fate != .notSent)
         } wasCommitted: { transaction in
-            let root = try transaction.chain(rootRunID, of: storedActionID)
+            let root = try transaction.chain(rootRunID, of: storedActionID, account: account)
             let chain = try transaction.lockChain(root)
             switch fate {
             case .started(let runID): return chain?.attempt?.runID == runID
@@ -91,14 +97,17 @@ extension Chain {
 }
 
 extension PostgresTransaction {
-    fileprivate borrowing func chain(_ rootRunID: UUID, of storedActionID: UUID?) throws -> RunKey {
+    fileprivate borrowing func chain(
+        _ rootRunID: UUID, of storedActionID: UUID?, account: ZapierAccount
+    ) throws -> RunKey {
         let all = try query(
             """
-            select stored_action_id, end_reason is not distinct from 'submit_unknown' as is_in_doubt
-              from stored_actions.page_chains
-             where root_run_id = $1 and ($2::uuid is null or stored_action_id = $2)
-             order by stored_action_id
-            """, [.uuid(rootRunID), .uuid(storedActionID)])
+            select c.stored_action_id, c.end_reason is not distinct from 'submit_unknown' as is_in_doubt
+              from stored_actions.page_chains c
+             where c.root_run_id = $1 and ($2::uuid is null or c.stored_action_id = $2)
+               and \(ZapierAccount.owns("c", "$3"))
+             order by c.stored_action_id
+            """, [.uuid(rootRunID), .uuid(storedActionID), .text(account.name)])
         let inDoubt = try all.filter { try $0.decode("is_in_doubt") }
         let actions = try (inDoubt.isEmpty ? Array(all) : inDoubt).map { row in
             try row.decode("stored_action_id", as: UUID.self)
@@ -106,8 +115,8 @@ extension PostgresTransaction {
         guard let action = actions.first else {
             throw ChainResolution.Refusal(
                 kind: .usage,
-                description: "there is no chain of pages whose root is run \(rootRunID.lowercase)"
-                    + " (stored-actions status lists those in doubt)")
+                description: "account \"\(account.name)\" has no chain of pages whose root is run "
+                    + "\(rootRunID.lowercase) (stored-actions status lists those in doubt)")
         }
         guard actions.count == 1 else {
             throw ChainResolution.Refusal(

@@ -21,8 +21,13 @@ package struct RestoredChains: Sendable {
     }
 
     private let session: PostgresSession
+    private let account: ZapierAccount
 
-    package init(session: PostgresSession) { self.session = session }
+    /// - Parameter account: whose chains are put in doubt.
+    package init(session: PostgresSession, account: ZapierAccount) {
+        self.session = session
+        self.account = account
+    }
 
     /// Puts the chains in doubt that had no whole end at that time. Those that were put in doubt for the same time, or a
     /// later one, are left as they are.
@@ -30,15 +35,16 @@ package struct RestoredChains: Sendable {
     /// - Parameter dryRun: counts, and changes nothing.
     /// - Returns: nil if the time has not come yet by the database's clock.
     package func putInDoubt(restoredTo time: Date, dryRun: Bool) async throws -> Report? {
-        try await session.transaction { transaction in
+        let account = account
+        return try await session.transaction { transaction in
             let isPast = try transaction.query("select $1::timestamptz <= now() as yes", [.timestamp(time)])
             guard try isPast.first?.decode("yes") == true else { return nil }
             try transaction.makeDurable()
-            let chains = try transaction.chains(knownAt: time)
+            let chains = try transaction.chains(of: account, knownAt: time)
             if !dryRun { try transaction.putInDoubt(chains, restoredTo: time) }
             return chains.reduce(into: Report()) { $0.add($1) }
         } wasCommitted: { transaction in
-            try dryRun || transaction.chains(knownAt: time).isEmpty
+            try dryRun || transaction.chains(of: account, knownAt: time).isEmpty
         }
     }
 }
@@ -62,20 +68,22 @@ extension Chain {
 
 extension PostgresTransaction {
     /// Locks the chains that had no whole end, and whose root was known then, and reads them.
-    fileprivate borrowing func chains(knownAt time: Date) throws -> [Chain] {
+    fileprivate borrowing func chains(of account: ZapierAccount, knownAt time: Date) throws -> [Chain] {
         let condition = """
             (c.end_reason is null or c.end_reason not in ('last_page', 'empty_pages', 'repeated_cursor'))
                and (c.restored_to is null or c.restored_to < $1)
                and exists (select from stored_actions.runs r
                             where r.stored_action_id = c.stored_action_id and r.run_id = c.root_run_id
                               and r.first_seen_at <= $1)
+               and \(ZapierAccount.owns("c", "$2"))
             """
+        let parameters: [PostgresParameter] = [.timestamp(time), .text(account.name)]
         _ = try query(
             """
             select 1 as one from stored_actions.page_chains c where \(condition)
              order by c.stored_action_id, c.root_run_id
                for update of c
-            """, [.timestamp(time)])
+            """, parameters)
         return try query(
             """
             select \(ChainRows.columns)
@@ -83,7 +91,7 @@ extension PostgresTransaction {
               \(ChainRows.liveAttempt)
              where \(condition)
              order by c.stored_action_id, c.root_run_id
-            """, [.timestamp(time)]
+            """, parameters
         ).map(Chain.init)
     }
 

@@ -7,21 +7,27 @@ package struct PruneScope: Sendable, Equatable {
     package let answeredBefore: Date
     /// nil: of every stored action.
     package let storedActionID: UUID?
+    package let account: ZapierAccount
     /// What is settled is reckoned from here.
-    private let now: Date
+    let now: Date
 
-    /// - Parameter now: the present; no answer counts as older than the Unix epoch.
-    package init(olderThan age: Duration, storedActionID: UUID? = nil, at now: Date) {
+    /// - Parameters:
+    ///   - account: whose runs these are.
+    ///   - now: the present by the database's clock; no answer counts as older than the Unix epoch.
+    package init(
+        olderThan age: Duration, storedActionID: UUID? = nil, account: ZapierAccount = .standard, at now: Date
+    ) {
         answeredBefore = max(now - age.seconds, Date(timeIntervalSince1970: 0))
         self.storedActionID = storedActionID
+        self.account = account
         self.now = now
     }
 }
 
 extension PruneScope {
-    /// What the conditions below call `$1` to `$3`.
+    /// What the conditions below call `$1` to `$4`.
     var parameters: [PostgresParameter] {
-        [.timestamp(answeredBefore), .uuid(storedActionID), .timestamp(now)]
+        [.timestamp(answeredBefore), .uuid(storedActionID), .timestamp(now), .text(account.name)]
     }
 
     /// SQL over `r`, a run: it has something to forget, and its answer is old enough. A run without a stored result was
@@ -30,6 +36,7 @@ extension PruneScope {
         (r.pruned_at is null or r.page <> '' or r.next_page <> '' and \(isOfChain))
         and coalesce(r.fetched_at, r.checked_at) < $1
         and ($2::uuid is null or r.stored_action_id = $2)
+        and \(ZapierAccount.owns("r", "$4"))
         and (r.fetched_at is not null or r.page <> ''
              or \(PrunedTable.allCases.map { "exists (select from \($0.name) x where \($0.isOfRun))" }
                     .joined(separator: "\n     or ")))

@@ -44,10 +44,11 @@ package struct Pruner: Sendable {
         }
     }
 
-    /// Whether any manifest named a run of it.
-    package func knows(storedAction id: UUID) async throws -> Bool {
+    /// Whether any manifest of the account named a run of it.
+    package func knows(storedAction id: UUID, of account: ZapierAccount = .standard) async throws -> Bool {
         try await !session.query(
-            "select from stored_actions.actions where stored_action_id = $1", [.uuid(id)]
+            "select from stored_actions.actions where stored_action_id = $1 and account = $2",
+            [.uuid(id), .text(account.name)]
         ).isEmpty
     }
 
@@ -73,9 +74,9 @@ package struct Pruner: Sendable {
               from stored_actions.runs r
               left join stored_actions.run_bodies b using (stored_action_id, run_id)
              where \(PruneScope.isToGo)
-               and ($4::uuid is null or (r.stored_action_id, r.run_id) > ($4, $5::uuid))
+               and ($5::uuid is null or (r.stored_action_id, r.run_id) > ($5, $6::uuid))
              order by r.stored_action_id, r.run_id
-             limit $6
+             limit $7
             """,
             scope.parameters + [.uuid(last?.storedActionID), .uuid(last?.runID), .int(batch.runs)])
         return try rows.map { row in
@@ -86,7 +87,7 @@ package struct Pruner: Sendable {
 
     private func prune(_ keys: [RunKey], _ scope: PruneScope) async throws -> PruneCounts {
         // Tells the batch again when the answer to its COMMIT was lost.
-        let now = Date()
+        let now = scope.now
         return try await session.transaction { transaction in
             try transaction.lock(keys)
             let keys = try transaction.stillToGo(keys, scope)
@@ -127,7 +128,7 @@ extension PostgresTransaction {
             """
             select r.stored_action_id, r.run_id
               from stored_actions.runs r
-              join unnest($4::uuid[], $5::uuid[]) as k(stored_action_id, run_id) using (stored_action_id, run_id)
+              join unnest($5::uuid[], $6::uuid[]) as k(stored_action_id, run_id) using (stored_action_id, run_id)
              where \(PruneScope.isToGo)
             """, scope.parameters + keys.parameters
         ).map { try RunKey($0) }

@@ -50,7 +50,7 @@ extension RunStep {
     }
 
     /// The API looked at the run, and so at the credentials.
-    fileprivate var tellsOfRun: Bool {
+    var tellsOfRun: Bool {
         switch self {
         case .conclude(let verdict): verdict.outcome != .failed
         case .poll: true

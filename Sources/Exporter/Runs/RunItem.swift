@@ -9,6 +9,8 @@ package struct RunItem: Sendable, Equatable {
     package var expiresAt: Date
     /// An earlier answer showed that the run exists.
     package var seenAlive = false
+    /// Its result is stored: it is only fetched again.
+    var isStored = false
     /// An earlier export found that it may not be read.
     var wasForbidden = false
     /// An export died while the run was under way: its answer may be why, so it is asked for last, and alone.

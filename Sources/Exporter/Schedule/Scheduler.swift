@@ -20,6 +20,8 @@ struct Scheduler: Sendable {
     private(set) var runsBudget: RateBudget
     var chains = ChainQueue()
 
+    /// A look-up that goes before everything else.
+    private var firstLookUp: UUID?
     private var first: Deque<RunItem> = []
     private var storedPages: Deque<RunItem> = []
     private var late: Deque<RunItem> = []
@@ -169,6 +171,9 @@ struct Scheduler: Sendable {
         return retries.unordered.map(\.item) + dueRetries.unordered.map(\.item)
     }
 
+    /// Asks for the stored action before anything else.
+    mutating func lookUpFirst(_ action: UUID) { firstLookUp = action }
+
     // MARK: Chains
 
     /// - Parameter limit: of the rows that were asked for.
@@ -237,7 +242,7 @@ struct Scheduler: Sendable {
     }
 
     private enum Candidate {
-        case retry, first, probe, storedPage, polls, late, suspect, chainGet, chainPost
+        case lookUp, retry, first, probe, storedPage, polls, late, suspect, chainGet, chainPost
 
         var bucket: Bucket { self == .chainPost ? .runs : .reads }
     }
@@ -246,6 +251,7 @@ struct Scheduler: Sendable {
     private func candidate(at now: Date, without spent: Set<Bucket>) -> Candidate? {
         let post: Candidate? = spent.contains(.runs) || !mayPost(at: now) ? nil : .chainPost
         if spent.contains(.reads) { return post }
+        if firstLookUp != nil { return .lookUp }
         let firstFetch = firstFetch
         if let firstFetch, firstFetch.expiresAt <= now + Self.nearExpiry.seconds { return firstFetch.candidate }
         if chains.nextGet != nil { return .chainGet }
@@ -291,16 +297,19 @@ struct Scheduler: Sendable {
 
     private mutating func take(_ candidate: Candidate) -> Step {
         switch candidate {
-        case .retry: fetch(dueRetries.removeMin().item)
-        case .first: fetch(first.removeFirst())
+        case .lookUp:
+            defer { firstLookUp = nil }
+            return step(firstLookUp.map { .lookUp($0) })
+        case .retry: return fetch(dueRetries.removeMin().item)
+        case .first: return fetch(first.removeFirst())
         // From the far end: those next to one another may fail for the same reason.
-        case .probe: fetch(first.removeLast())
-        case .storedPage: fetch(storedPages.removeFirst())
-        case .polls: fetch(polls.removeMin().item)
-        case .late: fetch(late.removeFirst())
-        case .suspect: fetch(suspects.removeFirst())
-        case .chainGet: step(chains.removeGet())
-        case .chainPost: step(chains.removePost())
+        case .probe: return fetch(first.removeLast())
+        case .storedPage: return fetch(storedPages.removeFirst())
+        case .polls: return fetch(polls.removeMin().item)
+        case .late: return fetch(late.removeFirst())
+        case .suspect: return fetch(suspects.removeFirst())
+        case .chainGet: return step(chains.removeGet())
+        case .chainPost: return step(chains.removePost())
         }
     }
 
@@ -365,7 +374,7 @@ struct Scheduler: Sendable {
 
     /// Besides suspects.
     private var hasOnlyPolls: Bool {
-        exhausted.contains(.first) && exhausted.contains(.late) && !chains.wantsMore(capacity: options.stretch)
+        firstLookUp == nil && exhausted.contains(.first) && exhausted.contains(.late) && !chains.wantsMore(capacity: options.stretch)
             && !hasStoredPages && first.isEmpty && late.isEmpty && retries.isEmpty && dueRetries.isEmpty
             && !chains.hasWork && chains.writes == 0 && inFlight == pollsInFlight
     }

@@ -22,6 +22,8 @@ package struct Summary: Sendable, Encodable {
     }
 
     @EncodedAsNull package var exportID: Int?
+    /// Whose runs they are; null if that was not known yet.
+    @EncodedAsNull package var account: String?
     package var manifests: [String]
     /// As in the table `exports`; `skipped` when another export was running and `--if-locked skip` was given.
     package var outcome: String
@@ -58,12 +60,12 @@ package struct Summary: Sendable, Encodable {
     package var kept = 0
     /// Not in JSON: the soonest expiry among `unfinishedElsewhere`.
     package var soonestExpiryElsewhere: Date?
-    /// Not in JSON: every answer was 404.
+    /// The API has none of the runs that are not past their time: every answer about them was 404.
     package var onlyNotFound = false
 
     private enum CodingKeys: String, CodingKey {
         case exportID = "export_id"
-        case manifests, outcome
+        case account, manifests, outcome
         case exitStatus = "exit_status"
         case items, outcomes
         case alreadySettled = "already_settled"
@@ -79,6 +81,7 @@ package struct Summary: Sendable, Encodable {
         case chainsInDoubt = "chains_in_doubt"
         case chainsLeft = "chains_left"
         case rejects, kept
+        case onlyNotFound = "only_not_found"
     }
 
     /// Chains that a summary names one by one; the text of it shows fewer.
@@ -112,7 +115,7 @@ extension Summary {
         kept = tally.kept
         rejects = tally.rejects
         pagesFollowed = tally.pages
-        onlyNotFound = tally.requests > 0 && tally.gone == tally.requests
+        onlyNotFound = tally.isOnlyNotFound
     }
 
     mutating func add(_ account: Ledger.Account) {

@@ -16,6 +16,7 @@ struct Check: Verb {
               stored-actions check
             """)
 
+    @OptionGroup var account: AccountOptions
     @OptionGroup var api: APIOptions
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var output: OutputOptions
@@ -60,9 +61,10 @@ struct Check: Verb {
     }
 
     func perform(_ console: Console, _ desk: SignalDesk) async throws -> Report {
-        let sources = SettingSources(database: database, api: api)
+        let sources = SettingSources(database: database, api: api, account: account)
         var findings: [Finding] = []
-        await findings.append(contentsOf: databaseFindings(sources))
+        await findings.append(contentsOf: databaseFindings(sources, console))
+        findings.append(accountFinding(sources))
         await findings.append(contentsOf: apiFindings(sources, console))
         let status = [ExitStatus.invalidSetting, ExitStatus.credentialsRefused, ExitStatus.unreachable]
             .first { status in findings.contains { $0.exitStatus == status } }
@@ -75,12 +77,22 @@ struct Check: Verb {
             exitStatus: status ?? fallback)
     }
 
-    private func databaseFindings(_ sources: SettingSources) async -> [Finding] {
+    private func accountFinding(_ sources: SettingSources) -> Finding {
+        do {
+            let account = try sources.accountName()
+            return Finding(what: "account", from: account.origin, ok: true, detail: account.value.name)
+        } catch {
+            return Finding(what: "account", from: nil, error)
+        }
+    }
+
+    private func databaseFindings(_ sources: SettingSources, _ console: Console) async -> [Finding] {
         var origin: String?
         do {
             let setting = try sources.database()
             origin = setting.origin
             return try await PostgresSession.withSession(setting.value, reconnect: .never) { session in
+                _ = try await SteadyClock().ofDatabase(on: session, logger: console.logger)
                 let row = try await session.query(
                     """
                     select current_setting('server_version') as version, current_database() as name,

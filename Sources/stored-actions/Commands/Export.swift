@@ -43,6 +43,10 @@ struct Export: Verb {
     @Flag(help: "Fetch settled runs and stored pages again too; no page is asked for anew.")
     var refetch = false
 
+    @Flag(
+        help: "Move stored actions that the manifests name, and that belong to another account, to this one.")
+    var adopt = false
+
     @Flag(help: "Go on with chains of pages that ended in a page that failed: ask for that page anew.")
     var retryFailedPages = false
 
@@ -65,6 +69,7 @@ struct Export: Verb {
     @Flag(help: "Do not bring the schema up to date first.")
     var noMigrate = false
 
+    @OptionGroup var account: AccountOptions
     @OptionGroup var api: APIOptions
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var output: OutputOptions
@@ -75,6 +80,7 @@ struct Export: Verb {
                 throw ValidationError(
                     "--unfinished goes without --manifest and its options: it exports what earlier manifests named.")
             }
+            if adopt { throw ValidationError("--adopt goes with --manifest: it moves what manifests name.") }
             if refetch { throw ValidationError("--refetch goes with --manifest: --unfinished has nothing settled.") }
         } else {
             try manifests.requireSome()
@@ -104,7 +110,8 @@ struct Export: Verb {
         let deadline = timeLimit.map { clock.now + $0.duration.seconds }
         let display = ProgressDisplay(console: console)
         display.begin(unfinished ? "looking for unfinished runs" : "reading \(manifests.shown)")
-        let sources = SettingSources(database: database, api: api)
+        let sources = SettingSources(database: database, api: api, account: account)
+        let owner = try sources.accountName().value
         let (access, database) = (try APIAccess(sources), try sources.database())
         access.warn(console.logger)
         desk.stay { [exchanges = access.exchanges] in exchanges.areThereAny }
@@ -124,7 +131,8 @@ struct Export: Verb {
                 let exporter = Exporter(
                     database: database.value, client: client,
                     origin: ExportOrigin(
-                        apiURL: access.api.value, toolVersion: toolVersion, host: ProcessInfo.processInfo.hostName),
+                        apiURL: access.api.value, toolVersion: toolVersion, host: ProcessInfo.processInfo.hostName,
+                        account: owner),
                     options: options(requests: plan.requests), ifLocked: ifLocked, migrates: !noMigrate,
                     deadline: deadline, clock: clock,
                     board: board, logger: console.logger)
@@ -171,6 +179,7 @@ struct Export: Verb {
         options.budgetShare = budgetShare
         options.maxWait = maxWait.duration
         options.refetch = refetch
+        options.adopt = adopt
         options.keepRaw = keepRaw
         options.retryFailedPages = retryFailedPages
         options.failOn = failOn.outcomes

@@ -31,6 +31,7 @@ struct Prune: Verb {
     @Flag(help: "Only tell what would go.")
     var dryRun = false
 
+    @OptionGroup var account: AccountOptions
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var output: OutputOptions
 
@@ -41,8 +42,8 @@ struct Prune: Verb {
     }
 
     func perform(_ console: Console, _ desk: SignalDesk) async throws -> Report {
-        let configuration = try SettingSources(database: database).database().value
-        let scope = PruneScope(olderThan: olderThan.duration, storedActionID: storedAction, at: Date())
+        let sources = SettingSources(database: database, account: account)
+        let (configuration, owner) = (try sources.database().value, try sources.accountName().value)
         let progress = Progress()
         let work = Task {
             try await PostgresSession.withSession(configuration) { connection in
@@ -55,41 +56,52 @@ struct Prune: Verb {
                 } else {
                     try await migrator.requireUpToDate(on: session)
                 }
+                let clock = try await SteadyClock().ofDatabase(on: session, logger: console.logger)
+                let scope = PruneScope(
+                    olderThan: olderThan.duration, storedActionID: storedAction, account: owner, at: clock.now)
                 return try await prune(scope, by: Pruner(session: session), progress, console, desk)
             }
         }
         desk.onExit { signal in
-            let failure = failure(CancellationError(), after: progress.counts, scope: scope, signal: signal)
+            let failure =
+                progress.current.map { self.failure(CancellationError(), after: $0, signal: signal) }
+                ?? Failure(interruptedBy: signal)
             return console.end(with: failure, json: output.json ? failure.json : nil)
         }
         desk.enter(.working(isUnderWay: { progress.hasBegun }, cancel: { work.cancel() }))
         do {
             return try await work.value
         } catch {
-            guard progress.hasBegun else { throw error }
-            throw failure(error, after: progress.counts, scope: scope, signal: desk.received)
+            guard let current = progress.current else { throw error }
+            throw failure(error, after: current, signal: desk.received)
         }
     }
 
     private func prune(
         _ scope: PruneScope, by pruner: Pruner, _ progress: Progress, _ console: Console, _ desk: SignalDesk
     ) async throws -> Report {
-        if let storedAction, try await !pruner.knows(storedAction: storedAction) {
+        if let storedAction, try await !pruner.knows(storedAction: storedAction, of: scope.account) {
             throw Failure(
-                ExitStatus.usage, "there is no stored action \(storedAction.uuidString.lowercased()) in this database")
+                ExitStatus.usage,
+                "account \"\(scope.account.name)\" has no stored action \(storedAction.uuidString.lowercased()) in this "
+                    + "database")
         }
         console.logger.info(
-            "\(dryRun ? "looking for" : "pruning") runs answered before \(scope.answeredBefore.formatted(.iso8601))")
+            """
+            \(dryRun ? "looking for" : "pruning") runs of account \(scope.account.name) answered before \
+            \(scope.answeredBefore.formatted(.iso8601))
+            """
+        )
         if olderThan.duration < retention {
             console.logger.warning(
                 "the API still has results younger than seven days: export --refetch would store them again")
         }
-        progress.begin()
+        progress.begin(scope)
         let isWhole = try await pruner.prune(scope, dryRun: dryRun, isStopped: { desk.received != nil }) { counts in
             progress.add(counts)
             console.live("\(count(counts.runs, "run")) \(verb) so far")
         }
-        var result = Result(scope: scope, isDryRun: dryRun, counts: progress.counts)
+        var result = Result(scope: scope, isDryRun: dryRun, counts: progress.current?.counts ?? PruneCounts())
         if isWhole {
             result.kept = try await pruner.kept(scope)
         } else if let signal = desk.received {
@@ -100,8 +112,9 @@ struct Prune: Verb {
 
     /// What a prune that cannot go on has to say, which is also what it has done.
     private func failure(
-        _ error: any Error, after counts: PruneCounts, scope: PruneScope, signal: Int32?
+        _ error: any Error, after progress: Progress.Current, signal: Int32?
     ) -> Failure {
+        let counts = progress.counts
         let cause =
             Failure.isCancellation(error)
             ? signal.map { Failure(ExitStatus.interrupted(by: $0), "interrupted; the same command continues") } : nil
@@ -114,7 +127,7 @@ struct Prune: Verb {
         }
         return Failure(
             status, text,
-            json: Result(exitStatus: status, scope: scope, isDryRun: dryRun, counts: counts, error: text))
+            json: Result(exitStatus: status, scope: progress.scope, isDryRun: dryRun, counts: counts, error: text))
     }
 
     private var verb: String { dryRun ? "would be pruned" : "pruned" }
@@ -135,7 +148,7 @@ extension Prune {
             case dryRun = "dry_run"
             case answeredBefore = "answered_before"
             case storedActionID = "stored_action_id"
-            case kept, error
+            case account, kept, error
         }
 
         func encode(to encoder: any Encoder) throws {
@@ -145,6 +158,7 @@ extension Prune {
             try container.encode(isDryRun, forKey: .dryRun)
             try container.encode(scope.answeredBefore, forKey: .answeredBefore)
             try container.encode(scope.storedActionID?.uuidString.lowercased(), forKey: .storedActionID)
+            try container.encode(scope.account.name, forKey: .account)
             try container.encode(kept, forKey: .kept)
             try container.encodeIfPresent(error, forKey: .error)
         }
@@ -174,12 +188,18 @@ extension Prune {
 
     /// What has been done so far, for whoever has to tell it when the rest fails.
     private final class Progress: Sendable {
-        private let state = Mutex<PruneCounts?>(nil)
+        struct Current: Sendable {
+            var scope: PruneScope
+            var counts = PruneCounts()
+        }
 
-        var hasBegun: Bool { state.withLock { $0 != nil } }
-        var counts: PruneCounts { state.withLock { $0 ?? PruneCounts() } }
+        private let state = Mutex<Current?>(nil)
 
-        func begin() { state.withLock { $0 = PruneCounts() } }
-        func add(_ counts: PruneCounts) { state.withLock { $0 = counts } }
+        /// Nil before it has begun.
+        var current: Current? { state.withLock { $0 } }
+        var hasBegun: Bool { current != nil }
+
+        func begin(_ scope: PruneScope) { state.withLock { $0 = Current(scope: scope) } }
+        func add(_ counts: PruneCounts) { state.withLock { $0?.counts = counts } }
     }
 }

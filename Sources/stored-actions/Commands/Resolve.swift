@@ -42,6 +42,7 @@ struct Resolve: Verb {
     @Flag(help: "With --restored-to: only say which chains are concerned.")
     var dryRun = false
 
+    @OptionGroup var account: AccountOptions
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var output: OutputOptions
 
@@ -99,19 +100,21 @@ struct Resolve: Verb {
     }
 
     func perform(_ console: Console, _ desk: SignalDesk) async throws -> Report {
-        let configuration = try SettingSources(database: database).database().value
+        let sources = SettingSources(database: database, account: account)
+        let (configuration, owner) = (try sources.database().value, try sources.accountName().value)
         return try await PostgresSession.withSession(configuration) { session in
             try await Migrator(toolVersion: toolVersion).requireUpToDate(on: session)
-            if let restoredTo { return try await putInDoubt(restoredTo: restoredTo.time, session) }
+            if let restoredTo { return try await putInDoubt(restoredTo: restoredTo.time, of: owner, session) }
             guard let chain else { throw Failure(ExitStatus.usage, "--chain is missing") }
-            return try await settle(chain, session)
+            return try await settle(chain, of: owner, session)
         }
     }
 
-    private func settle(_ chain: UUID, _ session: PostgresSession) async throws -> Report {
+    private func settle(_ chain: UUID, of account: ZapierAccount, _ session: PostgresSession) async throws -> Report {
         let fate = runID.map { PageFate.started(runID: $0) } ?? .notSent
         do {
-            let resolved = try await ChainResolution(session: session).resolve(root: chain, of: storedAction, as: fate)
+            let resolved = try await ChainResolution(session: session, account: account)
+                .resolve(root: chain, of: storedAction, as: fate)
             let found = runID.map { "is run \($0.lowercase)" } ?? "was not asked for"
             var text =
                 "page \(resolved.pageNumber) of chain \(chain.lowercase) \(found): the next export of its manifest "
@@ -130,9 +133,11 @@ struct Resolve: Verb {
         }
     }
 
-    private func putInDoubt(restoredTo time: Date, _ session: PostgresSession) async throws -> Report {
-        guard let report = try await RestoredChains(session: session).putInDoubt(restoredTo: time, dryRun: dryRun)
-        else {
+    private func putInDoubt(
+        restoredTo time: Date, of account: ZapierAccount, _ session: PostgresSession
+    ) async throws -> Report {
+        let chains = RestoredChains(session: session, account: account)
+        guard let report = try await chains.putInDoubt(restoredTo: time, dryRun: dryRun) else {
             throw Failure(ExitStatus.usage, "--restored-to: \(time.formatted(.iso8601)) has not come yet")
         }
         let result = Restored(

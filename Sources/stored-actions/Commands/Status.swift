@@ -22,17 +22,19 @@ struct Status: Verb {
     @Flag(help: "Exit with 4 or 3 if something needs a person.")
     var check = false
 
+    @OptionGroup var account: AccountOptions
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var output: OutputOptions
 
     private struct Result: Encodable, Sendable {
         var exitStatus: Int32
+        var account: String
         var attention: [String]
         var history: ExportHistory
 
         enum CodingKeys: String, CodingKey {
             case exitStatus = "exit_status"
-            case attention
+            case account, attention
         }
 
         func encode(to encoder: any Encoder) throws {
@@ -48,22 +50,28 @@ struct Status: Verb {
     }
 
     func perform(_ console: Console, _ desk: SignalDesk) async throws -> Report {
-        let configuration = try SettingSources(database: database).database().value
+        let sources = SettingSources(database: database, account: account)
+        let (configuration, owner) = (try sources.database().value, try sources.accountName().value)
         let history = try await PostgresSession.withSession(configuration) { session in
-            try await ExportHistory.read(
-                export: export, migrator: Migrator(toolVersion: toolVersion), session: session)
+            _ = try await SteadyClock().ofDatabase(on: session, logger: console.logger)
+            return try await ExportHistory.read(
+                export: export, account: owner, migrator: Migrator(toolVersion: toolVersion), session: session)
         }
         if let notice = history.schemaNotice { console.logger.warning("\(notice)") }
         if let export, history.exports.isEmpty {
-            throw Failure(ExitStatus.usage, "there is no export \(export): stored-actions status lists them")
+            throw Failure(
+                ExitStatus.usage,
+                "account \"\(owner.name)\" has no export \(export): stored-actions status\(account.repeated) lists them"
+            )
         }
         let attention = Attention(history)
         let status = check ? attention.exitStatus : ExitStatus.complete
         let text = StatusText(
             history, attention: attention, ofOne: export != nil,
-            settings: database.databaseURL.map { " --database-url " + shellQuoted($0) } ?? "")
+            settings: account.repeated + (database.databaseURL.map { " --database-url " + shellQuoted($0) } ?? ""))
         return Report(
-            text: text.text, json: Result(exitStatus: status, attention: attention.points, history: history),
+            text: text.text,
+            json: Result(exitStatus: status, account: owner.name, attention: attention.points, history: history),
             exitStatus: status)
     }
 }

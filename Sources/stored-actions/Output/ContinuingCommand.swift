@@ -11,10 +11,13 @@ struct ContinuingCommand {
         let command = (["stored-actions"] + arguments.map(shellQuoted)).joined(separator: " ")
         text = export.manifests.manifest.contains("-") ? "… | " + command : command
         var settings: [String] = []
+        if let account = export.account.account { settings += ["--account", shellQuoted(account)] }
         if let url = export.api.apiURL { settings += ["--api-url", shellQuoted(url)] }
         if export.api.allowInsecureHttp { settings.append("--allow-insecure-http") }
         if let url = export.database.databaseURL { settings += ["--database-url", shellQuoted(url)] }
-        database = export.database.databaseURL.map { " --database-url " + shellQuoted($0) } ?? ""
+        database =
+            export.account.repeated
+            + (export.database.databaseURL.map { " --database-url " + shellQuoted($0) } ?? "")
         unfinished = (["stored-actions export --unfinished"] + settings).joined(separator: " ")
     }
 }

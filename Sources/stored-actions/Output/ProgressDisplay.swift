@@ -17,12 +17,16 @@ struct ProgressDisplay {
         }
     }
 
+    private static func line(_ progress: ExportProgress) -> String {
+        ProgressLine(progress, at: progress.clock?.now ?? Date()).text
+    }
+
     func showing<R: Sendable>(_ board: ProgressBoard, _ body: () async throws -> R) async rethrows -> R {
         let console = console
         let painter = Task {
             while true {
                 try await Task.sleep(for: console.isTerminal ? Self.redraw : Self.logInterval)
-                let line = ProgressLine(board.current, at: Date()).text
+                let line = Self.line(board.current)
                 if console.isTerminal { console.live(line) } else { console.logger.info("\(line)") }
             }
         }

@@ -19,7 +19,8 @@ struct SummaryText {
         let number = summary.exportID.map { " \($0)" } ?? ""
         let names = summary.manifests.isEmpty ? "unfinished runs" : summary.manifests.joined(separator: ", ")
         let reason = summary.reason.map { ": \($0)" } ?? ""
-        return "export\(number) of \(names): \(summary.outcome)\(reason) (exit status \(summary.exitStatus))"
+        let account = summary.account.flatMap { $0 == ZapierAccount.standard.name ? nil : " of account \($0)" } ?? ""
+        return "export\(number) of \(names)\(account): \(summary.outcome)\(reason) (exit status \(summary.exitStatus))"
             .shownOnOneLine
     }
 
@@ -64,7 +65,9 @@ struct SummaryText {
         var lines: [String] = []
         if summary.onlyNotFound {
             lines.append(
-                "Every answer was 404: are this API address and this token those of the account that ran the actions?")
+                "Every answer about a run that is not past its time was 404: are this API address and this token those "
+                    + "of the account that ran the actions?"
+            )
         }
         lines += ChainText.inDoubt(
             summary.chainsInDoubt, of: summary.chains[EndReason.submitUnknown.rawValue] ?? 0,

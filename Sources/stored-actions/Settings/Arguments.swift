@@ -12,6 +12,17 @@ struct DatabaseOptions: ParsableArguments {
     var databaseURL: String?
 }
 
+struct AccountOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Whose runs these are; those of other accounts are left alone.",
+            discussion: "Else ZAPIER_ACCOUNT, else \(ZapierAccount.standard.name).", valueName: "name"))
+    var account: String?
+
+    /// What a command that is told of needs besides, with a space before it.
+    var repeated: String { account.map { " --account " + shellQuoted($0) } ?? "" }
+}
+
 struct APIOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -25,11 +36,11 @@ struct APIOptions: ParsableArguments {
 
 extension SettingSources {
     init(
-        database: DatabaseOptions, api: APIOptions? = nil,
+        database: DatabaseOptions, api: APIOptions? = nil, account: AccountOptions? = nil,
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) {
         self.init(
-            databaseURL: database.databaseURL, apiURL: api?.apiURL,
+            databaseURL: database.databaseURL, apiURL: api?.apiURL, account: account?.account,
             allowsInsecureHTTP: api?.allowInsecureHttp ?? false, environment: environment)
     }
 }

@@ -1,4 +1,5 @@
 import ActionsAPI
+import Exporter
 import Foundation
 import Postgres
 
@@ -26,6 +27,7 @@ struct Setting<Value> {
 struct SettingSources {
     var databaseURL: String?
     var apiURL: String?
+    var account: String?
     var allowsInsecureHTTP = false
     var environment: [String: String]
     var readFile: (String) throws -> String = SecretText.read
@@ -66,6 +68,21 @@ struct SettingSources {
                 error.message,
                 isOption: error.isOfConnectionString && configuration.connectionStringName.hasPrefix("--"))
         }
+    }
+
+    // MARK: Account
+
+    /// Whose runs these are.
+    func accountName() throws -> Setting<ZapierAccount> {
+        let given =
+            account.map { Setting(value: $0, origin: "--account") }
+            ?? variable("ZAPIER_ACCOUNT").map { Setting(value: $0, origin: "ZAPIER_ACCOUNT") }
+        guard let given else { return Setting(value: .standard, origin: "default") }
+        guard let account = ZapierAccount(name: given.value) else {
+            let fault = ZapierAccount.fault(given.value) ?? ""
+            throw SettingError("\(given.origin) cannot name an account: \(fault)", isOption: account != nil)
+        }
+        return Setting(value: account, origin: given.origin)
     }
 
     // MARK: API

@@ -1,6 +1,7 @@
 import Foundation
 import Subprocess
 import Support
+import Testing
 
 #if canImport(Glibc)
     import Glibc

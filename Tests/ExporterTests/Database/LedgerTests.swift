@@ -118,7 +118,8 @@ struct LedgerTests {
         try await LedgerFixture.with { db in
             // The database tells by its own clock which runs were past their time.
             let now = Date()
-            let runs = (1...6).map { ($0, Optional(now - 86_400 + Double($0))) } + [(7, now - 30 * 86_400)]
+            var runs: [(number: Int, executedAt: Date?)] = (1...6).map { ($0, now - 86_400 + Double($0)) }
+            runs.append((7, now - 30 * 86_400))
             let first = try await db.open(runs, at: now)
             try await db.commit(
                 [2, 4].map { LedgerFixture.loaded($0, status: 200, body: LoaderTests.one) }, to: first)

@@ -21,7 +21,7 @@ struct RestoredChainsTests {
     private func restored(_ body: (LedgerFixture, Ledger) async throws -> Void) async throws {
         try await LedgerFixture.with { fixture in
             let ledger = try await fixture.openChain()
-            let report = try await RestoredChains(session: fixture.session).putInDoubt(
+            let report = try await RestoredChains(session: fixture.session, account: .standard).putInDoubt(
                 restoredTo: Date(), dryRun: false)
             #expect(report?.inDoubt == 1)
             try await body(fixture, ledger)
@@ -65,7 +65,7 @@ struct RestoredChainsTests {
         try await restored { fixture, _ in
             _ = try await ChainResolution(session: fixture.session).resolve(
                 root: Self.root.runID, of: nil, as: .notSent)
-            let chains = RestoredChains(session: fixture.session)
+            let chains = RestoredChains(session: fixture.session, account: .standard)
             #expect(try await chains.putInDoubt(restoredTo: Date() - 3600, dryRun: false) == RestoredChains.Report())
             #expect(try await end(fixture) == ["t t"])
             #expect(try await chains.putInDoubt(restoredTo: Date(), dryRun: true)?.inDoubt == 1)
@@ -79,7 +79,7 @@ struct RestoredChainsTests {
     func future() async throws {
         try await LedgerFixture.with { fixture in
             _ = try await fixture.openChain()
-            let chains = RestoredChains(session: fixture.session)
+            let chains = RestoredChains(session: fixture.session, account: .standard)
             #expect(try await chains.putInDoubt(restoredTo: Date() + 3600, dryRun: false) == nil)
             #expect(try await end(fixture) == ["f f"])
         }

@@ -1,4 +1,5 @@
 import ActionsAPI
+import Foundation
 import Postgres
 import Testing
 
@@ -125,6 +126,20 @@ struct EndingTests {
         #expect(Ending.finished.exitStatus(account, options: ExportOptions()) == 75)
     }
 
+    @Test("An API that has none of many young runs is something found, but for --fail-on none")
+    func doubtfulAccount() {
+        var account = account([.expired: 30])
+        account.isOfDoubtfulAccount = true
+        var options = ExportOptions()
+        #expect(Ending.finished.exitStatus(account, options: options) == 3)
+        options.failOn = []
+        #expect(Ending.finished.exitStatus(account, options: options) == 3)
+        (options.failOnTruncated, options.failOnRejects) = (false, false)
+        #expect(Ending.finished.exitStatus(account, options: options) == 0)
+        account.outcomes[.pending] = 1
+        #expect(Ending.finished.exitStatus(account, options: ExportOptions()) == 75)
+    }
+
     @Test("A time limit that nothing was left for is no lack")
     func timeLimit() {
         #expect(Ending.timeLimit(comeBackAt: nil).exitStatus(account([.success: 1]), options: ExportOptions()) == 0)
@@ -135,6 +150,7 @@ struct EndingTests {
         let bad = account([.queued: queued, .forbidden: 1], chains: [.submitUnknown: 1])
         #expect(Ending.invalidSetting("").exitStatus(bad, options: ExportOptions()) == 78)
         #expect(Ending.credentialsRefused("").exitStatus(bad, options: ExportOptions()) == 77)
+        #expect(Ending.otherAccount(UUID()).exitStatus(bad, options: ExportOptions()) == 77)
         #expect(Ending.apiUnreachable("").exitStatus(bad, options: ExportOptions()) == 69)
         #expect(Ending.interrupted(signal: 15).exitStatus(bad, options: ExportOptions()) == 143)
         #expect(Ending.interrupted(signal: 2).exitStatus(bad, options: ExportOptions()) == 130)

@@ -85,6 +85,31 @@ struct SchedulerTests {
         for item in [items[0], items[1], items[2]] { #expect(scheduler.next(at: now + 21) == .fetch(item)) }
     }
 
+    @Test("A look-up that tells whose token it is goes before all else, takes its slot, and is something left to do")
+    func lookUpFirst() {
+        let action = UUID()
+        var scheduler = Self.scheduler([Self.item(1, expiresInHours: 0.1), Self.item(2)], concurrency: 2)
+        scheduler.lookUpFirst(action)
+        #expect(scheduler.next(at: now) == .lookUp(action))
+        #expect(scheduler.next(at: now) == .fetch(Self.item(1, expiresInHours: 0.1)))
+        #expect(scheduler.next(at: now) == .wait(until: nil))
+        scheduler.lookUpReturned()
+        #expect(scheduler.next(at: now) == .fetch(Self.item(2)))
+
+        var spent = Self.scheduler([])
+        spent.withBudget { budget in
+            _ = budget.request(at: now)
+            budget.answered(RateLimitHeaders(limit: 10, remaining: 0, resetsIn: .seconds(60)), status: 200, at: now)
+        }
+        spent.lookUpFirst(action)
+        guard case .wait(let time?) = spent.next(at: now) else {
+            Issue.record("the look-up did not wait for its slot")
+            return
+        }
+        #expect(time >= now + 60)
+        #expect(spent.next(at: time) == .lookUp(action))
+    }
+
     @Test("A retry whose time has come stands beside the first fetches by its expiry")
     func retries() {
         let items = [Self.item(1, expiresInHours: 2), Self.item(2, expiresInHours: 1), Self.item(3, expiresInHours: 3)]
@@ -342,6 +367,7 @@ struct SchedulerTests {
             case .refill(.late, _):
                 late = true
                 scheduler.refilled(.late, with: [])
+            case .refill(.suspects, _): scheduler.refilled(.suspects, with: [])
             case .refill(.polls, _): Issue.record("polls are in memory still")
             case .lookUp, .post, .lookAgain, .refill(.chains, _), .refill(.storedPages, _):
                 Issue.record("there are no chains")

@@ -1,0 +1,63 @@
+import Foundation
+import Postgres
+
+/// Whose the stored actions of a manifest are.
+extension PostgresTransaction {
+    /// Makes sure that every stored action of the manifests belongs to the account. All of them have their rows by now:
+    /// where two accounts bring one at the same time, the second finds the first one's.
+    ///
+    /// - Parameter adopts: those of other accounts move to this one, and their runs with them.
+    /// - Throws: `ManifestProblems` that names those of other accounts, unless they are adopted.
+    borrowing func claimActions(of manifests: Manifests, for account: ZapierAccount, adopts: Bool) throws {
+        let isForeign = """
+            a.account <> $1
+            and (a.stored_action_id = any($2::uuid[])
+                 or a.stored_action_id in (select m.stored_action_id from pg_temp.manifest_runs m))
+            """
+        let parameters: [PostgresParameter] = [
+            .text(account.name), .uuids(manifests.storedActions.keys.map { $0 }),
+        ]
+        guard !adopts else {
+            _ = try query("update stored_actions.actions a set account = $1 where \(isForeign)", parameters)
+            return
+        }
+        let foreign = try query(
+            """
+            select a.stored_action_id, a.account
+              from stored_actions.actions a
+             where \(isForeign)
+             order by a.stored_action_id
+            """, parameters
+        ).map {
+            (
+                action: try $0.decode("stored_action_id", as: UUID.self),
+                account: try $0.decode("account", as: String.self)
+            )
+        }
+        guard foreign.isEmpty else { throw try ManifestProblems(foreign, in: manifests, account: account) }
+    }
+}
+
+extension ManifestProblems {
+    fileprivate init(
+        _ foreign: [(action: UUID, account: String)], in manifests: Manifests, account: ZapierAccount
+    ) throws {
+        let actions = Set(foreign.map(\.action))
+        var sources: [UUID: String] = [:]
+        try manifests.forEachRun { run in
+            let action = run.key.storedActionID
+            guard actions.contains(action), sources[action] == nil, let first = run.manifests.first else { return }
+            sources[action] = manifests.list[first].source
+        }
+        // One that no run is of may stand in any of them.
+        let all = manifests.list.map(\.source).joined(separator: ", ")
+        self.init(
+            problems: foreign.map { action, owner in
+                ManifestProblem(
+                    source: sources[action] ?? all, place: ManifestPlace.storedAction(action.lowercase).text(),
+                    message: "the stored action belongs to account \(quoted(owner)), and this export is of account "
+                        + "\(quoted(account.name)): name the right one with --account, or move the stored action with "
+                        + "all its runs by --adopt")
+            }, totalCount: foreign.count)
+    }
+}
