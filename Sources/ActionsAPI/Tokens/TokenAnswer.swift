@@ -50,7 +50,7 @@ enum TokenAnswer: Sendable, Equatable {
         case 300...399:
             self = .failed(
                 .malformedAnswer,
-                reason: "the token endpoint answered \(status), and redirects are not followed: is its address right?")
+                reason: "the token endpoint answered \(response.statusText): is its address right?")
         default:
             self = .failed(
                 .malformedAnswer,

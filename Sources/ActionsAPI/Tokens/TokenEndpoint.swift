@@ -41,8 +41,10 @@ package final class TokenEndpoint: Sendable {
         let request = TokenRequest.request(grant, client: client, by: authentication)
         requests.begin()
         do {
-            let response = try await transport.send(request)
+            var response = try await transport.send(request)
             requests.end(.answered(response.status))
+            // A redirect is told, and may quote the request.
+            response.headers.removeAll { $0.name.lowercased() == "location" && isSecret($0.value, in: grant) }
             let headers = RateLimitHeaders(receivedAt: Date(), field: response.header)
             return (TokenAnswer(response), headers.retryAfter)
         } catch let error as TransportError {

@@ -34,7 +34,7 @@ struct TokenReplacement: Sendable {
             }
             let code = errno
             unlink(copy)
-            file = try Self.writable(target, content, times: [before.st_atim, before.st_mtim], notReplacedFor: code)
+            file = try Self.writable(target, notReplacedFor: code)
             return
         }
         throw TokenFailure.transient(.timedOut, retryAfter: nil, reason: "\(target) changes all the time")
@@ -63,23 +63,18 @@ struct TokenReplacement: Sendable {
         return path
     }
 
-    private static func writable(
-        _ target: String, _ content: [UInt8], times: [timespec], notReplacedFor cause: Int32
-    ) throws -> FileLock {
-        func failure(_ code: Int32) -> TokenFailure {
-            .final(
+    /// Nothing is written here: whoever shares the file may write to it at this moment, for its lock is not held yet.
+    private static func writable(_ target: String, notReplacedFor cause: Int32) throws -> FileLock {
+        let descriptor = open(target, O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw TokenFailure.final(
                 TokenError(
                     .invalidSetting,
                     "\(target) can be neither replaced (\(String(cString: strerror(cause)))) nor written "
-                        + "(\(String(cString: strerror(code)))), so a new refresh token could not be stored: "
+                        + "(\(String(cString: strerror(errno)))), so a new refresh token could not be stored: "
                         + "mount the file's folder instead of the file, or make both this user's to write"))
         }
-        let descriptor = open(target, O_RDWR | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure(errno) }
-        let file = FileLock(path: target, descriptor: descriptor)
-        guard writeAll(content, to: descriptor), fsync(descriptor) == 0 else { throw failure(errno) }
-        _ = futimens(descriptor, times)
-        return file
+        return FileLock(path: target, descriptor: descriptor)
     }
 }
 
