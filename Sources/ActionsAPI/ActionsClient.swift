@@ -84,7 +84,12 @@ package struct ActionsClient: Sendable {
         let token = try await tokens.current()
         var request = request
         request.headers.insert(token.authorization, at: 0)
-        return (try await transport.send(request), token)
+        var response = try await transport.send(request)
+        // A redirect is told, and may quote the request.
+        response.headers = response.headers.map { name, value in
+            name.lowercased() == "location" ? (name, token.redacted(value)) : (name, value)
+        }
+        return (response, token)
     }
 
     private func isEnded(_ token: AccessToken, _ isRefused: Bool) async -> Bool {

@@ -40,6 +40,15 @@ package actor PostgresConnection {
     package var isUsable: Bool { handle.isIdle }
     package nonisolated var backendPID: Int32 { backend.pid }
 
+    /// - Throws: `.connectionLost` if it is closed.
+    package func security() throws(PostgresError) -> ConnectionSecurity {
+        guard let raw = handle.raw else {
+            throw PostgresError(.connectionLost, operation: "security", message: "the connection is closed")
+        }
+        let mode = ConnectionAttempt.effectiveSettings(raw, keys: ["sslmode"])["sslmode"]
+        return ConnectionSecurity(raw, sslMode: mode ?? "prefer")
+    }
+
     package func close() {
         handle.close()
     }

@@ -48,6 +48,11 @@ package actor PostgresSession {
         _ = try await connection()
     }
 
+    /// How its connection is protected.
+    package func security() async throws -> ConnectionSecurity {
+        try await connection().security()
+    }
+
     /// One statement. It may be sent again when its connection is lost, even if it had taken effect: only for what may
     /// be repeated, such as a read.
     package func query(_ sql: String, _ parameters: [PostgresParameter] = []) async throws -> PostgresRows {

@@ -77,4 +77,33 @@ struct PureTests {
                 column run_id, constraint runs_pkey); hint: Try this.
                 """)
     }
+
+    @Test(
+        "How a connection is protected, and what would protect it",
+        arguments: [
+            (.localSocket, nil, "prefer", false, "a local socket"),
+            (.loopback, nil, "prefer", false, "not encrypted, within this machine"),
+            (.loopback, "TLSv1.3", "prefer", false, "the server not verified (sslmode=prefer)"),
+            (.network, nil, "prefer", true, "not encrypted (sslmode=prefer): set sslmode=verify-full"),
+            (.network, nil, "disable", true, "not encrypted (sslmode=disable): set sslmode=verify-full"),
+            (.network, "TLSv1.3", "prefer", true, "TLSv1.3, but the server is not verified (sslmode=prefer): set"),
+            (.network, "TLSv1.2", "allow", true, "not verified (sslmode=allow)"),
+            (.network, "TLSv1.3", "require", true, "not verified (sslmode=require)"),
+            (.network, "TLSv1.3", "verify-ca", false, "not for its host name: sslmode=verify-full does"),
+            (.network, "TLSv1.3", "verify-full", false, "TLSv1.3, the server's certificate verified"),
+        ] as [(ConnectionSecurity.Path, String?, String, Bool, String)])
+    func security(path: ConnectionSecurity.Path, version: String?, mode: String, isExposed: Bool, words: String) {
+        let security = ConnectionSecurity(path: path, tlsVersion: version, sslMode: mode)
+        #expect(security.isExposed == isExposed)
+        #expect(security.summary.contains(words), "\(security.summary)")
+        // libpq 15 refuses it.
+        #expect(!security.summary.contains("system"))
+    }
+
+    @Test("Kerberos protects as well as TLS does")
+    func kerberos() {
+        let security = ConnectionSecurity(path: .network, tlsVersion: nil, usesGSS: true, sslMode: "prefer")
+        #expect(!security.isExposed)
+        #expect(security.summary == "encrypted and verified by Kerberos")
+    }
 }

@@ -249,4 +249,25 @@ struct SettingsTests {
             #expect(OutcomeList(argument: text) == nil)
         }
     }
+
+    @Test(
+        "Sizes read 64M, 1G, 500000K or bytes, from 1 MiB to 1 TiB",
+        arguments: [
+            ("64M", 67_108_864), ("1G", 1_073_741_824), ("2g", 2_147_483_648), ("500000K", 512_000_000),
+            ("1048576", 1_048_576), ("1M", 1_048_576), ("1024G", 1_099_511_627_776),
+        ] as [(String, Int)])
+    func size(text: String, bytes: Int) {
+        #expect(SizeArgument(argument: text)?.bytes == bytes)
+    }
+
+    @Test(
+        "What is no size, or one that nothing fits into",
+        arguments: [
+            "", "0", "M", "1", "1023K", "1048575", "1025G", "-64M", "+64M", "64 M", "64MB", "64MiB", "6.4G", "1T",
+            "٦٤M",
+            "9999999999999G",
+        ])
+    func noSize(text: String) {
+        #expect(SizeArgument(argument: text) == nil)
+    }
 }

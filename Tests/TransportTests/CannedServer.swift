@@ -10,6 +10,8 @@ final class CannedServer: Sendable {
         case hangUp
         /// Answers as soon as there is a connection, before any request.
         case greet
+        /// Answers the first request of each connection, and closes it when a second one comes.
+        case closeSecond
     }
 
     private let channel: any Channel
@@ -35,6 +37,12 @@ final class CannedServer: Sendable {
     }
 
     static func with<R>(_ answer: String, then ending: Ending = .keepOpen, _ body: (CannedServer) async throws -> R)
+        async throws -> R
+    {
+        try await with(Array(answer.utf8), then: ending, body)
+    }
+
+    static func with<R>(_ answer: [UInt8], then ending: Ending = .keepOpen, _ body: (CannedServer) async throws -> R)
         async throws -> R
     {
         let requests = Requests()
@@ -76,13 +84,14 @@ final class CannedServer: Sendable {
         typealias InboundIn = ByteBuffer
         typealias OutboundOut = ByteBuffer
 
-        let answer: String
+        let answer: [UInt8]
         let ending: Ending
         let requests: Requests
         private var connection = 0
         private var text = ""
+        private var count = 0
 
-        init(answer: String, ending: Ending, requests: Requests) {
+        init(answer: [UInt8], ending: Ending, requests: Requests) {
             self.answer = answer
             self.ending = ending
             self.requests = requests
@@ -92,8 +101,8 @@ final class CannedServer: Sendable {
             connection = requests.open()
             switch ending {
             case .hangUp: context.close(mode: .output, promise: nil)
-            case .greet: context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
-            case .keepOpen, .close: break
+            case .greet: context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: answer)), promise: nil)
+            case .keepOpen, .close, .closeSecond: break
             }
         }
 
@@ -108,7 +117,9 @@ final class CannedServer: Sendable {
             guard isWhole else { return }
             requests.texts.withLock { $0.append((connection, text)) }
             text = ""
-            context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
+            count += 1
+            if ending == .closeSecond, count > 1 { return context.close(promise: nil) }
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: answer)), promise: nil)
             if ending == .close { context.close(promise: nil) }
         }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Support
 import Testing
 
 @testable import ActionsAPI
@@ -153,6 +154,112 @@ struct HTTPTransportTests {
             while server.received.isEmpty { await Task.yield() }
             task.cancel()
             await #expect(throws: CancellationError.self) { try await task.value }
+        }
+    }
+
+    private func head(_ status: Int, _ fields: String..., length: Int) -> [UInt8] {
+        let fields = fields.map { $0 + "\r\n" }.joined()
+        return Array("HTTP/1.1 \(status) X\r\n\(fields)Content-Length: \(length)\r\n\r\n".utf8)
+    }
+
+    @Test("A compressed answer is unpacked, within the limit of a body", arguments: ["gzip", "x-gzip", "deflate"])
+    func compressed(coding: String) async throws {
+        let packed = Compression.gzip.pack(Compression.repetitive(100_000))
+        let answer = head(200, "Content-Encoding: \(coding)", length: packed.count) + packed
+        try await CannedServer.with(answer) { server in
+            let response = try await send(to: server.url)
+            #expect(response.body == Compression.repetitive(100_000))
+            var limits = TransportLimits.generous
+            limits.body = 99_999
+            let error = await #expect(throws: TransportError.self) {
+                _ = try await send(to: server.url, limits: limits)
+            }
+            #expect(
+                error == TransportError(.bodyTooLarge, "the answer is over the limit of 99999 bytes", answerBegan: true)
+            )
+        }
+    }
+
+    @Test("An answer that unpacks to over 200 times its size is refused before it has taken memory")
+    func tooDense() async throws {
+        let packed = Compression.gzip.pack([UInt8](repeating: 0, count: 12 << 20))
+        let answer = head(200, "Content-Encoding: gzip", length: packed.count) + packed
+        try await CannedServer.with(answer) { server in
+            let error = await #expect(throws: TransportError.self) { _ = try await send(to: server.url) }
+            #expect(error?.kind == .bodyTooLarge)
+            #expect(error?.reason == "the answer unpacks to over 200 times its size")
+        }
+    }
+
+    @Test(
+        "A body that cannot be unpacked leaves its status standing, and is told in words",
+        arguments: [
+            ("gzip", Array("{}".utf8), "is not compressed, though Content-Encoding says gzip"),
+            ("gzip", Compression.gzip.pack(Array("{}".utf8)).dropLast(), "ends before its compression does"),
+            ("br", Array("{}".utf8), "has the Content-Encoding br, which was not asked for"),
+        ])
+    func undecodable(coding: String, body: [UInt8], reason: String) async throws {
+        for status in [200, 429, 503] {
+            let answer = head(status, "Content-Encoding: \(coding)", length: body.count) + body
+            try await CannedServer.with(answer) { server in
+                let response = try await send(to: server.url)
+                #expect(response.status == status)
+                #expect(response.flaw == reason)
+                guard status == 200 else { return }
+                guard case .faulty(.malformedAnswer, let told, _, _) = RunAnswer(response, runID: UUID()) else {
+                    Issue.record("a 200 that cannot be read is no result")
+                    return
+                }
+                #expect(told == "200 with a body that \(reason)")
+            }
+        }
+    }
+
+    @Test(
+        "A head that is no HTTP, too large or contradicts itself is told in words",
+        arguments: [
+            ("HTTP/1.1 200 OK\r\nX-Large: \(String(repeating: "x", count: 90_000))\r\n\r\n", "a header over 80 KiB"),
+            (
+                "HTTP/1.1 200 OK\r\n" + String(repeating: "X-Many: x\r\n", count: 300) + "\r\n",
+                "over 256 headers"
+            ),
+            ("HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", "Content-Length is not valid"),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", "chunks are not valid"
+            ),
+            ("220 mail.example.com ESMTP\r\n", "not an HTTP answer"),
+            ("HTTP/1.1 200 OK\r\nContent-Le", "closed before the answer was whole"),
+        ])
+    func badHead(answer: String, words: String) async throws {
+        let error = try await error(answer, then: .close)
+        #expect(error?.kind == .connectionLost)
+        #expect(error?.reason.contains(words) == true, "\(error?.reason ?? "")")
+        #expect(error?.reason.contains("Error") == false)
+    }
+
+    @Test("A connection that the far side closes when it is used again is replaced at once")
+    func closedInUse() async throws {
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+        try await CannedServer.with(answer, then: .closeSecond) { server in
+            try await HTTPTransport.withTransport(
+                baseURL: server.url, connections: 1, limits: .generous, room: BodyRoom(capacity: 1 << 20),
+                userAgent: "test"
+            ) { transport in
+                for _ in 1...5 {
+                    let response = try await transport.send(APIRequest(method: .get, path: "/"))
+                    #expect(response.status == 200)
+                }
+            }
+            #expect(server.methodsByConnection.map(\.count) == [2, 2, 2, 2, 1])
+            #expect(server.received.allSatisfy { !$0.contains(PoolWatch.header) })
+        }
+    }
+
+    @Test("A new connection that is closed without an answer is not")
+    func closedAtOnce() async throws {
+        try await CannedServer.with("", then: .close) { server in
+            await #expect(throws: TransportError.self) { _ = try await send(to: server.url) }
+            #expect(server.received.count == 1)
         }
     }
 }

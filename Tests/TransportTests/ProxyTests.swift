@@ -78,4 +78,43 @@ struct ProxyTests {
             }
         }
     }
+
+    private static let html = "<html><body>This network wants you to log in.</body></html>"
+
+    @Test(arguments: [
+        ("HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 59\r\n\r\n\(html)", "would not connect"),
+        ("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 59\r\n\r\n\(html)", "proxy"),
+        ("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "would not connect"),
+        ("220 mail.example.com ESMTP\r\n", "does not speak HTTP"),
+        ("", "closed the connection"),
+    ])
+    func `A proxy that answers a page, or no HTTP at all, is named`(answer: String, words: String) async throws {
+        for method in [APIRequest.Method.get, .post] {
+            try await CannedServer.with(answer, then: .close) { server in
+                let port = try #require(URLComponents(string: server.url)?.port)
+                let address = ProxyServer(host: "127.0.0.1", port: port)
+                let error = await #expect(throws: TransportError.self) {
+                    _ = try await send(method, to: "https://api.example.com", by: address)
+                }
+                #expect(error?.kind == .notConnected)
+                #expect(error?.reason.contains(words) == true, "\(error?.reason ?? "")")
+                #expect(error?.reason.contains(address.description) == true, "\(error?.reason ?? "")")
+            }
+        }
+    }
+
+    @Test func `A proxy that is down, or has no address, is named`() async throws {
+        for address in [
+            ProxyServer(host: "127.0.0.1", port: 1), ProxyServer(host: String(repeating: "a", count: 64), port: 1),
+        ] {
+            for method in [APIRequest.Method.get, .post] {
+                let error = await #expect(throws: TransportError.self) {
+                    _ = try await send(method, to: "https://api.example.com", by: address)
+                }
+                #expect(error?.kind == .notConnected)
+                #expect(
+                    error?.reason.contains("no connection to the proxy \(address)") == true, "\(error?.reason ?? "")")
+            }
+        }
+    }
 }

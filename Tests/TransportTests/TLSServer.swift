@@ -30,34 +30,48 @@ struct TLSServer: Sendable {
         let bytes = Mutex(0)
     }
 
-    static func with<R>(_ kind: Certificate, _ body: (TLSServer) async throws -> R) async throws -> R {
+    static func with<R>(
+        _ kind: Certificate, latest: TLSVersion? = nil, _ body: (TLSServer) async throws -> R
+    ) async throws -> R {
+        try await withConfiguration(kind) { configuration, roots in
+            var configuration = configuration
+            configuration.minimumTLSVersion = .tlsv1
+            configuration.maximumTLSVersion = latest
+            let context = try NIOSSLContext(configuration: configuration)
+            let counter = Counter()
+            let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .childChannelInitializer { channel in
+                    counter.connections.withLock { $0 += 1 }
+                    return channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+                        try channel.pipeline.syncOperations.addHandler(Handler(counter))
+                    }
+                }
+                .bind(host: "localhost", port: 0).get()
+            let server = TLSServer(port: channel.localAddress?.port ?? 0, roots: roots, counter: counter)
+            do {
+                let result = try await body(server)
+                try await channel.close()
+                return result
+            } catch {
+                try? await channel.close()
+                throw error
+            }
+        }
+    }
+
+    /// Runs `body` with a server's TLS for such a certificate, and the path of the file that vouches for it.
+    static func withConfiguration<R>(
+        _ kind: Certificate, _ body: (TLSConfiguration, String) async throws -> R
+    ) async throws -> R {
         let folder = FileManager.default.temporaryDirectory.appending(path: "tls-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let certificate = try await make(kind, in: folder.path)
-        let context = try NIOSSLContext(
-            configuration: .makeServerConfiguration(
-                certificateChain: try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) },
-                privateKey: .privateKey(NIOSSLPrivateKey(file: folder.path + "/key.pem", format: .pem))))
-        let counter = Counter()
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelInitializer { channel in
-                counter.connections.withLock { $0 += 1 }
-                return channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
-                    try channel.pipeline.syncOperations.addHandler(Handler(counter))
-                }
-            }
-            .bind(host: "localhost", port: 0).get()
-        let server = TLSServer(port: channel.localAddress?.port ?? 0, roots: certificate, counter: counter)
-        do {
-            let result = try await body(server)
-            try await channel.close()
-            return result
-        } catch {
-            try? await channel.close()
-            throw error
-        }
+        let configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) },
+            privateKey: .privateKey(try NIOSSLPrivateKey(file: folder.path + "/key.pem", format: .pem)))
+        return try await body(configuration, certificate)
     }
 
     private static func make(_ kind: Certificate, in folder: String) async throws -> String {

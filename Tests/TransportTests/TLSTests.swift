@@ -1,4 +1,5 @@
 import Foundation
+import NIOSSL
 import Testing
 
 @testable import ActionsAPI
@@ -117,6 +118,25 @@ struct TLSTests {
             let error = try await error(.post, to: url, roots: nil)
             #expect(error.kind == .notConnected)
             #expect(error.reason.contains("TLS"), "\(error.reason)")
+        }
+    }
+
+    @Test(arguments: [TLSVersion.tlsv1, .tlsv11])
+    func `A server that offers no TLS 1.2 is no connection, and is told so`(version: TLSVersion) async throws {
+        try await TLSServer.with(.good, latest: version) { server in
+            for method in [APIRequest.Method.get, .post] {
+                let error = try await error(method, to: server.url, roots: server.roots)
+                #expect(error.kind == .notConnected)
+                #expect(error.reason == "the TLS handshake failed: the server offers no TLS 1.2 or later")
+                #expect(server.bytesRead == 0)
+            }
+        }
+    }
+
+    @Test func `TLS 1.2 is enough`() async throws {
+        try await TLSServer.with(.good, latest: .tlsv12) { server in
+            let response = try await send(.get, to: server.url, roots: server.roots)
+            #expect(response.status == 200)
         }
     }
 }

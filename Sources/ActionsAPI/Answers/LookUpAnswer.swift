@@ -36,7 +36,7 @@ package enum LookUpAnswer: Sendable {
                 ?? .faulty(.malformedAnswer, reason: APIError.absence(status))
         case 401: self = .credentialsRefused(errors ?? [])
         case 429: self = .throttled
-        default: self = .faulty(.status(status), reason: "the API answered \(status)")
+        default: self = .faulty(.status(status), reason: "the API answered \(response.statusText)")
         }
     }
 

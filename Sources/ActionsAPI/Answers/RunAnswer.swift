@@ -52,7 +52,7 @@ package enum RunAnswer: Sendable {
         case 429: self = .throttled(insideOK: false)
         default:
             self = .faulty(
-                .status(response.status), reason: "the API answered \(response.status)", errors: errors ?? [],
+                .status(response.status), reason: "the API answered \(response.statusText)", errors: errors ?? [],
                 alive: false)
         }
     }

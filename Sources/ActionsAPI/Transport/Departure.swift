@@ -37,7 +37,7 @@ struct Departure: Sendable {
         return error
     }
 
-    private var mayHaveLeft: Bool { flag.isRaised.load(ordering: .sequentiallyConsistent) }
+    var mayHaveLeft: Bool { flag.isRaised.load(ordering: .sequentiallyConsistent) }
 
     private func note() { flag.isRaised.store(true, ordering: .sequentiallyConsistent) }
 

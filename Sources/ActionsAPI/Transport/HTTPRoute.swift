@@ -51,11 +51,10 @@ extension HTTPClient.Configuration {
             }
             self.proxy = .server(host: proxy.host, port: proxy.port, authorization: authorization)
         }
-        if let roots = route.trustRoots {
-            var tls = TLSConfiguration.makeClientConfiguration()
-            tls.trustRoots = .certificates(roots.certificates)
-            tlsConfiguration = tls
-        }
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
+        if let roots = route.trustRoots { tls.trustRoots = .certificates(roots.certificates) }
+        tlsConfiguration = tls
     }
 }
 
@@ -77,6 +76,9 @@ enum TLSFailure {
         let text = "\(cause)"
         if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
             return "the TLS handshake failed: the server speaks no TLS there"
+        }
+        if text.contains("UNSUPPORTED_PROTOCOL") || text.contains("PROTOCOL_VERSION") {
+            return "the TLS handshake failed: the server offers no TLS 1.2 or later"
         }
         return "the TLS handshake failed"
     }

@@ -1,16 +1,15 @@
 import AsyncHTTPClient
 import Foundation
-import NIOCore
 import NIOHTTP1
-import NIOPosix
 import NIOSSL
 
-/// `Transport` over AsyncHTTPClient; the only file that knows it.
+/// `Transport` over AsyncHTTPClient.
 package struct HTTPTransport: Transport {
     private let pooled: HTTPClient
     private let fresh: HTTPClient
     private let baseURL: String
-    private let limits: TransportLimits
+    private let pool: PoolWatch
+    private let failures: TransportFailure
     private let room: BodyRoom
     private let userAgent: String
     /// Of the host itself, where no proxy stands before it.
@@ -39,18 +38,22 @@ package struct HTTPTransport: Transport {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
         // Retries live in one place, and it is not this one.
         configuration.connectionPool.retryConnectionEstablishment = false
-        // The limit of a body counts its bytes as they come, decompressed or not.
-        configuration.decompression = .enabled(limit: .none)
+        // Its decompressor unpacks whatever it has read before anybody can say how much may be held.
+        configuration.decompression = .disabled
         var ofPosts = configuration
         // HTTP/2 would send many over one connection; HTTP/1.1 obeys `Connection: close`.
         ofPosts.httpVersion = .http1Only
         // One that was made for a POST that was cancelled meanwhile waits for no other.
         ofPosts.connectionPool.idleTimeout = .zero
+        let pool = PoolWatch()
+        configuration.follow(by: pool)
+        configuration.http2ConnectionDebugInitializer = { StreamWindow.limit($0) }
         return try await HTTPClient.withHTTPClient(configuration: configuration) { pooled in
             try await HTTPClient.withHTTPClient(configuration: ofPosts) { fresh in
                 try await body(
                     HTTPTransport(
-                        pooled: pooled, fresh: fresh, baseURL: baseURL, limits: limits, room: room,
+                        pooled: pooled, fresh: fresh, baseURL: baseURL, pool: pool,
+                        failures: TransportFailure(proxy: route.proxy, limits: limits), room: room,
                         userAgent: userAgent,
                         probe: route.proxy == nil ? probe(of: baseURL, patience: limits.certificate) : nil))
             }
@@ -64,7 +67,7 @@ package struct HTTPTransport: Transport {
     }
 
     package func send(_ request: APIRequest) async throws -> APIResponse {
-        let watch = StallWatch(clock: ContinuousClock(), limits: limits)
+        let watch = StallWatch(clock: ContinuousClock(), limits: failures.limits, isInLine: request.method == .get)
         let departure = Departure()
         do {
             return try await withThrowingTaskGroup(of: APIResponse.self) { group in
@@ -89,97 +92,97 @@ package struct HTTPTransport: Transport {
         message.headers.add(name: "Accept", value: "application/json")
         message.headers.add(name: "Accept-Encoding", value: "gzip, deflate")
         for header in request.headers { message.headers.add(name: header.name, value: header.value) }
-
-        let response: HTTPClientResponse
-        do {
-            switch request.method {
-            case .get: response = try await pooled.execute(message, deadline: .distantFuture)
-            case .post:
-                message.body = .bytes(departure.watching(request.body ?? []))
-                message.headers.add(name: "Connection", value: "close")
+        switch request.method {
+        case .get:
+            let number = pool.enter { watch.left() }
+            defer { pool.leave(number) }
+            message.headers.add(name: PoolWatch.header, value: "\(number)")
+            return try await received(try await answer(to: message, number, watch: watch), watch: watch)
+        case .post:
+            message.body = .bytes(departure.watching(request.body ?? []))
+            message.headers.add(name: "Connection", value: "close")
+            let response: HTTPClientResponse
+            do {
                 response = try await fresh.execute(message, deadline: .distantFuture)
+            } catch {
+                throw try await failure(error, at: departure.mayHaveLeft ? .sent(isReused: false) : .inLine)
             }
-        } catch let error as NIOSSLError where TLSFailure.isUntrusted(error) {
-            throw TransportError(.notConnected, try await probe?.complaint() ?? TLSFailure.reason(error))
-        } catch {
-            throw Self.transportError(error, beforeHead: true, limits: limits)
+            return try await received(response, watch: watch)
         }
+    }
+
+    /// Sends a GET, again at once where nothing but its connection failed.
+    private func answer(
+        to message: HTTPClientRequest, _ number: PoolWatch.Number, watch: StallWatch<ContinuousClock>
+    ) async throws -> HTTPClientResponse {
+        var resends = Resends()
+        while true {
+            do {
+                return try await pooled.execute(message, deadline: .distantFuture)
+            } catch {
+                // AsyncHTTPClient throws the same where a connection was closing, and nobody cancelled anything.
+                try Task.checkCancellation()
+                let stage = pool.stage(of: number)
+                guard resends.isDue(after: error, at: stage, isServing: pool.isServing) else {
+                    throw try await failure(error, at: stage)
+                }
+                pool.returnToLine(number)
+                watch.returnedToLine()
+            }
+        }
+    }
+
+    private func failure(_ error: any Error, at stage: RequestStage) async throws -> any Error {
+        if (error as? HTTPClientError) == .cancelled { try Task.checkCancellation() }
+        if stage == .inLine, let error = error as? NIOSSLError, TLSFailure.isUntrusted(error),
+            let complaint = try await probe?.complaint()
+        {
+            return TransportError(.notConnected, complaint)
+        }
+        return failures.error(error, at: stage)
+    }
+
+    private func received(
+        _ response: HTTPClientResponse, watch: StallWatch<ContinuousClock>
+    ) async throws -> APIResponse {
         watch.moved()
-
-        let lease = room.lease()
-        let body: [UInt8]
+        var answer = APIResponse(
+            status: Int(response.status.code), headers: response.headers.map { ($0.name, $0.value) },
+            lease: room.lease())
+        let coding = ContentCoding(answer.headers)
+        if case .unknown(let name) = coding {
+            answer.flaw = "has the Content-Encoding \(name), which was not asked for"
+        }
+        var decoder = BodyDecoder(coding)
         do {
-            body = try await collect(response, lease: lease, watch: watch)
+            for try await chunk in response.body {
+                watch.moved(chunk.readableBytes)
+                decoder.feed(chunk)
+                while let piece = try decoder.next() {
+                    guard piece.count <= failures.limits.body - answer.body.count else { throw tooLarge }
+                    try await watch.held { try await answer.lease?.grow(by: piece.count) }
+                    answer.body.append(contentsOf: piece)
+                }
+            }
+            // A cancelled body ends as if it were whole.
+            try Task.checkCancellation()
+            try decoder.finish()
+        } catch let damage as BodyDecoder.Damage {
+            answer.flaw = damage.reason
+        } catch is BodyDecoder.TooDense {
+            throw TransportError(
+                .bodyTooLarge, "the answer unpacks to over \(BodyDecoder.mostDense) times its size", answerBegan: true)
         } catch {
-            var failure = Self.transportError(error, beforeHead: false, limits: limits)
-            if var transport = failure as? TransportError {
-                transport.answerBegan = true
-                failure = transport
-            }
-            throw failure
+            throw try await failure(error, at: .answered)
         }
-        return APIResponse(
-            status: Int(response.status.code), headers: response.headers.map { ($0.name, $0.value) }, body: body,
-            lease: lease)
+        return answer
     }
 
-    private func collect(
-        _ response: HTTPClientResponse, lease: BodyLease, watch: StallWatch<ContinuousClock>
-    ) async throws -> [UInt8] {
-        var body: [UInt8] = []
-        for try await chunk in response.body {
-            watch.moved()
-            guard chunk.readableBytes <= limits.body - body.count else {
-                throw TransportError(.bodyTooLarge, "the answer is over the limit of \(limits.body >> 20) MiB")
-            }
-            try await watch.held { try await lease.grow(by: chunk.readableBytes) }
-            body.append(contentsOf: chunk.readableBytesView)
-        }
-        // A cancelled body ends as if it were whole.
-        try Task.checkCancellation()
-        return body
-    }
-
-    /// What AsyncHTTPClient and NIO throw, in our terms. Messages are written here rather than taken over: theirs may
-    /// hold addresses or parts of a header.
-    private static func transportError(
-        _ error: any Error, beforeHead: Bool, limits: TransportLimits
-    ) -> any Error {
-        switch error {
-        case is CancellationError, is TransportError: return error
-        case let error as HTTPClientError: return Self.transportError(error, limits: limits)
-        case let error as NIOSSLError where beforeHead:
-            return TransportError(.notConnected, TLSFailure.reason(error))
-        case let error as NIOSSLExtraError where beforeHead:
-            return TransportError(.notConnected, TLSFailure.reason(error))
-        case let error as NIOConnectionError:
-            let cause = error.connectionErrors.first.map { "\($0.error)" } ?? "the host name could not be resolved"
-            return TransportError(.notConnected, "no connection to the API: \(cause)")
-        case let error as IOError where beforeHead && error.errnoCode == ECONNREFUSED:
-            return TransportError(.notConnected, "no connection to the API: connection refused")
-        case let error as IOError:
-            return TransportError(
-                .connectionLost, "the connection broke: \(String(cString: strerror(error.errnoCode)))")
-        default:
-            return TransportError(.connectionLost, "the exchange failed: \(type(of: error))")
-        }
-    }
-
-    private static func transportError(_ error: HTTPClientError, limits: TransportLimits) -> any Error {
-        switch error {
-        case .cancelled: CancellationError()
-        case .connectTimeout, .getConnectionFromPoolTimeout:
-            TransportError(.notConnected, "no connection within \(limits.connect.components.seconds) s")
-        case .proxyAuthenticationRequired:
-            TransportError(.notConnected, "the proxy wants a user and a password: put them into its variable's address")
-        case .invalidProxyResponse:
-            TransportError(.notConnected, "the proxy would not connect: is its address right, and does it allow this?")
-        case .httpProxyHandshakeTimeout: TransportError(.notConnected, "the proxy did not answer in time")
-        case .tlsHandshakeTimeout: TransportError(.notConnected, "the TLS handshake took too long")
-        case .remoteConnectionClosed, .uncleanShutdown:
-            TransportError(.connectionLost, "the connection was closed before the answer was whole")
-        case .readTimeout, .writeTimeout, .deadlineExceeded: TransportError(.timedOut, "no answer in time")
-        default: TransportError(.connectionLost, "the exchange failed: \(error.shortDescription)")
-        }
+    private var tooLarge: TransportError {
+        let limit = failures.limits.body
+        return TransportError(
+            .bodyTooLarge,
+            "the answer is over the limit of \(limit >= 1 << 20 ? "\(limit >> 20) MiB" : "\(limit) bytes")",
+            answerBegan: true)
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import JSONText
 
 /// Sends one request and returns its whole answer: the one thing that the exporter needs of HTTP.
@@ -30,6 +31,8 @@ package struct APIResponse: Sendable {
     package var status: Int
     package var headers: [(name: String, value: String)]
     package var body: [UInt8]
+    /// Why the body is not what the server meant to send: for people, behind "a body that".
+    package var flaw: String?
     /// Holds the body's room in the memory budget for as long as anyone keeps it.
     package var lease: BodyLease?
 
@@ -45,8 +48,26 @@ package struct APIResponse: Sendable {
     /// The body is JSON: not a page of a proxy's.
     package var isJSON: Bool { (try? json()) != nil }
 
+    /// Its status for people, and of a redirect the host it leads to, which is not followed.
+    package var statusText: String {
+        guard (300..<400).contains(status), let location = header("Location") else { return "\(status)" }
+        return "\(status), a redirect to \(Self.host(of: location) ?? "another address"), which is not followed"
+    }
+
+    /// - Returns: nil if the address is not one, or its host holds what does not belong there.
+    private static func host(of location: String) -> String? {
+        guard let url = URLComponents(string: location) else { return nil }
+        guard let host = url.host, !host.isEmpty else { return url.scheme == nil ? "the same host" : nil }
+        let isPlain = host.utf8.allSatisfy { byte in
+            byte < 0x80 && (Character(UnicodeScalar(byte)).isLetter || Character(UnicodeScalar(byte)).isNumber)
+                || Array("-.:[]_".utf8).contains(byte)
+        }
+        return isPlain && host.utf8.count <= 253 ? host : nil
+    }
+
     /// The body's value; broken UTF-8 inside its strings is data like any other.
     func json() throws(NoJSON) -> JSONValue {
+        if let flaw { throw NoJSON(reason: "a body that \(flaw)") }
         do throws(JSONSyntaxError) {
             return try JSONValue(validating: body, allowingBrokenUTF8: true)
         } catch {

@@ -374,7 +374,8 @@ struct Scheduler: Sendable {
 
     /// Besides suspects.
     private var hasOnlyPolls: Bool {
-        firstLookUp == nil && exhausted.contains(.first) && exhausted.contains(.late) && !chains.wantsMore(capacity: options.stretch)
+        firstLookUp == nil && exhausted.contains(.first) && exhausted.contains(.late)
+            && !chains.wantsMore(capacity: options.stretch)
             && !hasStoredPages && first.isEmpty && late.isEmpty && retries.isEmpty && dueRetries.isEmpty
             && !chains.hasWork && chains.writes == 0 && inFlight == pollsInFlight
     }

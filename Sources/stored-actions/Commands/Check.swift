@@ -106,8 +106,13 @@ struct Check: Verb {
                 let database = Finding(
                     what: "database", from: setting.origin, ok: true,
                     detail: "PostgreSQL \(version), database \(name), role \(role), over \(host)")
+                let security = try await session.security()
+                if security.isExposed {
+                    console.logger.warning("the connection to the database is not safe: \(security.summary)")
+                }
+                let connection = Finding(what: "connection", ok: true, detail: security.summary)
                 let findings = await DatabaseCheck(configuration: setting.value, session: session).findings
-                return [database] + findings
+                return [database, connection] + findings
             }
         } catch {
             return [Finding(what: "database", from: origin, error)]
@@ -159,7 +164,8 @@ struct Check: Verb {
                     detail: "not tried: the rate window is spent (429); try again later")
             default:
                 return Finding(
-                    what: "token", from: token.origin, ok: false, detail: "the API answered \(status), not a list",
+                    what: "token", from: token.origin, ok: false,
+                    detail: "the API answered \(answer.statusText), not a list",
                     exitStatus: ExitStatus.unreachable)
             }
         } catch {

@@ -32,6 +32,17 @@ struct Export: Verb {
 
     @Option(
         help: ArgumentHelp(
+            "Room for answers in memory, all together: 64M, 1G. One larger answer at a time goes beyond it.",
+            valueName: "size"))
+    var memory = SizeArgument(mebibytes: 64)
+
+    @Option(
+        help: ArgumentHelp(
+            "The largest answer that is taken, unpacked; the run of a larger one fails.", valueName: "size"))
+    var maxBody = SizeArgument(mebibytes: TransportLimits().body >> 20)
+
+    @Option(
+        help: ArgumentHelp(
             "How long to go on polling unfinished runs once nothing else is left to do; 0 polls none again.",
             valueName: "duration"))
     var maxWait = DurationArgument(minutes: 10)
@@ -100,7 +111,7 @@ struct Export: Verb {
     }
 
     var needs: ResourceNeeds {
-        .api(requests: concurrency, room: Self.bodyRoom, largestBody: TransportLimits().body)
+        .api(requests: concurrency, room: memory.bytes, largestBody: maxBody.bytes)
     }
 
     func perform(_ console: Console, _ desk: SignalDesk) async throws -> Report {
@@ -166,9 +177,6 @@ struct Export: Verb {
 
     /// Seconds in which an export past its time limit may store what is in flight and close its books.
     private static let graceAfterDeadline: TimeInterval = 5
-
-    /// Bytes that bodies in flight hold together; one large body at a time may go beyond.
-    private static let bodyRoom = 64 << 20
 
     /// About a minute, as for an API that does not answer any more.
     private static let tokenAttempts = 8

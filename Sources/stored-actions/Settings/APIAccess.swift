@@ -49,7 +49,7 @@ struct APIAccess {
     ///
     /// - Parameters:
     ///   - connections: to the API at most.
-    ///   - room: bytes that bodies in flight hold together.
+    ///   - room: bytes that bodies in flight hold together; one large body at a time may go beyond.
     ///   - largestBody: bytes.
     ///   - attempts: to get a token.
     ///   - logger: is told of renewed tokens.

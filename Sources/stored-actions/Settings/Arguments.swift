@@ -81,6 +81,34 @@ struct TimeArgument: ExpressibleByArgument, Equatable, Sendable {
     }
 }
 
+/// A number of bytes, at least one MiB: `64M`, `1G`, `500000K`, or a plain number.
+struct SizeArgument: ExpressibleByArgument, Equatable, Sendable {
+    private static let sizes = 1 << 20...1 << 40
+
+    var bytes: Int
+    private var text: String
+
+    init(mebibytes: Int) {
+        bytes = mebibytes << 20
+        text = "\(mebibytes)M"
+    }
+
+    init?(argument: String) {
+        let units: [Character: Int] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30]
+        let unit = argument.uppercased().last.flatMap { units[$0] }
+        let digits = unit == nil ? argument[...] : argument.dropLast()
+        guard digits.count <= 13, digits.allSatisfy({ ("0"..."9").contains($0) }), let count = Int(digits) else {
+            return nil
+        }
+        let (bytes, overflows) = count.multipliedReportingOverflow(by: unit ?? 1)
+        guard !overflows, Self.sizes.contains(bytes) else { return nil }
+        self.bytes = bytes
+        text = argument
+    }
+
+    var defaultValueDescription: String { text }
+}
+
 /// `--fail-on` and `--allow`: names with commas between them, or `none`.
 struct OutcomeList: ExpressibleByArgument, Equatable, Sendable {
     /// Chains that end other than by their last page; no outcome of a run.

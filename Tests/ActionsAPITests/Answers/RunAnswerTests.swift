@@ -255,4 +255,33 @@ struct RunAnswerTests {
     func noToken(text: String) {
         #expect(AccessToken(text) == nil)
     }
+
+    @Test(
+        "A redirect is told with the host it leads to, and nothing else of its address",
+        arguments: [
+            ("https://login.example.com/sso?token=x", "login.example.com"),
+            ("//cdn.example.net:8443/a", "cdn.example.net"),
+            ("/elsewhere", "the same host"), ("elsewhere", "the same host"), ("https://[::1]:9/", "[::1]"),
+            ("HTTP://user:pass@Example.COM", "Example.COM"), ("https:///nowhere", "another address"),
+            ("mailto:a@example.com", "another address"), ("https://exa\u{1B}[2Jmple.com/", "another address"),
+            ("https://\(String(repeating: "a", count: 300)).example", "another address"),
+            ("https://b\u{fc}cher.example/", nil),
+        ] as [(String, String?)])
+    func redirect(location: String, host: String?) {
+        for status in [301, 302, 303, 307, 308] {
+            let response = APIResponse(status: status, headers: [("location", location)])
+            guard case .faulty(.status(status), let reason, _, _) = RunAnswer(response, runID: Self.runID) else {
+                Issue.record("a redirect is no result")
+                return
+            }
+            if let host {
+                #expect(reason == "the API answered \(status), a redirect to \(host), which is not followed")
+            } else {
+                #expect(reason.utf8.allSatisfy { $0 < 0x80 })
+            }
+            #expect(!reason.contains("pass") && !reason.contains("token"))
+        }
+        #expect(APIResponse(status: 302).statusText == "302")
+        #expect(APIResponse(status: 201, headers: [("Location", location)]).statusText == "201")
+    }
 }

@@ -14,6 +14,8 @@ final class AnswerServer: Sendable {
         var parts: [Part]
         /// So many requests get no answer before the first that does.
         var silences = 0
+        /// The parts are members of a gzip each.
+        var isGzip = false
 
         init(status: Int = 200, body: [UInt8]) { self.init(status: status, parts: [Part(bytes: body)]) }
 
@@ -86,7 +88,8 @@ final class AnswerServer: Sendable {
     private func send(_ answer: Answer, to client: Int32) -> Bool {
         let length = answer.parts.reduce(0) { $0 + $1.bytes.count * $1.times }
         let head =
-            "HTTP/1.1 \(answer.status) Planned\r\nContent-Type: application/json\r\nContent-Length: \(length)\r\n\r\n"
+            "HTTP/1.1 \(answer.status) Planned\r\nContent-Type: application/json\r\nContent-Length: \(length)\r\n"
+            + (answer.isGzip ? "Content-Encoding: gzip\r\n\r\n" : "\r\n")
         // With the first bytes of the body, which would wait for the head's receipt otherwise.
         var unsent = Array(head.utf8)
         for part in answer.parts {
