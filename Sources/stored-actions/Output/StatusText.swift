@@ -11,7 +11,8 @@ struct StatusText {
     init(_ history: ExportHistory, attention: Attention, ofOne: Bool, settings: String) {
         var paragraphs: [String] = []
         if !attention.points.isEmpty {
-            paragraphs.append((["needs attention:"] + attention.points.map { "  \($0)" }).joined(separator: "\n"))
+            paragraphs.append(
+                (["needs attention:"] + attention.points.map { "  \($0)".shownOnOneLine }).joined(separator: "\n"))
         }
         paragraphs.append(Self.exports(history, ofOne: ofOne))
         guard !history.exports.isEmpty else {
@@ -64,7 +65,8 @@ struct StatusText {
         for lock in history.locks {
             let application = lock.application.map { ", application \($0)" } ?? ""
             let connection = lock.connectedAt.map { ", connected since \($0.formatted(.iso8601))" } ?? ""
-            lines.append("the lock of \"\(lock.name)\" is held \(lock.description)\(application)\(connection)")
+            let held = "the lock of \"\(lock.name)\" is held \(lock.description)\(application)\(connection)"
+            lines.append(held.shownOnOneLine)
         }
         if !history.left.failures.isEmpty {
             lines.append("the commonest failures:")
