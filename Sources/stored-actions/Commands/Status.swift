@@ -41,6 +41,7 @@ struct Status: Verb {
             try history.encode(to: encoder)
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(exitStatus, forKey: .exitStatus)
+            try container.encode(account, forKey: .account)
             try container.encode(attention, forKey: .attention)
         }
     }
