@@ -174,22 +174,6 @@ struct DatabaseRulesTests {
         }
     }
 
-    @Test func `Rejects of an older version get their keys where they are`() async throws {
-        try await Stage.with { stage in
-            #expect(try await stage.run("migrate").status == 0)
-            // As the version before left it.
-            try await stage.database.execute(
-                """
-                alter table rejects drop column reject_id;
-                delete from schema_migrations where version >= 4;
-                insert into rejects (stored_action_id, run_id, what, reason, export_id)
-                select gen_random_uuid(), gen_random_uuid(), 'extra', 'odd', 1 from generate_series(1, 1000)
-                """)
-            #expect(try await stage.run("migrate").status == 0)
-            #expect(try await stage.database.holds("(select count(distinct reject_id) = 1000 from rejects)"))
-        }
-    }
-
     // MARK: Event triggers
 
     @Test(arguments: ["P0001", "42501", "0A000"])

@@ -34,6 +34,7 @@ extension Migrator {
     }
 
     private func noticeIfNewer(in transaction: borrowing PostgresTransaction) throws -> String? {
+        if let refusal = try SchemaOwnership(transaction).refusalOfUse { throw refusal }
         let applied = try transaction.appliedMigrations()
         let own = migrations.last?.version ?? 0
         guard let newest = applied.last?.version, newest > own else { return nil }

@@ -166,6 +166,22 @@ struct MigratorTests {
         }
     }
 
+    @Test("Rejects of an older version get their keys where they are")
+    func keysOfRejects() async throws {
+        try await withSession { session in
+            _ = try await Migrator(migrations: Array(Migration.all.prefix(3)), toolVersion: "test").migrate(on: session)
+            _ = try await session.query(
+                """
+                insert into stored_actions.rejects (stored_action_id, run_id, what, reason, export_id)
+                select gen_random_uuid(), gen_random_uuid(), 'extra', 'odd', 1 from generate_series(1, 1000)
+                """)
+            _ = try await Migrator(toolVersion: "test").migrate(on: session)
+            let keys = try await session.query(
+                "select count(distinct reject_id) as keys from stored_actions.rejects")
+            #expect(try keys[0].decode("keys") == 1000)
+        }
+    }
+
     @Test("Every table, view and column of the schema has a comment")
     func comments() async throws {
         try await withSession { session in
