@@ -135,7 +135,7 @@ struct AccountTests {
     @Test(
         arguments: [
             (["--account", ""], [:], 64), (["--account", "a\nb"], [:], 64), ([], ["ZAPIER_ACCOUNT": "a\u{1}b"], 78),
-            ([], ["ZAPIER_ACCOUNT": " a"], 78), (["--unfinished", "--adopt"], [:], 64),
+            ([], ["ZAPIER_ACCOUNT": "a\tb"], 78), (["--unfinished", "--adopt"], [:], 64),
         ] as [([String], [String: String], Int32)])
     func `What cannot name an account ends with 64 or 78 before anything is done`(
         _ options: [String], _ changes: [String: String], status: Int32

@@ -56,7 +56,8 @@ struct SettingsTests {
         var flagged = sources()
         flagged.account = name
         #expect(#expect(throws: SettingError.self) { try flagged.accountName() }?.isOption == true)
-        guard !name.isEmpty else { return }
+        // Blanks around a variable's value are taken off.
+        guard !name.isEmpty, !name.hasPrefix(" ") else { return }
         let set = sources(["ZAPIER_ACCOUNT": name])
         #expect(#expect(throws: SettingError.self) { try set.accountName() }?.isOption == false)
     }

@@ -52,11 +52,18 @@ package struct ExportLock: Sendable {
                 [.text(Self.lockName(name, of: account))])
             guard try rows.first?.decode("locked") == true else {
                 for held in names[..<index] { try await release(held, on: connection) }
-                let holder = try await connection.query(
-                    LockHolder.query, LockHolder.parameters([name], of: account)
-                ).first
-                throw Taken(name: Self.shown(name), holder: try holder.map(LockHolder.init))
+                throw Taken(name: Self.shown(name), holder: try await holder(of: name, on: connection))
             }
+        }
+    }
+
+    /// - Returns: nil where the tables that tell of it are missing or older: the lock is taken all the same.
+    private func holder(of name: String, on connection: PostgresConnection) async throws -> LockHolder? {
+        do {
+            return try await connection.query(LockHolder.query, LockHolder.parameters([name], of: account))
+                .first.map(LockHolder.init)
+        } catch let error as PostgresError where ["42P01", "42703", "3F000"].contains(error.sqlstate) {
+            return nil
         }
     }
 
