@@ -4,7 +4,7 @@ import Testing
 
 @testable import ActionsAPI
 
-@Suite("HTTP")
+@Suite("HTTP", .timeLimit(.minutes(5)))
 struct HTTPTransportTests {
     private func send(
         to url: String, limits: TransportLimits = .generous, capacity: Int = 1 << 20

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ActionsAPI
 
-@Suite("Proxies")
+@Suite("Proxies", .timeLimit(.minutes(5)))
 struct ProxyTests {
     private func send(
         _ method: APIRequest.Method = .get, to url: String, by proxy: ProxyServer, roots: String? = nil
@@ -85,7 +85,7 @@ struct ProxyTests {
         ("HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 59\r\n\r\n\(html)", "would not connect"),
         ("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 59\r\n\r\n\(html)", "proxy"),
         ("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "would not connect"),
-        ("220 mail.example.com ESMTP\r\n", "does not speak HTTP"),
+        ("220 mail.example.com ESMTP\r\n", "closed the connection, or does not speak HTTP"),
         ("", "closed the connection"),
     ])
     func `A proxy that answers a page, or no HTTP at all, is named`(answer: String, words: String) async throws {

@@ -72,4 +72,14 @@ struct ResendsTests {
         }
         #expect(due == [true, true, true, false, false])
     }
+
+    @Test("Twenty times where connections were closing")
+    func mostWhileClosing() {
+        var resends = Resends()
+        let dropped = NIOHTTP2Errors.streamClosed(streamID: 1, errorCode: .cancel)
+        let due = (1...21).map { _ in resends.isDue(after: dropped, at: Self.new, isServing: false) }
+        #expect(due == Array(repeating: true, count: 20) + [false])
+        let isDue = resends.isDue(after: HTTPClientError.remoteConnectionClosed, at: Self.reused, isServing: false)
+        #expect(isDue)
+    }
 }

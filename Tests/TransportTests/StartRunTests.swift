@@ -3,7 +3,7 @@ import Testing
 
 @testable import ActionsAPI
 
-@Suite("POSTs over HTTP")
+@Suite("POSTs over HTTP", .timeLimit(.minutes(5)))
 struct StartRunTests {
     private static let actionID = UUID(uuidString: "4F4E0000-0000-4000-8000-00000000000A")!
     private static let runID = UUID(uuidString: "9B1D0000-0000-4000-8000-00000000000B")!

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ActionsAPI
 
-@Suite("TLS")
+@Suite("TLS", .timeLimit(.minutes(5)))
 struct TLSTests {
     private func send(
         _ method: APIRequest.Method, to url: String, roots: String?

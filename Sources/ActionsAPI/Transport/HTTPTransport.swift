@@ -47,7 +47,6 @@ package struct HTTPTransport: Transport {
         ofPosts.connectionPool.idleTimeout = .zero
         let pool = PoolWatch()
         configuration.follow(by: pool)
-        configuration.http2ConnectionDebugInitializer = { StreamWindow.limit($0) }
         return try await HTTPClient.withHTTPClient(configuration: configuration) { pooled in
             try await HTTPClient.withHTTPClient(configuration: ofPosts) { fresh in
                 try await body(
@@ -123,6 +122,7 @@ package struct HTTPTransport: Transport {
                 // AsyncHTTPClient throws the same where a connection was closing, and nobody cancelled anything.
                 try Task.checkCancellation()
                 let stage = pool.stage(of: number)
+                let error = pool.breakage(of: number) ?? error
                 guard resends.isDue(after: error, at: stage, isServing: pool.isServing) else {
                     throw try await failure(error, at: stage)
                 }

@@ -26,6 +26,9 @@ final class PoolWatch: Sendable {
 
     private struct Request {
         var stage = RequestStage.inLine
+        var connection: ObjectIdentifier?
+        /// What broke its connection, where the stream is told only that it is closed.
+        var breakage: (any Error)?
         var hasLeft: @Sendable () -> Void
     }
 
@@ -47,7 +50,10 @@ final class PoolWatch: Sendable {
     }
 
     func returnToLine(_ number: Number) {
-        state.withLock { $0.requests[number]?.stage = .inLine }
+        state.withLock { state in
+            guard let request = state.requests[number] else { return }
+            state.requests[number] = Request(hasLeft: request.hasLeft)
+        }
     }
 
     func leave(_ number: Number) {
@@ -58,14 +64,30 @@ final class PoolWatch: Sendable {
         state.withLock { $0.requests[number]?.stage ?? .inLine }
     }
 
+    func breakage(of number: Number) -> (any Error)? {
+        state.withLock { $0.requests[number]?.breakage }
+    }
+
+    /// An HTTP/2 connection is of no more use.
+    func broke(_ connection: any Channel, _ error: any Error) {
+        let id = ObjectIdentifier(connection)
+        state.withLock { state in
+            for (number, request) in state.requests where request.connection == id && request.stage != .inLine {
+                state.requests[number]?.breakage = error
+            }
+        }
+    }
+
     /// Whether any request is on a connection: those in line wait for it, not for the network.
     var isServing: Bool {
         state.withLock { $0.requests.values.contains { $0.stage != .inLine } }
     }
 
     private func sent(_ number: Number, over connection: any Channel) {
+        let id = ObjectIdentifier(connection)
         let hasLeft = state.withLock { state in
-            state.requests[number]?.stage = .sent(isReused: state.reused.contains(ObjectIdentifier(connection)))
+            state.requests[number]?.stage = .sent(isReused: state.reused.contains(id))
+            state.requests[number]?.connection = id
             return state.requests[number]?.hasLeft
         }
         hasLeft?()
@@ -141,5 +163,6 @@ extension HTTPClient.Configuration {
     mutating func follow(by pool: PoolWatch) {
         http1_1ConnectionDebugInitializer = { pool.join($0) }
         http2StreamChannelDebugInitializer = { pool.join(stream: $0) }
+        http2ConnectionDebugInitializer = { StreamWindow.limit($0, pool) }
     }
 }

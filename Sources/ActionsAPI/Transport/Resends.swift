@@ -10,39 +10,46 @@ import NIOSSL
 /// | --- | --- | --- |
 /// | a connection that was closing | in line | the request reached it too late, and never left |
 /// | no free connection | in line, while others are served | the server limits its streams: the line moves on |
-/// | HTTP/2 `REFUSED_STREAM`, also by a GOAWAY | sent | the server says that it did not look at it (RFC 9113, 8.7) |
+/// | HTTP/2 `REFUSED_STREAM`, a GOAWAY | sent | the server says that it did not look at it (RFC 9113, 6.8 and 8.7) |
 /// | the connection ended without a byte | sent, on a reused one | the far side closed it while it was idle |
 ///
-/// So often in all, but for the line. After that the failure counts as any other.
+/// Three times in all, or twenty where connections were closing, as nothing was asked of the server then; and as long as the
+/// line moves. After that the failure counts as any other.
 struct Resends: Sendable {
     private static let most = 3
+    private static let mostWhileClosing = 20
 
     private var count = 0
+    private var countWhileClosing = 0
 
     /// - Parameter isServing: other requests are on connections.
     mutating func isDue(after error: any Error, at stage: RequestStage, isServing: Bool) -> Bool {
         if (error as? HTTPClientError) == .getConnectionFromPoolTimeout { return stage == .inLine && isServing }
-        guard count < Self.most, Self.isConnectionsAlone(error, at: stage) else { return false }
+        if stage != .answered, Self.isClosing(error, at: stage) {
+            countWhileClosing += 1
+            return countWhileClosing <= Self.mostWhileClosing
+        }
+        guard stage != .answered, Self.isRefusal(error) || stage == .sent(isReused: true) && Self.isClosure(error)
+        else {
+            return false
+        }
         count += 1
-        return true
+        return count <= Self.most
     }
 
-    private static func isConnectionsAlone(_ error: any Error, at stage: RequestStage) -> Bool {
-        switch stage {
-        case .answered: false
-        case .inLine: isRefusal(error) || (error as? HTTPClientError) == .cancelled || isClosedChannel(error)
-        case .sent(let isReused): isRefusal(error) || isReused && isClosure(error)
+    private static func isClosing(_ error: any Error, at stage: RequestStage) -> Bool {
+        switch error {
+        // NIO (1.46) tells of streams that a GOAWAY dropped as if each had been reset with CANCEL.
+        case let error as NIOHTTP2Errors.StreamClosed: error.errorCode == .cancel
+        case is NIOHTTP2Errors.CreatedStreamAfterGoaway, is NIOHTTP2Errors.IOOnClosedConnection,
+            is NIOHTTP2Errors.NoStreamIDAvailable:
+            true
+        default: stage == .inLine && ((error as? HTTPClientError) == .cancelled || isClosedChannel(error))
         }
     }
 
     private static func isRefusal(_ error: any Error) -> Bool {
-        switch error {
-        case let error as NIOHTTP2Errors.StreamClosed: error.errorCode == .refusedStream
-        case is NIOHTTP2Errors.CreatedStreamAfterGoaway, is NIOHTTP2Errors.IOOnClosedConnection,
-            is NIOHTTP2Errors.NoStreamIDAvailable:
-            true
-        default: false
-        }
+        (error as? NIOHTTP2Errors.StreamClosed)?.errorCode == .refusedStream
     }
 
     private static func isClosedChannel(_ error: any Error) -> Bool {

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOHPACK
 import NIOHTTP2
 
 /// How much of an answer an HTTP/2 server may send before it is read.
@@ -17,9 +18,23 @@ enum StreamWindow {
     }
 
     /// Stands between the streams of a connection and its frames.
-    private final class Limiter: ChannelOutboundHandler {
+    private final class Limiter: ChannelDuplexHandler {
+        typealias InboundIn = HTTP2Frame
         typealias OutboundIn = HTTP2Frame
         typealias OutboundOut = HTTP2Frame
+
+        private let pool: PoolWatch
+
+        init(_ pool: PoolWatch) { self.pool = pool }
+
+        /// Nobody else closes a connection on which the server has broken the protocol: its streams would wait for ever.
+        func errorCaught(context: ChannelHandlerContext, error: any Error) {
+            context.fireErrorCaught(error)
+            guard error is any NIOHTTP2Error || error is any NIOHPACKError, !(error is NIOHTTP2Errors.StreamError)
+            else { return }
+            pool.broke(context.channel, error)
+            context.close(promise: nil)
+        }
 
         func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
             let frame = unwrapOutboundIn(data)
@@ -36,13 +51,13 @@ enum StreamWindow {
         }
     }
 
-    static func limit(_ connection: any Channel) -> EventLoopFuture<Void> {
+    static func limit(_ connection: any Channel, _ pool: PoolWatch) -> EventLoopFuture<Void> {
         // One that has closed already has no handlers any more.
         guard connection.isActive else { return connection.eventLoop.makeSucceededVoidFuture() }
         return connection.eventLoop.makeCompletedFuture {
             let pipeline = connection.pipeline.syncOperations
             let frames = try pipeline.handler(type: NIOHTTP2Handler.self)
-            try pipeline.addHandler(Limiter(), position: .after(frames))
+            try pipeline.addHandler(Limiter(pool), position: .after(frames))
         }
     }
 }

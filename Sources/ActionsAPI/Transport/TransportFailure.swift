@@ -36,7 +36,7 @@ struct TransportFailure: Sendable {
         case let error as IOError:
             return TransportError(
                 .connectionLost, "the connection broke: \(String(cString: strerror(error.errnoCode)))")
-        case let error as HTTPParserError: return failure(error, at: stage)
+        case let error as HTTPParserError: return failure(error)
         case let error as NIOHTTP2Errors.StreamError: return failure(error.baseError, at: stage)
         case let error as NIOHTTP2Errors.StreamClosed where error.errorCode == .refusedStream:
             return TransportError(.connectionLost, "the server refused the request (HTTP/2 REFUSED_STREAM)")
@@ -50,6 +50,9 @@ struct TransportFailure: Sendable {
             )
         case is any NIOHTTP2Error, is any NIOHPACKError:
             return TransportError(.connectionLost, "the server does not keep to HTTP/2")
+        case is ChannelPipelineError where stage == .inLine && proxy != nil:
+            // It closed while its answer to CONNECT was still being taken in.
+            return TransportError(.notConnected, "\(peer) would not connect: is its address right?")
         default: return TransportError(.connectionLost, "the connection broke off")
         }
     }
@@ -70,7 +73,8 @@ struct TransportFailure: Sendable {
         case .httpProxyHandshakeTimeout: return TransportError(.notConnected, "\(peer) did not answer in time")
         case .tlsHandshakeTimeout: return notConnected(tls: "the TLS handshake took too long")
         case .remoteConnectionClosed where stage == .inLine && proxy != nil:
-            return TransportError(.notConnected, "\(peer) closed the connection")
+            return TransportError(
+                .notConnected, "\(peer) closed the connection, or does not speak HTTP: is its address right?")
         case .remoteConnectionClosed, .uncleanShutdown, .cancelled:
             return TransportError(.connectionLost, "the connection was closed before the answer was whole")
         case .readTimeout, .writeTimeout, .deadlineExceeded: return TransportError(.timedOut, "no answer in time")
@@ -78,7 +82,7 @@ struct TransportFailure: Sendable {
         }
     }
 
-    private func failure(_ error: HTTPParserError, at stage: RequestStage) -> TransportError {
+    private func failure(_ error: HTTPParserError) -> TransportError {
         switch error {
         case .headerOverflow:
             let most = NIOHTTPDecoderLimitConfiguration()
@@ -92,9 +96,6 @@ struct TransportFailure: Sendable {
             return TransportError(.connectionLost, "the answer's Content-Length is not valid")
         case .invalidChunkSize: return TransportError(.connectionLost, "the answer's chunks are not valid HTTP")
         default:
-            if stage == .inLine, proxy != nil {
-                return TransportError(.notConnected, "\(peer) does not speak HTTP: is its address right?")
-            }
             return TransportError(.connectionLost, "what came is not an HTTP answer")
         }
     }
