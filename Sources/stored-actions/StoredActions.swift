@@ -1,7 +1,7 @@
 import ArgumentParser
+import Dispatch
 import Exporter
 
-@main
 struct StoredActions: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stored-actions",
@@ -18,24 +18,42 @@ struct StoredActions: AsyncParsableCommand {
         subcommands: [Export.self, Validate.self, Check.self, Migrate.self, Status.self, Resolve.self, Prune.self]
     )
 
-    static func main() async {
+    /// Runs the call to its end.
+    ///
+    /// The parsing and the look at the limits of the process come before the first asynchronous step, for that one takes
+    /// threads and descriptors, and ends the process by a trap where it gets none.
+    static func start() {
         openStandardStreams()
         CoreDumps.forbid()
         muteCrashReports()
         ignoreWriteSignals()
         do {
-            var command = try parseAsRoot()
+            let command = try parseAsRoot()
+            try (command as? any Verb)?.requireResources()
+            Task { await run(command) }
+        } catch {
+            exit(after: error)
+        }
+        dispatchMain()
+    }
+
+    private static func run(_ command: any ParsableCommand) async {
+        do {
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
+                var command = command
                 try command.run()
             }
-        } catch let code as ExitCode {
-            // The subcommand has said what there is to say.
-            exit(withError: code)
+            exit()
         } catch {
-            exit(withError: ExitCode(end(with: error)))
+            exit(after: error)
         }
+    }
+
+    private static func exit(after error: any Error) -> Never {
+        // A subcommand that ends by a status has said what there is to say.
+        exit(withError: error as? ExitCode ?? ExitCode(end(with: error)))
     }
 
     /// The subcommands do the work: a call that names none has nothing to do.
@@ -81,3 +99,8 @@ struct StoredActions: AsyncParsableCommand {
 
 /// Version of this program, as `--version`, the User-Agent and the table `exports` tell it.
 let toolVersion = "0.1.0"
+
+@main
+private enum EntryPoint {
+    static func main() { StoredActions.start() }
+}

@@ -48,7 +48,7 @@ struct DeploymentTests {
             // Five fields of time, then the user.
             let line = try cronLine()
             let command = placed(
-                line.split(separator: " ", maxSplits: 6, omittingEmptySubsequences: true).last.map(String.init) ?? "")
+                line.split(separator: " ", maxSplits: 6).last?.trimmingCharacters(in: .whitespaces) ?? "")
             #expect(command.hasPrefix("set -a;"))
             let cron = ["HOME": stage.folder.path, "LOGNAME": "exporter", "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"]
             for _ in 1...2 {

@@ -40,12 +40,6 @@ extension Verb {
     func run() async throws {
         let console = Console()
         console.configure(output)
-        do {
-            // Before anything is opened, or a thread begun.
-            _ = try plan()
-        } catch {
-            throw ExitCode(end(with: Failure(error), on: console))
-        }
         let desk = SignalDesk()
         desk.onExit { signal in end(with: Failure(interruptedBy: signal), on: console) }
         let trapped = await SignalDesk.trap()
@@ -59,6 +53,17 @@ extension Verb {
                 with: desk.received.flatMap { Failure(error, ifCancelledBy: $0) } ?? Failure(error), on: console)
         }
         if status != ExitStatus.complete { throw ExitCode(status) }
+    }
+
+    /// - Throws: `ExitCode`, once it is told that a limit of the process is too narrow.
+    func requireResources() throws {
+        do {
+            _ = try plan()
+        } catch {
+            let console = Console()
+            console.configure(output)
+            throw ExitCode(end(with: Failure(error), on: console))
+        }
     }
 
     var needs: ResourceNeeds { .database }
