@@ -67,9 +67,10 @@ struct ExitStatusTests {
     }
 
     @Test func `A time limit ends the export in good order with 75, and the next call goes on`() async throws {
-        try await Stage.with("--latency", "300") { stage in
+        try await Stage.with("--latency", "1000") { stage in
             let manifest = Manifest.of(40)
-            let export = try await stage.export(manifest, "--concurrency", "2", "--time-limit", "2s")
+            #expect(try await stage.run("migrate").status == 0)
+            let export = try await stage.export(manifest, "--concurrency", "2", "--time-limit", "8s")
             let summary = try export.summary
             #expect(export.status == 75)
             #expect(summary.outcome == "incomplete")
@@ -87,8 +88,8 @@ struct ExitStatusTests {
     // MARK: Nobody there, and nobody but a person
 
     private static let silences: [(what: String, harm: Proxy.Trigger, options: [String])] = [
-        ("a time limit, while it says nothing", .held(at: .read).repeated(100), ["--time-limit", "2s"]),
-        ("a time limit, while it hangs up", .held(at: .read, then: .cut).repeated(100), ["--time-limit", "2s"]),
+        ("a time limit, while it says nothing", .held(at: .read).repeated(100), ["--time-limit", "12s"]),
+        ("a time limit, while it hangs up", .held(at: .read, then: .cut).repeated(100), ["--time-limit", "6s"]),
         ("every try, for it hangs up", .held(at: .read, then: .cut).repeated(100), []),
     ]
 
@@ -96,6 +97,8 @@ struct ExitStatusTests {
     func `A call in which the API never answered ends with 69, whatever ended it`(_ index: Int) async throws {
         let (what, harm, options) = Self.silences[index]
         try await Stage.with { stage in
+            // So that the limit is not over before anything is asked, however busy the machine is.
+            #expect(try await stage.run("migrate").status == 0)
             let path = try stage.write(Manifest.of(1).json, to: "today.json")
             let finished = try await stage.withProxies(api: [harm]) { proxies in
                 try await stage.run(["export", "--manifest", path] + options, changes: proxies.changes)

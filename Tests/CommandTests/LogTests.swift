@@ -33,8 +33,7 @@ struct LogTests {
     @Test func `A lock in the database that somebody else holds, and lets go of`() async throws {
         try await Stage.with { stage in
             #expect(try await stage.run("migrate").status == 0)
-            try await stage.database.execute("begin; lock table stored_actions.results in access exclusive mode")
-            let pid = try #require(try await stage.database.value("select pg_catalog.pg_backend_pid() as pid"))
+            let lock = try await TableLock(on: "results", of: stage)
             let export = try await stage.export(.of(5, .success, 3)) { _ in
                 // It looks after five seconds, and again after ten.
                 try await wait("the export waits for long") {
@@ -45,12 +44,12 @@ struct LogTests {
                                    and a.query_start < pg_catalog.clock_timestamp() - interval '9 s')
                         """)
                 }
-                try await stage.database.execute("rollback")
+                await lock.release()
             }
             expect(
                 export,
                 [
-                    "waiting for a lock in the database that server process \(pid)",
+                    "waiting for a lock in the database that server process \(lock.pid)",
                     "the lock in the database is free again",
                 ])
         }

@@ -31,6 +31,7 @@ struct StatusTests {
 
             let (code, object) = try await status(stage)
             #expect(code == 0)
+            #expect(object["account"] as? String == "default")
             let exports = exports(object)
             #expect(exports.map { $0["exit_status"] as? Int } == [0, 3, 77, 75])
             #expect(exports[0]["reason"] == nil)
@@ -100,13 +101,12 @@ struct StatusTests {
     func `It waits behind nobody's lock, and says who holds it`(_ table: String) async throws {
         try await Stage.with { stage in
             #expect(try await stage.export(.of(1)).status == 0)
-            try await stage.database.execute("begin; lock table stored_actions.\(table) in access exclusive mode")
+            let lock = try await TableLock(on: table, of: stage)
             let finished = try await stage.run("status", "--json")
             #expect(finished.status == 75, "\(finished.stderr)")
-            let pid = try #require(try await stage.database.value("select pg_catalog.pg_backend_pid() as pid"))
             let error = try finished.object()["error"] as? String ?? ""
-            #expect(error.contains("server process \(pid)") && error.contains(table), "\(error)")
-            try await stage.database.execute("rollback")
+            #expect(error.contains("server process \(lock.pid)") && error.contains(table), "\(error)")
+            await lock.release()
             #expect(try await stage.run("status").status == 0)
         }
     }

@@ -65,7 +65,7 @@ struct WorkListTests {
 
     @Test func `A time limit does not wait for answers that take long`() async throws {
         try await Stage.with { stage in
-            let export = try await stage.export(Manifest.endless(3), "--time-limit", "2s")
+            let export = try await stage.export(Manifest.endless(3), "--time-limit", "10s")
             #expect(export.status == 75)
             #expect(try export.summary.met == ["success": 1, "queued": 3])
         }

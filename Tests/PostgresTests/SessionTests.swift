@@ -59,10 +59,18 @@ struct SessionTests {
         try await TestServer.withDatabase { configuration in
             let holder = try await PostgresConnection(configuration)
             try await holder.execute(script: "create table public.t (a int)")
-            try await holder.execute(script: "begin; lock table public.t")
+            let (held, hold) = AsyncStream.makeStream(of: Void.self)
+            let locker = Task {
+                try await holder.transaction { transaction in
+                    try transaction.execute(script: "lock table public.t")
+                    hold.finish()
+                    _ = try transaction.query("select pg_sleep(600)")
+                }
+            }
+            for await _ in held {}
             // Two sleeps of the watch pass at once, the third one lets go of the lock.
             let clock = ScriptedClock { number in
-                if number == 3 { try await holder.execute(script: "rollback") }
+                if number == 3 { locker.cancel() }
                 if number > 3 { try await Task.sleep(for: .seconds(60)) }
             }
             let observer = Observer()
@@ -70,8 +78,8 @@ struct SessionTests {
             _ = try await session.query("select a from public.t")
             #expect(observer.told.first == "waiting 5")
             #expect(observer.told.last?.hasPrefix("waited") == true)
+            _ = await locker.result
             await session.close()
-            await holder.close()
         }
     }
 
