@@ -245,9 +245,11 @@ struct HTTPTransportTests {
                 baseURL: server.url, connections: 1, limits: .generous, room: BodyRoom(capacity: 1 << 20),
                 userAgent: "test"
             ) { transport in
-                for _ in 1...5 {
+                for number in 1...5 {
                     let response = try await transport.send(APIRequest(method: .get, path: "/"))
                     #expect(response.status == 200)
+                    // What left in vain counts as a request, though not as a try.
+                    #expect(response.resent == (number == 1 ? 0 : 1))
                 }
             }
             #expect(server.methodsByConnection.map(\.count) == [2, 2, 2, 2, 1])

@@ -96,7 +96,16 @@ package struct HTTPTransport: Transport {
             let number = pool.enter { watch.left() }
             defer { pool.leave(number) }
             message.headers.add(name: PoolWatch.header, value: "\(number)")
-            return try await received(try await answer(to: message, number, watch: watch), watch: watch)
+            var resent = 0
+            do {
+                let response = try await answer(to: message, number, resent: &resent, watch: watch)
+                var answer = try await received(response, watch: watch)
+                answer.resent = resent
+                return answer
+            } catch var error as TransportError {
+                error.resent = resent
+                throw error
+            }
         case .post:
             message.body = .bytes(departure.watching(request.body ?? []))
             message.headers.add(name: "Connection", value: "close")
@@ -112,7 +121,7 @@ package struct HTTPTransport: Transport {
 
     /// Sends a GET, again at once where nothing but its connection failed.
     private func answer(
-        to message: HTTPClientRequest, _ number: PoolWatch.Number, watch: StallWatch<ContinuousClock>
+        to message: HTTPClientRequest, _ number: PoolWatch.Number, resent: inout Int, watch: StallWatch<ContinuousClock>
     ) async throws -> HTTPClientResponse {
         var resends = Resends()
         while true {
@@ -126,6 +135,7 @@ package struct HTTPTransport: Transport {
                 guard resends.isDue(after: error, at: stage, isServing: pool.isServing) else {
                     throw try await failure(error, at: stage)
                 }
+                if stage != .inLine { resent += 1 }
                 pool.returnToLine(number)
                 watch.returnedToLine()
             }

@@ -33,6 +33,8 @@ package struct APIResponse: Sendable {
     package var body: [UInt8]
     /// Why the body is not what the server meant to send: for people, behind "a body that".
     package var flaw: String?
+    /// How often the request had left before, on connections that failed under it.
+    package var resent = 0
     /// Holds the body's room in the memory budget for as long as anyone keeps it.
     package var lease: BodyLease?
 
@@ -104,6 +106,8 @@ package struct TransportError: Error, Sendable, Equatable, CustomStringConvertib
     package var reason: String
     /// The head of an answer had come: somebody is there.
     package var answerBegan: Bool
+    /// How often the request had left before the last time, on connections that failed under it.
+    package var resent = 0
 
     package init(_ kind: Kind, _ reason: String, answerBegan: Bool = false) {
         self.kind = kind

@@ -5,7 +5,7 @@ import Foundation
 struct Fetch: Sendable {
     enum Result: Sendable {
         /// `body`: only if it is to be kept.
-        case answered(RunAnswer, status: Int, headers: RateLimitHeaders, body: [UInt8]?, lease: BodyLease?)
+        case answered(RunAnswer, status: Int, headers: RateLimitHeaders, body: [UInt8]?, lease: BodyLease?, resent: Int)
         case failed(TransportError)
         /// Nothing was sent: there is no token to ask with.
         case noToken(TokenError)
@@ -24,7 +24,7 @@ struct Fetch: Sendable {
             return .answered(
                 answer, status: response.status, headers: headers,
                 body: keepsBodies ? response.body : nil,
-                lease: response.lease)
+                lease: response.lease, resent: response.resent)
         } catch let error as TransportError {
             return .failed(error)
         } catch let error as TokenError {

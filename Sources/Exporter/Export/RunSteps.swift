@@ -27,6 +27,7 @@ extension ExportLoop {
         case .failed(let error):
             tally.request(status: nil)
             item.requests += 1
+            count(error.resent, of: &item)
             scheduler.withBudget { $0.lost(at: now) }
             if error.answerBegan { heard() }
             let run = LoadedRun(item: item, verdict: .unanswered, answeredAt: now)
@@ -36,9 +37,10 @@ extension ExportLoop {
             } else {
                 takeSilent(step, run, error)
             }
-        case .answered(let answer, let status, let headers, let body, let lease):
+        case .answered(let answer, let status, let headers, let body, let lease, let resent):
             tally.request(status: status)
             item.requests += 1
+            count(resent, of: &item)
             heard()
             compareClocks(headers, at: now)
             if case .throttled(insideOK: true) = answer { item.quotedThrottles += 1 }
@@ -54,6 +56,12 @@ extension ExportLoop {
                 step, run, health: Health(answer, status: effectiveStatus), retryAfter: headers.retryAfter,
                 random: chance)
         }
+    }
+
+    /// Requests that left in vain, on connections that failed under them: they cost no try.
+    private mutating func count(_ resent: Int, of item: inout RunItem) {
+        for _ in 0..<resent { tally.request(status: nil) }
+        item.requests += resent
     }
 
     /// - Parameter random: 0 to 1, 1 excluded.
