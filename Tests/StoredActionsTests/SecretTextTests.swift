@@ -68,7 +68,8 @@ struct SecretTextTests {
     }
 
     @Test func `A file that is not a token's is read no further than a token is long`() throws {
-        #expect(throws: CocoaError(.fileReadTooLarge)) { try SecretText.read("/dev/zero") }
+        let endless = #expect(throws: CocoaError.self) { try SecretText.read("/dev/zero") }
+        #expect(endless?.code == .fileReadTooLarge)
         let file = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
         defer { try? FileManager.default.removeItem(at: file) }
         try Data("h\u{FC}nter2".unicodeScalars.map { UInt8($0.value) }).write(to: file)
