@@ -162,9 +162,10 @@ struct CommitTests {
         try await Stage.with { stage in
             let manifest = Manifest.of(20, .success, 3)
             #expect(try await stage.run("migrate").status == 0)
+            let locker = try await lock(stage)
+            // For sessions from now on: not for the one that holds the lock.
             try await stage.database.execute(
                 "alter database \(quoteIdentifier(stage.database.name)) set \(setting) = '3s'")
-            let locker = try await lock(stage)
             let path = try stage.write(manifest.json, to: "today.json")
             let export = try await stage.run(["export", "--manifest", path, "--json"] + options)
             #expect(export.status == 69, "\(export.stderr)")

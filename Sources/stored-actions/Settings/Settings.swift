@@ -22,8 +22,8 @@ struct Setting<Value> {
 }
 
 /// Where settings are looked up: flags win over the environment, the environment over defaults. Pure but for the
-/// files of secrets, whose reading is handed in, and of certificates. An empty variable counts as not set, and white space
-/// around a value, as of a file with Windows line ends, is not of it.
+/// files of secrets, whose reading is handed in, and of certificates. An empty variable counts as not set, and a line
+/// break behind a value, as of a file with Windows line ends, is not of it.
 struct SettingSources {
     var databaseURL: String?
     var apiURL: String?
@@ -33,9 +33,8 @@ struct SettingSources {
     var readFile: (String) throws -> String = SecretText.read
 
     private func variable(_ name: String) -> String? {
-        guard let value = environment[name], !value.isEmpty else { return nil }
-        let trimmed = value.trimmingCharacters(in: .whitespacesAndNewlines)
-        return trimmed.isEmpty ? value : trimmed
+        guard let value = environment[name], let end = value.lastIndex(where: { !$0.isNewline }) else { return nil }
+        return String(value[...end])
     }
 
     // MARK: Database
