@@ -44,8 +44,10 @@ enum PoolerProbe {
             if case .refused("08P01") = answer { throw refusal }
             guard case .value(let borrowed) = answer else { return pid }
             var seen = try process(of: connection, isCancelled: isCancelled)
+            // Or the pooler would end a process whose transaction it cannot end.
+            let end = ask(raw, "rollback", patience, isCancelled: isCancelled)
             if borrowed == pid || seen != pid { throw refusal }
-            guard case .done = ask(raw, "rollback", patience, isCancelled: isCancelled) else { return pid }
+            guard case .done = end else { return pid }
             for _ in 0..<2 {
                 seen = try process(of: connection, isCancelled: isCancelled)
                 if seen != pid { throw refusal }

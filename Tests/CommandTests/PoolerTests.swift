@@ -47,7 +47,9 @@ struct PoolerTests {
                     select application_name from pg_catalog.pg_stat_activity
                      where datname = current_database() and pid <> pg_catalog.pg_backend_pid()
                     """)
-                #expect(!names.isEmpty && !names.contains("stored-actions"))
+                #expect(!names.contains("stored-actions"))
+                // PgBouncer ends a process of which it was asked for a transaction in statement mode.
+                #expect(!names.isEmpty || pool.mode == "statement")
                 let settings = try await pooler.ask(
                     max(1, pool.idle),
                     """
