@@ -58,14 +58,14 @@ struct Statements {
         }
         // An empty value still needs an address: a null pointer would be a null.
         bytes.append(0)
-        let sent = bytes.withUnsafeBufferPointer { buffer in
-            PQsendQueryParams(
+        let result = bytes.withUnsafeBufferPointer { buffer in
+            PQexecParams(
                 raw, sql, Int32(clamping: parameters.count), parameters.map(\.type),
                 offsets.map { offset in offset.flatMap { buffer.baseAddress?.advanced(by: $0) } },
                 parameters.map { Int32(clamping: $0.bytes?.count ?? 0) },
                 Array(repeating: 1, count: parameters.count), 1)
         }
-        return PostgresRows(result: try checked(awaitResult(sent), operation: operation))
+        return PostgresRows(result: try checked(result, operation: operation))
     }
 
     /// Any number of statements in the simple protocol, which makes them one transaction unless they say otherwise.
@@ -73,28 +73,7 @@ struct Statements {
     @discardableResult
     func execute(_ sql: String, operation: String) throws(PostgresError) -> QueryResult {
         try refuseNUL(in: sql, operation: operation)
-        return try checked(awaitResult(PQsendQuery(raw, sql)), operation: operation)
-    }
-
-    /// Of several results the last, as `PQexec` has it; but of failures the first: when a server ends a session, its reason
-    /// is followed by libpq's own, that the connection is gone.
-    ///
-    /// - Parameter sent: what the function of libpq returned that sent the statement.
-    private func awaitResult(_ sent: Int32) -> OpaquePointer? {
-        guard sent == 1 else { return nil }
-        var kept: OpaquePointer?
-        while let result = PQgetResult(raw) {
-            let status = PQresultStatus(result)
-            if let failure = kept, PQresultStatus(failure) == PGRES_FATAL_ERROR {
-                PQclear(result)
-            } else {
-                PQclear(kept)
-                kept = result
-            }
-            let isCopy = [PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH].contains(status)
-            if isCopy || PQstatus(raw) == CONNECTION_BAD { break }
-        }
-        return kept
+        return try checked(PQexec(raw, sql), operation: operation)
     }
 
     /// Takes over `result` when it is one that a finished statement has; throws what it says otherwise.

@@ -43,10 +43,11 @@ enum PoolerProbe {
             // PgBouncer's for all that it refuses, as a transaction in statement mode.
             if case .refused("08P01") = answer { throw refusal }
             guard case .value(let borrowed) = answer else { return pid }
-            var seen = try process(of: connection, isCancelled: isCancelled)
+            // The first connection is not asked while the second may have its process: it would wait for it.
+            var seen = borrowed == pid ? nil : try process(of: connection, isCancelled: isCancelled)
             // Or the pooler would end a process whose transaction it cannot end.
             let end = ask(raw, "rollback", patience, isCancelled: isCancelled)
-            if borrowed == pid || seen != pid { throw refusal }
+            if seen != pid { throw refusal }
             guard case .done = end else { return pid }
             for _ in 0..<2 {
                 seen = try process(of: connection, isCancelled: isCancelled)

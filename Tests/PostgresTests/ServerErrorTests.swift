@@ -86,26 +86,6 @@ struct ServerErrorTests {
         await holder.close()
     }
 
-    @Test("A limit that ends the session is named by its SQLSTATE")
-    func limitsOfSessions() async throws {
-        let connection = try await TestServer.connect()
-        try await connection.execute(script: "set idle_in_transaction_session_timeout = 50")
-        let gone = DispatchSemaphore(value: 0)
-        async let error = failure {
-            try await connection.transaction { transaction in
-                try transaction.execute(script: "select 1")
-                gone.wait()
-                try transaction.execute(script: "select 1")
-            }
-        }
-        try await wait(
-            until: "not exists (select from pg_stat_activity where pid = $1)", [.int(Int(connection.backendPID))])
-        gone.signal()
-        let told = try await error
-        #expect(told.timeLimit == "idle_in_transaction_session_timeout")
-        #expect(told.kind == .connectionLost)
-    }
-
     @Test(
         "A parameter that the server does not take on connecting is a setting, and its value is not told",
         arguments: [
