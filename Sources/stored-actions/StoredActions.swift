@@ -25,6 +25,7 @@ struct StoredActions: AsyncParsableCommand {
     static func start() {
         openStandardStreams()
         CoreDumps.forbid()
+        LargeBlocks.returnAtOnce()
         muteCrashReports()
         ignoreWriteSignals()
         do {
