@@ -50,8 +50,8 @@ struct TransportFailure: Sendable {
             )
         case is any NIOHTTP2Error, is any NIOHPACKError:
             return TransportError(.connectionLost, "the server does not keep to HTTP/2")
-        case is ChannelPipelineError where stage == .inLine && proxy != nil:
-            // It closed while its answer to CONNECT was still being taken in.
+        case _ where stage == .inLine && proxy != nil:
+            // Such as a page in answer to CONNECT.
             return TransportError(.notConnected, "\(peer) would not connect: is its address right?")
         default: return TransportError(.connectionLost, "the connection broke off")
         }
