@@ -11,3 +11,6 @@ comment on column stored_actions.runs.pruned_at         is 'When the run''s resu
 comment on column stored_actions.page_chains.next_page  is 'The cursor that the last stored page names; null if it names none, empty once the chain was pruned: it goes on no more';
 comment on column stored_actions.page_chains.first_page is 'The cursor of page 0, by its manifest; empty once the chain was pruned';
 comment on table  stored_actions.page_intents           is 'Requests for further pages, one row each, written before the request leaves and taken back if it surely started nothing; one without run_id was refused, is just being made, or is in doubt: page_chains tells which. Pruned with the chain';
+
+comment on column stored_actions.errors.extra is 'Fields of the error that this schema has no column for; the whole error as value where it was no object. {"errors": n} in the last of 10,000 rows of a run with more errors: its raw holds the other n';
+comment on column stored_actions.errors.raw   is 'The error as it was sent, only where the other columns cannot hold it exactly; null for all others. In the last of 10,000 rows of a run with more errors, a JSON array of all that are left';

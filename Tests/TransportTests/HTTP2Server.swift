@@ -25,8 +25,6 @@ final class HTTP2Server: Sendable {
         case resetInBody(HTTP2ErrorCode)
         /// A body of so many bytes.
         case large(Int)
-        /// A head with so many bytes in one header.
-        case largeHead(Int)
     }
 
     private struct Counts {
@@ -129,9 +127,6 @@ final class HTTP2Server: Sendable {
                 write(.headers(.init(headers: [":status": "200"])), context)
                 let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: count)
                 write(.data(.init(data: .byteBuffer(body), endStream: true)), context)
-            case .largeHead(let count):
-                let headers: HPACKHeaders = [":status": "200", "x-large": String(repeating: "x", count: count)]
-                write(.headers(.init(headers: headers, endStream: true)), context)
             }
             if isLast { goAway(context) }
         }

@@ -117,16 +117,6 @@ struct HTTP2Tests {
         }
     }
 
-    @Test("A head that is too large is told with the limit")
-    func largeHead() async throws {
-        try await HTTP2Server.with(.init(reaction: { _ in .largeHead(40_000) })) { server in
-            let results = try await get(1, from: server)
-            let error = #expect(throws: TransportError.self) { try results[0].get() }
-            #expect(error?.kind == .connectionLost)
-            #expect(error?.reason.contains("head is too large") == true, "\(error?.reason ?? "")")
-        }
-    }
-
     @Test("Large answers come whole though little of them may wait unread", arguments: [1, 8], [1_000, 64 << 20])
     func large(atOnce: Int, capacity: Int) async throws {
         try await HTTP2Server.with(.init(reaction: { .large(3_000_000 + $0) })) { server in

@@ -42,7 +42,8 @@ package enum StartAnswer: Sendable {
         case 503: self = .unavailable
         case 408, 425: self = .inDoubt(reason: Self.reason(status, errors))
         case 400...499: self = .refused(errors ?? [], reason: Self.reason(status, errors))
-        case 300...399: self = .inDoubt(reason: "the API answered \(response.statusText)")
+        case 300...399 where response.header("Location") != nil:
+            self = .inDoubt(reason: "the API answered \(response.statusText)")
         default: self = .inDoubt(reason: Self.reason(status, errors))
         }
     }

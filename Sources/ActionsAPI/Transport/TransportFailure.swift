@@ -33,6 +33,7 @@ struct TransportFailure: Sendable {
             return TransportError(.notConnected, "no connection to \(peer): \(cause ?? "its name has no address")")
         case let error as IOError where stage != .answered && error.errnoCode == ECONNREFUSED:
             return TransportError(.notConnected, "no connection to \(peer): connection refused")
+        case is IOError where stage == .inLine && proxy != nil: return closedByProxy
         case let error as IOError:
             return TransportError(
                 .connectionLost, "the connection broke: \(String(cString: strerror(error.errnoCode)))")
@@ -72,9 +73,7 @@ struct TransportFailure: Sendable {
                     + "this?")
         case .httpProxyHandshakeTimeout: return TransportError(.notConnected, "\(peer) did not answer in time")
         case .tlsHandshakeTimeout: return notConnected(tls: "the TLS handshake took too long")
-        case .remoteConnectionClosed where stage == .inLine && proxy != nil:
-            return TransportError(
-                .notConnected, "\(peer) closed the connection, or does not speak HTTP: is its address right?")
+        case .remoteConnectionClosed where stage == .inLine && proxy != nil: return closedByProxy
         case .remoteConnectionClosed, .uncleanShutdown, .cancelled:
             return TransportError(.connectionLost, "the connection was closed before the answer was whole")
         case .readTimeout, .writeTimeout, .deadlineExceeded: return TransportError(.timedOut, "no answer in time")
@@ -102,6 +101,10 @@ struct TransportFailure: Sendable {
 
     private func notConnected(tls reason: String) -> TransportError {
         TransportError(.notConnected, proxy.map { "\(reason) (through the proxy \($0))" } ?? reason)
+    }
+
+    private var closedByProxy: TransportError {
+        TransportError(.notConnected, "\(peer) closed the connection, or does not speak HTTP: is its address right?")
     }
 
     /// Whoever takes our connections.
