@@ -94,7 +94,7 @@ struct SecretCases: Sendable, CustomTestStringConvertible {
                 SecretCase("check", 69, api: .redirect), SecretCase("check", 69, api: .garbage),
                 SecretCase("export --manifest paged.json", 75, api: .html),
                 SecretCase("export --manifest paged.json", 75, api: .redirect),
-                SecretCase("export --manifest paged.json", 75, api: .garbage),
+                SecretCase("export --manifest paged.json", 69, api: .garbage),
                 SecretCase("export --manifest paged.json", 69, ["ZAPIER_API_URL": nowhere]),
                 SecretCase("check", 69, ["ZAPIER_API_URL": nowhere]),
             ]),
@@ -163,10 +163,10 @@ struct SecretCases: Sendable, CustomTestStringConvertible {
                 SecretCase("export --manifest good.json", 77, refresh(.wrongForm)),
                 SecretCase("export --manifest good.json", 0, refresh()),
                 // From here on with the token that came for the first one.
-                SecretCase("export --manifest good.json", 77, refresh(.wrongGrant)),
-                SecretCase("export --manifest good.json", 77, refresh(.wrongForm)),
-                SecretCase("export --manifest good.json", -9, refresh(.silence), signal: SIGKILL),
-                SecretCase("export --manifest good.json", 77, api: .unauthorized, refresh()),
+                SecretCase("export --manifest quoting.json", 77, refresh(.wrongGrant)),
+                SecretCase("export --manifest quoting.json", 77, refresh(.wrongForm)),
+                SecretCase("export --manifest quoting.json", -9, refresh(.silence), signal: SIGKILL),
+                SecretCase("export --manifest quoting.json", 77, api: .unauthorized, refresh()),
                 SecretCase("export --manifest quoting.json", 75, refresh()),
                 SecretCase(
                     "check", 78, client(.tokens, ["ZAPIER_REFRESH_TOKEN_FILE": "refresh", "ZAPIER_CLIENT_ID": nil])),
