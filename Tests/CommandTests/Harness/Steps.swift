@@ -31,7 +31,7 @@ extension Proxy.Trigger {
         var isMet: @Sendable (String) -> Bool {
             switch self {
             case .chainLock: { $0.contains("from stored_actions.page_chains") && $0.contains("for update") }
-            case .durable: { $0.contains("synchronous_commit") }
+            case .durable: { $0.contains("set local synchronous_commit") }
             case .intent: { $0.contains("insert into stored_actions.page_intents") }
             case .recording: { $0.contains("update stored_actions.page_intents") }
             case .copy: { $0.contains("copy stored_actions.results") }
