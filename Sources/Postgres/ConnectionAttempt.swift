@@ -9,8 +9,10 @@ enum ConnectionAttempt {
     private static let patience: Duration = .milliseconds(50)
 
     /// Blocks until the connection stands, the time limit passes or `isCancelled` turns true.
+    ///
+    /// - Parameter longest: the time limit for all hosts together, if the settings' own is longer.
     static func open(
-        _ configuration: PostgresConfiguration, isCancelled: borrowing Atomic<Bool>
+        _ configuration: PostgresConfiguration, atMost longest: Duration? = nil, isCancelled: borrowing Atomic<Bool>
     ) throws(PostgresError) -> ConnectionHandle {
         let parameters: [(key: String, value: String)]
         do throws(ConnectionSettingProblem) {
@@ -28,7 +30,8 @@ enum ConnectionAttempt {
         PQsetErrorVerbosity(raw, PQERRORS_VERBOSE)
         let secrets = effectiveSettings(raw, keys: ["password", "sslpassword"])
 
-        let timeLimit = limit(configuration, raw)
+        let ownLimit = limit(configuration, raw)
+        let timeLimit = longest.map { min($0, ownLimit) } ?? ownLimit
         let deadline = ContinuousClock.now + timeLimit
         var state = PGRES_POLLING_WRITING
         while PQstatus(raw) != CONNECTION_BAD, state != PGRES_POLLING_OK, state != PGRES_POLLING_FAILED {
@@ -106,8 +109,13 @@ enum ConnectionAttempt {
         // Those that libpq sends on connecting besides.
         let others = ["PGDATESTYLE", "PGTZ", "PGGEQO"].filter { ProcessInfo.processInfo.environment[$0] != nil }
         let names = (options.isEmpty ? [] : ["options (PGOPTIONS)"]) + others
-        let known = options.matches(of: #/(?:-c\s*|--)([A-Za-z_][A-Za-z0-9_.-]*)\s*=/#).map { String($0.1) }
+        guard !names.isEmpty else { return nil }
+        // The server reads a dash within a name as an underscore.
+        let known = options.matches(of: #/(?:-c\s*|--)([A-Za-z_][A-Za-z0-9_.-]*)\s*=/#)
+            .map { $0.1.replacingOccurrences(of: "-", with: "_") }
         let named = known.filter { error.message.contains("\"\($0)\"") }
+        // Also the SQLSTATE of a role that may not connect to the database at all.
+        if sqlstate == "42501", named.isEmpty { return nil }
         let what =
             switch sqlstate {
             case "42704": "a parameter that it does not know"
@@ -119,7 +127,7 @@ enum ConnectionAttempt {
         var refusal = PostgresError(
             .setting, operation: "connect",
             message:
-                "the server refuses \(names.isEmpty ? "a parameter" : names.joined(separator: ", ")), for it holds \(what)"
+                "the server rejects \(names.joined(separator: ", ")): it contains \(what)"
                 + (named.isEmpty ? "" : ": \(named.joined(separator: ", "))"))
         refusal.sqlstate = sqlstate
         return refusal

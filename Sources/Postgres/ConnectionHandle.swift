@@ -59,11 +59,13 @@ struct Statements {
         // An empty value still needs an address: a null pointer would be a null.
         bytes.append(0)
         let result = bytes.withUnsafeBufferPointer { buffer in
-            PQexecParams(
-                raw, sql, Int32(clamping: parameters.count), parameters.map(\.type),
-                offsets.map { offset in offset.flatMap { buffer.baseAddress?.advanced(by: $0) } },
-                parameters.map { Int32(clamping: $0.bytes?.count ?? 0) },
-                Array(repeating: 1, count: parameters.count), 1)
+            awaitResult {
+                PQsendQueryParams(
+                    raw, sql, Int32(clamping: parameters.count), parameters.map(\.type),
+                    offsets.map { offset in offset.flatMap { buffer.baseAddress?.advanced(by: $0) } },
+                    parameters.map { Int32(clamping: $0.bytes?.count ?? 0) },
+                    Array(repeating: 1, count: parameters.count), 1)
+            }
         }
         return PostgresRows(result: try checked(result, operation: operation))
     }
@@ -73,7 +75,39 @@ struct Statements {
     @discardableResult
     func execute(_ sql: String, operation: String) throws(PostgresError) -> QueryResult {
         try refuseNUL(in: sql, operation: operation)
-        return try checked(PQexec(raw, sql), operation: operation)
+        return try checked(awaitResult { PQsendQuery(raw, sql) }, operation: operation)
+    }
+
+    /// The last of several results, as `PQexec` returns it; but the first of several failures: when the server ends a
+    /// session, its report is followed by libpq's own, which only says that the connection is gone.
+    ///
+    /// - Parameter send: calls the function of libpq that sends the statement, and returns what that returned.
+    func awaitResult(ofSending send: () -> Int32) -> OpaquePointer? {
+        // What an earlier COPY left unread would keep the statement from being sent. `PQexec` discards it, too.
+        while let stale = PQgetResult(raw) {
+            let isLast = endsResults(stale)
+            PQclear(stale)
+            if isLast { break }
+        }
+        guard send() == 1 else { return nil }
+        var kept: OpaquePointer?
+        while let result = PQgetResult(raw) {
+            let isLast = endsResults(result)
+            if let failure = kept, PQresultStatus(failure) == PGRES_FATAL_ERROR {
+                PQclear(result)
+            } else {
+                PQclear(kept)
+                kept = result
+            }
+            if isLast { break }
+        }
+        return kept
+    }
+
+    /// No other result follows before the caller acts: `PQgetResult` would return one like this forever.
+    private func endsResults(_ result: OpaquePointer) -> Bool {
+        [PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH].contains(PQresultStatus(result))
+            || PQstatus(raw) == CONNECTION_BAD
     }
 
     /// Takes over `result` when it is one that a finished statement has; throws what it says otherwise.

@@ -16,15 +16,21 @@ package struct ConnectionSecurity: Sendable, Equatable {
     package var usesGSS: Bool
     /// libpq's `sslmode` in force, wherever it was set.
     package var sslMode: String
+    /// There is a file of trusted authorities: with it, libpq treats `sslmode=require` as `verify-ca`
+    /// (https://www.postgresql.org/docs/15/libpq-ssl.html).
+    package var hasRootFile: Bool
 
-    package init(path: Path, tlsVersion: String?, usesGSS: Bool = false, sslMode: String) {
+    package init(
+        path: Path, tlsVersion: String?, usesGSS: Bool = false, sslMode: String, hasRootFile: Bool = false
+    ) {
         self.path = path
         self.tlsVersion = tlsVersion
         self.usesGSS = usesGSS
         self.sslMode = sslMode
+        self.hasRootFile = hasRootFile
     }
 
-    init(_ raw: OpaquePointer, sslMode: String) {
+    init(_ raw: OpaquePointer, sslMode: String, hasRootFile: Bool) {
         let host = PQhost(raw).map { String(cString: $0) } ?? ""
         let address = PQhostaddr(raw).map { String(cString: $0) } ?? ""
         // An @ begins the name of an abstract socket.
@@ -37,12 +43,15 @@ package struct ConnectionSecurity: Sendable, Equatable {
             PQsslInUse(raw) == 1 ? PQsslAttribute(raw, "protocol").map { String(cString: $0) } ?? "TLS" : nil
         usesGSS = PQgssEncInUse(raw) == 1
         self.sslMode = sslMode
+        self.hasRootFile = hasRootFile
     }
 
     /// Over a network, others can read or take over the connection.
     package var isExposed: Bool { path == .network && !usesGSS && (tlsVersion == nil || !isVerified) }
 
-    private var isVerified: Bool { ["verify-ca", "verify-full"].contains(sslMode) }
+    private var isVerified: Bool {
+        ["verify-ca", "verify-full"].contains(sslMode) || (sslMode == "require" && hasRootFile)
+    }
 
     /// For people: what protects the connection, and what would.
     package var summary: String {

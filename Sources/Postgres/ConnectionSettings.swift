@@ -30,16 +30,12 @@ struct ConnectionSettings {
     static func inForce(
         _ parameters: [(key: String, value: String)], own: [(key: String, value: String)], ownName: String
     ) throws(ConnectionSettingProblem) -> ConnectionSettings {
-        // A version of TLS that no libpq knows is refused after everything was read and before anything is asked of the
-        // network; with a password at hand, the password file is not opened.
-        let barrier = [(key: "password", value: "-"), (key: "ssl_max_protocol_version", value: "-")]
-        let raw = ConnectionAttempt.start(parameters + barrier)
-        defer { PQfinish(raw) }
-        let values = Dictionary(raw.map(Self.settings(of:)) ?? []) { first, _ in first }
+        let values = valuesRead(parameters, barrier: "ssl_max_protocol_version")
         let environment = ProcessInfo.processInfo.environment
         let behind = [
             "password": environment["PGPASSWORD"] ?? "",
-            "ssl_max_protocol_version": environment["PGSSLMAXPROTOCOLVERSION"] ?? "",
+            "ssl_max_protocol_version":
+                valuesRead(parameters, barrier: "ssl_min_protocol_version")["ssl_max_protocol_version"] ?? "",
         ]
         let settings = ConnectionSettings(
             values.merging(behind) { $1 }.merging(own) { $1 },
@@ -47,6 +43,19 @@ struct ConnectionSettings {
         // The port has a default, so where there is none libpq gave up earlier: at the service.
         if values["port"] == nil { throw settings.serviceProblem }
         return settings
+    }
+
+    /// What libpq reads before it connects, but for the password and `barrier`.
+    ///
+    /// - Parameter barrier: a keyword whose value is a version of TLS. One that no libpq knows is refused after
+    ///   everything was read and before anything is asked of the network.
+    private static func valuesRead(
+        _ parameters: [(key: String, value: String)], barrier: String
+    ) -> [String: String] {
+        // With a password at hand, the password file is not opened.
+        let raw = ConnectionAttempt.start(parameters + [(key: "password", value: "-"), (key: barrier, value: "-")])
+        defer { PQfinish(raw) }
+        return Dictionary(raw.map(Self.settings(of:)) ?? []) { first, _ in first }
     }
 
     static func settings(of raw: OpaquePointer) -> [(key: String, value: String)] {
@@ -119,19 +128,31 @@ extension ConnectionSettings {
             return areAll ? nil : "must be a whole number from 1 to 65535"
         case "host": return hostProblem(value)
         case "dbname", "user":
-            return Self.isConnectionString(value) ? "holds a connection string, which belongs into DATABASE_URL" : nil
+            return Self.isConnectionString(value) ? "holds a connection string, which belongs in DATABASE_URL" : nil
         case "ssl_min_protocol_version", "ssl_max_protocol_version":
             let versions = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
             let isOne = versions.contains { $0.lowercased() == value.lowercased() }
             return isOne ? nil : "must be one of \(versions.joined(separator: ", "))"
+        case "require_auth": return authenticationProblem(value)
         default: return nil
         }
     }
 
+    /// Methods that the server may ask for; behind a `!` each, those that it may not.
+    private func authenticationProblem(_ value: String) -> String? {
+        let methods = ["password", "md5", "gss", "sspi", "scram-sha-256", "oauth", "none"]
+        let items = value.split(separator: ",", omittingEmptySubsequences: false)
+        let excluded = items.filter { $0.hasPrefix("!") }
+        if !excluded.isEmpty, excluded.count < items.count { return "must have a ! before each method, or before none" }
+        let names = items.map { $0.hasPrefix("!") ? $0.dropFirst() : $0 }
+        let areAll = names.allSatisfy { name in methods.contains { $0 == name } }
+        return areAll ? nil : "must name some of \(methods.joined(separator: ", ")), separated by commas"
+    }
+
     private func hostProblem(_ value: String) -> String? {
-        if Self.isConnectionString(value) { return "holds a connection string, which belongs into DATABASE_URL" }
+        if Self.isConnectionString(value) { return "holds a connection string, which belongs in DATABASE_URL" }
         for host in value.split(separator: ",") where !host.hasPrefix("/") && !host.hasPrefix("@") {
-            if host.contains("@") { return "has an @ in it: a user's name is a setting of its own" }
+            if host.contains("@") { return "contains an @; set the user name separately" }
             if host.contains(where: \.isWhitespace) { return "has white space in it" }
             if host.contains("/") { return "is neither a host nor a folder, which begins with /" }
             if host.firstMatch(of: #/^[^:]*:[0-9]*$/#) != nil {
@@ -188,10 +209,10 @@ extension ConnectionSettings {
             let roots = values["sslrootcert"].flatMap { $0.isEmpty ? nil : $0 }
             if roots == "system" {
                 guard PQlibVersion() < 160_000 else { return nil }
-                return found("sslrootcert", "must be a file's path: \"system\" takes libpq 16")
+                return found("sslrootcert", "must be a file's path: \"system\" requires libpq 16")
             }
             if let roots, !Self.isReadable(roots) { return found("sslrootcert", "names a file that cannot be read") }
-            if roots == nil, let home = environment["HOME"], !Self.isReadable("\(home)/.postgresql/root.crt") {
+            if roots == nil, let file = Self.rootFile(nil, home: environment["HOME"]), !Self.isReadable(file) {
                 return found(
                     "sslmode",
                     "asks for a verified server, and there is no file of trusted authorities: set sslrootcert "
@@ -207,5 +228,11 @@ extension ConnectionSettings {
         return nil
     }
 
-    private static func isReadable(_ path: String) -> Bool { access(path, R_OK) == 0 }
+    /// Where libpq looks for trusted authorities; nil if there is no such place.
+    static func rootFile(_ sslrootcert: String?, home: String?) -> String? {
+        if let sslrootcert, !sslrootcert.isEmpty { return sslrootcert }
+        return home.map { "\($0)/.postgresql/root.crt" }
+    }
+
+    static func isReadable(_ path: String) -> Bool { access(path, R_OK) == 0 }
 }

@@ -98,7 +98,7 @@ extension ConnectionString {
         if text.firstMatch(of: #/^(export\s+)?[A-Z_][A-Z0-9_]*=/#) != nil {
             return Reason("begins with the name of a variable: keep what follows the first =")
         }
-        if text.hasPrefix("$") { return Reason("is the name of a variable that was not put in place") }
+        if text.hasPrefix("$") { return Reason("is an unexpanded variable") }
         if text.hasPrefix("psql ") { return Reason("is a command: keep the URI alone, without psql") }
         if text.hasPrefix("jdbc:") {
             return Reason("begins with jdbc:, which is Java's: write postgresql://USER@HOST:PORT/DATABASE")
@@ -108,12 +108,12 @@ extension ConnectionString {
         let scheme = text[..<end.lowerBound]
         if scheme.lowercased().hasPrefix("postgres"), let plus = scheme.firstIndex(of: "+") {
             return Reason(
-                "begins with \(scheme)://, which names a driver of SQLAlchemy's: take \(scheme[plus...]) out")
+                "begins with \(scheme)://, which names an SQLAlchemy driver; remove \(scheme[plus...])")
         }
         if ["postgresql", "postgres"].contains(scheme.lowercased()) {
             return Reason("has capital letters in its scheme: write postgresql://")
         }
-        return Reason("begins with another scheme than postgresql:// or postgres://")
+        return Reason("does not begin with postgresql:// or postgres://")
     }
 
     private static func suspicion(uri: Substring) -> Reason? {
@@ -129,7 +129,7 @@ extension ConnectionString {
         let path = rest[hosts.endIndex...].prefix { $0 != "?" }
         let query = rest[path.endIndex...].dropFirst()
         if hosts.contains("@") { return Reason("has an @ in its host; \(escapes)") }
-        if path.contains("@") { return Reason("has an @ behind a slash; \(escapes)") }
+        if path.contains("@") { return Reason("has an @ after a slash; \(escapes)") }
         for host in hosts.split(separator: ",", omittingEmptySubsequences: false) {
             if let reason = suspicion(host: host) { return reason }
         }
@@ -164,32 +164,32 @@ extension ConnectionString {
         let isWord = key.count <= 40 && key.allSatisfy { $0.isASCII && ($0.isLetter || $0 == "_") }
         return Reason(
             isWord && mayBeQuoted
-                ? "has the parameter \(key)=, which PostgreSQL's own library does not know: take it out"
+                ? "has the parameter \(key)=, which PostgreSQL's own library does not know: remove it"
                 : "has a parameter that PostgreSQL's own library does not know; \(escapes)")
     }
 
     /// Other libraries' parameters that people bring along.
     private static let foreignParameters: [String: String] = {
-        let prisma = "which is Prisma's: take it out"
-        let pool = "which is for another library's pool of connections: take it out"
+        let prisma = "which is Prisma's: remove it"
+        let pool = "which is for another library's pool of connections: remove it"
         return [
             "pgbouncer":
-                "which is Prisma's: take it out, and name the server itself or a pooler in session mode",
+                "which is Prisma's: remove it, and name the server itself or a pooler in session mode",
             "schema":
-                "which is Prisma's: take it out, for this program's schema is stored_actions",
+                "which is Prisma's: remove it, for this program's schema is stored_actions",
             "currentSchema":
-                "which is Java's: take it out, for this program's schema is stored_actions",
+                "which is Java's: remove it, for this program's schema is stored_actions",
             "connection_limit": prisma, "pool_timeout": prisma, "socket_timeout": prisma, "sslaccept": prisma,
             "sslidentity": prisma, "statement_cache_size": pool, "prepared_statement_cache_size": pool,
-            "prepareThreshold": "which is Java's: take it out",
+            "prepareThreshold": "which is Java's: remove it",
             "ssl": "which is another library's: write sslmode=require",
             "useSSL": "which is Java's: write sslmode=require",
             "ApplicationName":
-                "which is Java's: write application_name=", "application": "which is another library's: take it out",
+                "which is Java's: write application_name=", "application": "which is another library's: remove it",
             "pool_size": pool, "max_pool_size": pool, "pool_mode": pool,
-            "charset": "which is another library's: take it out",
-            "encoding": "which is another library's: take it out",
-            "timezone": "which is another library's: take it out",
+            "charset": "which is another library's: remove it",
+            "encoding": "which is another library's: remove it",
+            "timezone": "which is another library's: remove it",
         ]
     }()
 
@@ -201,7 +201,7 @@ extension ConnectionString {
         let quoting = "a value with spaces or quotation marks stands in single quotes, with \\' and \\\\ within"
         let keys = text.matches(of: #/(?:^|\s)([A-Za-z_]+)\s*=/#).map { String($0.1) }
         // Behind a password that is not quoted anything may be a piece of it.
-        for key in keys.prefix(while: { $0 != "password" }) where Self.keywords[key] == nil {
+        for key in keys.prefix(while: { !$0.hasSuffix("password") }) where Self.keywords[key] == nil {
             return "has the key \(key), which PostgreSQL's own library does not know"
         }
         return keys.isEmpty ? nil : "is not made of key=value pairs: \(quoting)"

@@ -38,15 +38,18 @@ package actor PostgresConnection {
     }
 
     package var isUsable: Bool { handle.isIdle }
-    package nonisolated var backendPID: Int32 { backend.pid }
 
     /// - Throws: `.connectionLost` if it is closed.
     package func security() throws(PostgresError) -> ConnectionSecurity {
         guard let raw = handle.raw else {
             throw PostgresError(.connectionLost, operation: "security", message: "the connection is closed")
         }
-        let mode = ConnectionAttempt.effectiveSettings(raw, keys: ["sslmode"])["sslmode"]
-        return ConnectionSecurity(raw, sslMode: mode ?? "prefer")
+        let settings = ConnectionAttempt.effectiveSettings(raw, keys: ["sslmode", "sslrootcert"])
+        let home = ProcessInfo.processInfo.environment["HOME"]
+        let rootFile = ConnectionSettings.rootFile(settings["sslrootcert"], home: home)
+        return ConnectionSecurity(
+            raw, sslMode: settings["sslmode"] ?? "prefer",
+            hasRootFile: rootFile.map { ConnectionSettings.isReadable($0) } ?? false)
     }
 
     package func close() {
@@ -87,11 +90,12 @@ package actor PostgresConnection {
         case unknown(R, PostgresError)
     }
 
+    /// - Parameter lockLimit: how long a statement may wait for a lock, in place of the session's own limit.
     func attempt<R: Sendable>(
-        _ body: @Sendable (borrowing PostgresTransaction) throws -> R
+        lockLimit: Duration? = nil, _ body: @Sendable (borrowing PostgresTransaction) throws -> R
     ) async throws -> Commit<R> {
         let outcome: Result<Commit<R>, any Error> = try await perform("transaction") { statements, cancellation in
-            Result { try PostgresTransaction(statements, cancellation).run(body) }
+            Result { try PostgresTransaction(statements, cancellation, lockLimit: lockLimit).run(body) }
         }
         return try outcome.get()
     }

@@ -3,12 +3,12 @@ import CLibPQ
 /// The three steps of `COPY … FROM STDIN` in libpq.
 extension Statements {
     func beginCopy(_ sql: String, operation: String) throws(PostgresError) {
-        let result = PQexec(raw, sql)
+        let result = awaitResult { PQsendQuery(raw, sql) }
         defer { PQclear(result) }
         if PQresultStatus(result) != PGRES_COPY_IN { throw error(result, operation: operation) }
     }
 
-    /// The server's error, when it has given up the COPY before it was told everything.
+    /// The server's error, when it has given up the COPY before all rows were sent.
     func put(_ bytes: UnsafeRawBufferPointer, operation: String) throws(PostgresError) {
         guard !bytes.isEmpty else { return }
         let status = PQputCopyData(raw, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(bytes.count))

@@ -88,7 +88,7 @@ extension Date: PostgresDecodable {
         let bytes = try cell.require(TypeOID.timestamptz, as: "a date")
         guard let microseconds = bytes.bigEndian(as: Int64.self),
             let date = BinaryFormat.date(microseconds: microseconds)
-        else { throw PostgresCell.Mismatch(reason: "it is no finite timestamp") }
+        else { throw PostgresCell.Mismatch(reason: "it is not a finite timestamp") }
         self = date
     }
 }

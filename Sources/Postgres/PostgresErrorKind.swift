@@ -15,12 +15,12 @@ extension PostgresError {
         case resources
         /// 55P03: `lock_timeout` passed, or `nowait` met a lock.
         case lockNotAvailable
-        /// Class 28, or a password that the server wants and nobody gave.
+        /// Class 28, or a password that the server wants and that was not provided.
         case authentication
         /// The task was cancelled.
         case cancelled
-        /// A time limit of the session's settings passed: 57014, or 55P03 where `lock_timeout` is set. Also 57014 when
-        /// somebody else cancelled the statement.
+        /// A time limit of the session's settings passed: 57014, 25P04, or 55P03 where `lock_timeout` is set. Also
+        /// 57014 when another session cancelled the statement.
         case timeLimit
         /// A setting of the connection is malformed or leads to a server that cannot be worked with: waiting does not mend it.
         case setting
@@ -39,7 +39,8 @@ extension PostgresError {
             // 55000: the database takes no connections just now. 25006: it takes no writes, as a standby after a failover.
             case "57P01", "57P02", "57P03", "55000", "25006": self = .shutdown
             case "55P03": self = .lockNotAvailable
-            case "57014": self = .timeLimit
+            // 25P04: transaction_timeout of PostgreSQL 17.
+            case "57014", "25P04": self = .timeLimit
             case "42501": self = .permission
             default:
                 switch sqlstate.prefix(2) {
@@ -52,7 +53,7 @@ extension PostgresError {
             }
         }
 
-        /// The same call may pass later with nothing changed by anybody. A COMMIT of unknown end is not among them:
+        /// The same call may pass later without any change. A COMMIT of unknown end is not among them:
         /// it has to be looked up first.
         package var isTransient: Bool {
             switch self {

@@ -63,19 +63,26 @@ package actor PostgresSession {
     /// connection, after a conflict, and after a COMMIT whose answer was lost and which turns out not to have happened.
     ///
     /// - Parameters:
+    ///   - lockLimit: how long a statement of `body` may wait for a lock, in place of the session's own limit; beyond
+    ///     it, `lockNotAvailable` is thrown.
     ///   - body: has to leave something in the database by which `wasCommitted` knows it, unless it only reads.
     ///   - wasCommitted: asked in a transaction of its own whether the last run of `body` was committed.
     package func transaction<R: Sendable>(
+        lockLimit: Duration? = nil,
         _ body: @Sendable (borrowing PostgresTransaction) throws -> R,
         wasCommitted: @Sendable (borrowing PostgresTransaction) throws -> Bool
     ) async throws -> R {
         var unknowns = 0
         while true {
-            let commit = try await repeating { connection in try await connection.attempt(body) }
+            let commit = try await repeating { connection in
+                try await connection.attempt(lockLimit: lockLimit, body)
+            }
             switch commit {
             case .committed(let value):
                 return value
             case .unknown(let value, let error):
+                // A cancellation may end the connection, too.
+                if !isClosed, !Task.isCancelled { outage.began(error) }
                 // The caller's own rows tell. `pg_xact_status` alone does not: after a crash the server hands out
                 // again the transaction ids that had not reached its log, and would answer for a stranger's
                 // transaction. Nor can the old one commit after it was asked about: whoever reconnects ends the old
@@ -110,7 +117,7 @@ extension PostgresSession {
             let connection = try await connection()
             do {
                 guard let observer else { return try await work(connection) }
-                return try await StatementWatch(observer: observer, clock: clock).watch(connection.backendPID) {
+                return try await StatementWatch(observer: observer, clock: clock).watch(connection.backend.pid) {
                     try await work(connection)
                 }
             } catch let error as PostgresError {
@@ -148,7 +155,7 @@ extension PostgresSession {
                     attempt.cancel()
                 }
             } catch {
-                // Several callers may wait for one attempt; it is no failure of this one that another was cancelled.
+                // Several callers may wait for one attempt; this caller has not failed when another was cancelled.
                 let wasCancelled = error is CancellationError || (error as? PostgresError)?.kind == .cancelled
                 if wasCancelled, !Task.isCancelled, !isClosed { continue }
                 throw wasCancelled ? PostgresConnection.cancelled("connect") : error

@@ -5,10 +5,16 @@ import CLibPQ
 package struct PostgresTransaction: ~Copyable {
     let statements: Statements
     private let cancellation: OperationCancellation
+    private let lockLimit: Duration?
 
-    init(_ statements: Statements, _ cancellation: OperationCancellation) {
+    /// - Parameter lockLimit: how long a statement may wait for a lock, in place of the session's own limit.
+    init(_ statements: Statements, _ cancellation: OperationCancellation, lockLimit: Duration?) {
+        var statements = statements
+        // So that 55P03 does not name the session's.
+        if lockLimit != nil { statements.limits = statements.limits.without("lock_timeout") }
         self.statements = statements
         self.cancellation = cancellation
+        self.lockLimit = lockLimit
     }
 
     /// One statement with its parameters.
@@ -84,7 +90,7 @@ package struct PostgresTransaction: ~Copyable {
         if PQtransactionStatus(statements.raw) == PQTRANS_IDLE {
             throw PostgresError(
                 .other, operation: operation,
-                message: "the statement ended the transaction, which ends by itself after its body")
+                message: "the statement ended the transaction, which ends automatically after its body")
         }
     }
 }
@@ -95,6 +101,7 @@ extension PostgresTransaction {
         try statements.begin()
         let value: R
         do {
+            if let lockLimit { try limitLocks(to: lockLimit) }
             value = try body(self)
             try checkCancellation("transaction")
             // A body that swallowed an error would otherwise get a COMMIT that rolls back without a word.
@@ -120,6 +127,12 @@ extension PostgresTransaction {
             return .unknown(value, unknown)
         }
         return .committed(value)
+    }
+
+    private borrowing func limitLocks(to limit: Duration) throws(PostgresError) {
+        // 0 would be no limit.
+        let milliseconds = max(1, Int(limit / Duration.milliseconds(1)))
+        try statements.execute("set local lock_timeout = \(milliseconds)", operation: "limit locks")
     }
 }
 

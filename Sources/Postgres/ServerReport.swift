@@ -3,6 +3,7 @@ import CLibPQ
 /// The fields of an error report, by libpq's codes (`PG_DIAG_*` in postgres_ext.h).
 private enum Diagnostic: UInt8 {
     case severity = 0x56  // 'V', the one that is never translated
+    case translatedSeverity = 0x53  // 'S'
     case sqlstate = 0x43  // 'C'
     case message = 0x4D  // 'M'
     case detail = 0x44  // 'D'
@@ -27,20 +28,25 @@ extension Statements {
         }
         let lost = PQstatus(raw) == CONNECTION_BAD
         guard let sqlstate = field(.sqlstate) else {
-            let message = lost ? PQerrorMessage(raw) : PQresultErrorMessage(result) ?? PQerrorMessage(raw)
+            // Without a result `PQresultErrorMessage` returns an empty string, never null.
+            let message = lost || result == nil ? PQerrorMessage(raw) : PQresultErrorMessage(result)
             return PostgresError(
                 lost ? .connectionLost : .other, operation: operation,
                 message: message.map { String(cString: $0) } ?? "libpq gave no reason")
         }
+        // PgBouncer sends only the other one, and never translates it.
+        let severity = field(.severity) ?? field(.translatedSeverity)
+        // The report arrives before the end of the connection does.
+        let endsSession = lost || ["FATAL", "PANIC"].contains(severity)
         var kind = PostgresError.Kind(sqlstate: sqlstate)
         // 25P03, 57P05 and others end a session too.
-        if lost, kind == .other { kind = .connectionLost }
+        if endsSession, kind == .other { kind = .connectionLost }
         // Only a login can be refused for now: in a statement, 55000 says that the table has no replica identity.
         if sqlstate == "55000" { kind = .other }
         // Said of a binary value that ends too early, on a connection that goes on.
-        if !lost, sqlstate == "08P01" { kind = .other }
+        if !endsSession, sqlstate == "08P01" { kind = .other }
         var error = PostgresError(kind, operation: operation, message: field(.message) ?? "")
-        error.severity = field(.severity)
+        error.severity = severity
         error.sqlstate = sqlstate
         error.detail = field(.detail)
         error.hint = field(.hint)

@@ -6,6 +6,9 @@ struct SessionLimits: Sendable {
 
     /// `statement_timeout = 500ms`; nil if there is no such limit.
     func described(_ name: String) -> String? { values[name].map { "\(name) = \($0)" } }
+
+    /// The limits for work that has its own in place of `name`.
+    func without(_ name: String) -> SessionLimits { SessionLimits(values.filter { $0.key != name }) }
 }
 
 extension PostgresError {

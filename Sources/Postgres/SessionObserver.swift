@@ -1,4 +1,4 @@
-/// Is told of what a `PostgresSession` goes through, for the log. Calls come from the session, in order, and are short.
+/// Receives what a `PostgresSession` goes through, for the log. Calls come from the session, in order, and are short.
 package protocol PostgresSessionObserver: Sendable {
     /// The connection is gone, or could not be made; the session tries to connect again. Once until `connected`.
     func lost(_ error: PostgresError)
@@ -14,7 +14,7 @@ package protocol PostgresSessionObserver: Sendable {
 
 /// Tells an observer of a statement that takes long.
 struct StatementWatch: Sendable {
-    /// How long a statement may take before it is told of, and again after each further such time.
+    /// How long a statement may take before it is reported, and again after each further such time.
     static let patience: Duration = .seconds(5)
 
     let observer: any PostgresSessionObserver

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What every session is given before anybody uses it, whatever the server, the database or the role say.
+/// What every session is given before first use, whatever the server, the database or the role say.
 struct SessionSetUp {
     let backend: PostgresConnection.Backend
     let limits: SessionLimits
@@ -33,7 +33,7 @@ struct SessionSetUp {
         limits = try Self.limits(statements)
     }
 
-    /// Limits that somebody set for the database, the role or the connection stay, for they are meant for this program.
+    /// Limits set for the database, the role or the connection stay, for they are meant for this program.
     /// Those of the whole server are for everybody, and go: what a statement of an export waits for is not known before.
     ///
     /// A commit that a crash of the server takes back is one that an export has counted: it is durable.

@@ -11,7 +11,7 @@ struct CancellationTests {
     @Test("ends the statement in the server, and the connection is closed")
     func query() async throws {
         let connection = try await TestServer.connect()
-        let pid = PostgresParameter.int(Int(connection.backendPID))
+        let pid = PostgresParameter.int(Int(connection.backend.pid))
         let task = Task { try await connection.query("select pg_sleep(300)") }
         try await wait(until: Self.isSleeping, [pid])
         task.cancel()
@@ -31,7 +31,7 @@ struct CancellationTests {
                     _ = try? transaction.query("select pg_sleep(300)")
                 }
             }
-            try await wait(until: Self.isSleeping, [.int(Int(connection.backendPID))])
+            try await wait(until: Self.isSleeping, [.int(Int(connection.backend.pid))])
             task.cancel()
             #expect(try await failure { try await task.value }.kind == .cancelled)
             #expect(await !connection.isUsable)

@@ -19,7 +19,7 @@ struct ConnectionTests {
         #expect(try row.decode("path", as: String.self) == "pg_catalog")
         #expect(try row.decode("encoding", as: String.self) == "UTF8")
         #expect(try row.decode("name", as: String.self) == "stored-actions")
-        #expect(try row.decode("pid", as: Int.self) == Int(connection.backendPID))
+        #expect(try row.decode("pid", as: Int.self) == Int(connection.backend.pid))
         let searching = try await TestServer.connect(searchPath: "public, pg_catalog")
         let path = try await searching.query("select current_setting('search_path') as path")[0]
         #expect(try path.decode("path", as: String.self) == "public, pg_catalog")
@@ -95,7 +95,7 @@ struct ConnectionTests {
                 group.addTask {
                     try await wait(
                         until: "exists (select from pg_locks where pid = $1 and locktype = 'advisory' and not granted)",
-                        [.int(Int(connection.backendPID))])
+                        [.int(Int(connection.backend.pid))])
                 }
             }
             for _ in 0..<waiting { try await group.next() }
@@ -117,7 +117,7 @@ struct ConnectionTests {
     func terminated() async throws {
         let connection = try await TestServer.connect()
         let other = try await TestServer.connect()
-        _ = try await other.query("select pg_terminate_backend($1::int, 5000)", [.int(Int(connection.backendPID))])
+        _ = try await other.query("select pg_terminate_backend($1::int, 5000)", [.int(Int(connection.backend.pid))])
         let error = try await failure { try await connection.query("select 1") }
         #expect([.shutdown, .connectionLost].contains(error.kind))
         #expect(await !connection.isUsable)

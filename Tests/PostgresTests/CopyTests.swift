@@ -209,6 +209,32 @@ struct CopyTests {
         #expect(error.message.contains("fields"))
     }
 
+    @Test("A COPY whose session a pooler ends is made again on a new connection")
+    func endedSession() async throws {
+        try await TestServer.withDatabase { configuration in
+            let proxy = try FaultyProxy(before: TestServer(), faults: [.endedInCopy])
+            defer { proxy.close() }
+            let direct = try await PostgresConnection(configuration)
+            try await direct.execute(script: "create table public.t (a int)")
+            let string = "host=127.0.0.1 port=\(proxy.port) \(configuration.connectionString ?? "")"
+            let session = PostgresSession(
+                PostgresConfiguration(connectionString: string), clock: ScriptedClock())
+            let runs = Counter()
+            let rows = try await session.transaction { transaction -> Int in
+                runs.increment()
+                return try transaction.copy(into: "public.t", columns: ["a"]) { writer in
+                    try writer.beginRow()
+                    try writer.int4(1)
+                }
+            } wasCommitted: { _ in
+                false
+            }
+            #expect(rows == 1 && runs.value == 2)
+            #expect(try await direct.query("select a from public.t").count == 1)
+            await session.close()
+        }
+    }
+
     @Test("A table that is not there is the server's error")
     func missingTable() async throws {
         let connection = try await TestServer.connect()

@@ -1,3 +1,4 @@
+import Foundation
 import Postgres
 import Support
 import Testing
@@ -7,6 +8,20 @@ func failure(
     sourceLocation: SourceLocation = #_sourceLocation, of work: () async throws -> some Any
 ) async throws -> PostgresError {
     try await #require(throws: PostgresError.self, sourceLocation: sourceLocation) { _ = try await work() }
+}
+
+/// Runs `body` with a role of its own that may log in, which is dropped afterwards.
+///
+/// - Parameter options: further options of `create role`.
+func withRole(_ options: String = "", _ body: (_ name: String) async throws -> Void) async throws {
+    let server = try await TestServer.connect()
+    let name = "role_\(UUID().uuidString.lowercased())"
+    try await server.execute(script: "create role \(quoteIdentifier(name)) login \(options)")
+    let result: Result<Void, any Error>
+    do { result = .success(try await body(name)) } catch { result = .failure(error) }
+    try await server.execute(script: "drop role \(quoteIdentifier(name))")
+    await server.close()
+    try result.get()
 }
 
 /// Returns once `condition`, asked of the server again and again, holds.

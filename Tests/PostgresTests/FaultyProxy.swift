@@ -2,19 +2,27 @@ import Support
 import Foundation
 import Synchronization
 
-/// A TCP proxy before the server that does harm at a COMMIT, once for each fault it is given.
+/// A TCP proxy before the server that does harm at a COMMIT or in a COPY: once for each fault it is given, in order.
 final class FaultyProxy: Sendable {
     enum Fault {
         /// The server commits; its answer never arrives.
         case answerLost
         /// The server never hears of the COMMIT, nor that its client is gone.
         case commandLost
+        /// The client of a COPY hears what PgBouncer says when its server has gone.
+        case endedInCopy
+
+        /// What a client sends when it is time.
+        fileprivate var trigger: Data {
+            switch self {
+            // A simple query: `Q`, its length, the text, NUL.
+            case .answerLost, .commandLost: Data([0x51, 0, 0, 0, 11] + Array("commit".utf8) + [0])
+            case .endedInCopy: Data("PGCOPY\n".utf8)
+            }
+        }
     }
 
     struct SystemError: Error { let code = errno }
-
-    /// A simple query: `Q`, its length, the text, NUL.
-    private static let commit = Data([0x51, 0, 0, 0, 11] + Array("commit".utf8) + [0])
 
     let port: UInt16
     private let listener: Int32
@@ -49,14 +57,18 @@ final class FaultyProxy: Sendable {
             let swallowsAnswer = Flag()
             Thread.detachNewThread { [self] in
                 pump(from: client, to: upstream) { data in
-                    guard data.range(of: Self.commit) != nil else { return true }
-                    switch faults.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) {
+                    switch nextFault(in: data) {
                     case nil:
                         return true
                     case .answerLost:
                         swallowsAnswer.set()
                         return true
                     case .commandLost:
+                        shutdown(client, Int32(SHUT_RDWR))
+                        return false
+                    case .endedInCopy:
+                        _ = ScriptedServer.send(
+                            ScriptedServer.endOfSession("08P01", "server conn crashed?"), to: client)
                         shutdown(client, Int32(SHUT_RDWR))
                         return false
                     }
@@ -69,6 +81,13 @@ final class FaultyProxy: Sendable {
                     return false
                 }
             }
+        }
+    }
+
+    private func nextFault(in data: Data) -> Fault? {
+        faults.withLock { faults in
+            guard let next = faults.first, data.range(of: next.trigger) != nil else { return nil }
+            return faults.removeFirst()
         }
     }
 

@@ -10,7 +10,8 @@ struct PureTests {
             ("57P02", .shutdown, true), ("57P03", .shutdown, true), ("55000", .shutdown, true),
             ("53300", .resources, true),
             ("53100", .resources, true), ("55P03", .lockNotAvailable, true), ("08006", .connectionLost, true),
-            ("28P01", .authentication, false), ("57014", .timeLimit, false), ("22P02", .data, false),
+            ("28P01", .authentication, false), ("57014", .timeLimit, false), ("25P04", .timeLimit, false),
+            ("22P02", .data, false),
             ("23505", .data, false), ("42501", .permission, false), ("42P01", .other, false),
             ("XX000", .other, false), ("", .other, false),
         ] as [(String, PostgresError.Kind, Bool)])
@@ -98,6 +99,16 @@ struct PureTests {
         #expect(security.summary.contains(words), "\(security.summary)")
         // libpq 15 refuses it.
         #expect(!security.summary.contains("system"))
+    }
+
+    @Test("With a file of trusted authorities, sslmode=require verifies as verify-ca does; weaker modes do not")
+    func rootFile() {
+        var security = ConnectionSecurity(
+            path: .network, tlsVersion: "TLSv1.3", sslMode: "require", hasRootFile: true)
+        #expect(!security.isExposed)
+        #expect(security.summary.contains("not for its host name: sslmode=verify-full does"), "\(security.summary)")
+        security.sslMode = "prefer"
+        #expect(security.isExposed)
     }
 
     @Test("Kerberos protects as well as TLS does")

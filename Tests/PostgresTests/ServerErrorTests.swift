@@ -59,7 +59,7 @@ struct ServerErrorTests {
             }
             try await wait(
                 until: "exists (select from pg_locks where pid = $1 and mode = 'AccessExclusiveLock' and granted)",
-                [.int(Int(other.backendPID))])
+                [.int(Int(other.backend.pid))])
             let locked = try await failure {
                 try await second.execute(script: "set lock_timeout = 1; select a from public.t")
             }
@@ -86,8 +86,50 @@ struct ServerErrorTests {
         await holder.close()
     }
 
+    @Test("A limit that ends the session is named by its SQLSTATE")
+    func limitsOfSessions() async throws {
+        let connection = try await TestServer.connect()
+        try await connection.execute(script: "set idle_in_transaction_session_timeout = 50")
+        let gone = DispatchSemaphore(value: 0)
+        async let error = failure {
+            try await connection.transaction { transaction in
+                try transaction.execute(script: "select 1")
+                gone.wait()
+                try transaction.execute(script: "select 1")
+            }
+        }
+        try await wait(
+            until: "not exists (select from pg_stat_activity where pid = $1)", [.int(Int(connection.backend.pid))])
+        gone.signal()
+        let told = try await error
+        #expect(told.sqlstate == "25P03")
+        #expect(told.timeLimit == "idle_in_transaction_session_timeout")
+        #expect(told.kind == .connectionLost)
+    }
+
+    @Test("A transaction's own limit for locks replaces the session's, which is not named when it passes")
+    func ownLockLimit() async throws {
+        let holder = try await TestServer.connect()
+        let key = PostgresParameter.int(Int.random(in: 1...Int.max))
+        _ = try await holder.query("select pg_advisory_lock($1)", [key])
+        let session = PostgresSession(PostgresConfiguration(connectionString: "options='-c lock_timeout=600s'"))
+        let error = try await failure {
+            try await session.transaction(lockLimit: .milliseconds(50)) { transaction in
+                _ = try transaction.query("select pg_advisory_lock($1)", [key])
+            } wasCommitted: { _ in
+                false
+            }
+        }
+        #expect(error.kind == .lockNotAvailable && error.sqlstate == "55P03")
+        #expect(error.timeLimit == nil)
+        let later = try await session.query("select current_setting('lock_timeout') as value")
+        #expect(try later[0].decode("value", as: String.self) == "10min")
+        await session.close()
+        await holder.close()
+    }
+
     @Test(
-        "A parameter that the server does not take on connecting is a setting, and its value is not told",
+        "A parameter that the server does not take on connecting is a setting, and its value is not named",
         arguments: [
             ("-c nosuch=hunter2", "42704", "nosuch"), ("-c work_mem=hunter2", "22023", "work_mem"),
             ("hunter2", "42601", "-c name=value"), ("-c port=1", "55P02", "port"),
@@ -101,6 +143,44 @@ struct ServerErrorTests {
         #expect(error.kind == .setting && error.sqlstate == sqlstate)
         #expect(error.description.contains("options") && error.description.contains(told))
         #expect(!error.description.contains("hunter2"))
+    }
+
+    @Test(
+        "A parameter that only others may set is a setting",
+        arguments: ["-c log_statement=none", "--log-statement=none"])
+    func parametersOfOthers(options: String) async throws {
+        try await withRole { role in
+            let error = try await failure {
+                try await PostgresConnection(
+                    PostgresConfiguration(connectionString: "user=\(role) options='\(options)'"))
+            }
+            #expect(error.kind == .setting && error.sqlstate == "42501")
+            #expect(error.description.contains("options") && error.description.contains("log_statement"))
+        }
+    }
+
+    @Test(
+        "A role that may not connect to the database is told so, whatever parameters it asks for",
+        arguments: ["", "-c work_mem=4MB"])
+    func rightToConnect(options: String) async throws {
+        try await TestServer.withDatabase { configuration in
+            let owner = try await PostgresConnection(configuration)
+            try await owner.execute(
+                script: """
+                    do $$ begin
+                      execute format('revoke connect on database %I from public', current_database());
+                    end $$
+                    """)
+            let database = configuration.connectionString ?? ""
+            try await withRole { role in
+                let error = try await failure {
+                    try await PostgresConnection(
+                        PostgresConfiguration(connectionString: "\(database) user=\(role) options='\(options)'"))
+                }
+                #expect(error.kind == .permission && error.sqlstate == "42501")
+                #expect(error.message.contains("permission denied for database"))
+            }
+        }
     }
 
     @Test("A serialization failure and a deadlock are conflicts")
@@ -160,7 +240,7 @@ struct ServerErrorTests {
 
     @Test("A connection that is refused says why: no database, no role, no room")
     func refusedConnections() async throws {
-        let server = try await TestServer.connect()
+        _ = try TestServer()
         func refusal(_ string: String) async throws -> PostgresError {
             try await failure { try await PostgresConnection(PostgresConfiguration(connectionString: string)) }
         }
@@ -172,14 +252,13 @@ struct ServerErrorTests {
         let role = try await refusal("user=no_such_role")
         #expect(role.sqlstate == "28000" && role.kind == .authentication)
 
-        let name = "full_\(UUID().uuidString.lowercased())"
-        try await server.execute(script: "create role \(quoteIdentifier(name)) login connection limit 0")
-        let full = try await refusal("user=\(name)")
-        #expect(full.sqlstate == "53300" && full.kind == .resources)
-        try await server.execute(script: "drop role \(quoteIdentifier(name))")
+        try await withRole("connection limit 0") { role in
+            let full = try await refusal("user=\(role)")
+            #expect(full.sqlstate == "53300" && full.kind == .resources)
+        }
     }
 
-    @Test("Where nothing listens, the server is unreachable, and no password is told")
+    @Test("Where nothing listens, the server is unreachable, and no password is named")
     func unreachable() async throws {
         let (socket, port) = try FaultyProxy.listen()
         close(socket)
@@ -203,6 +282,18 @@ struct ServerErrorTests {
         }
         #expect(error.kind == .setting)
         #expect(!error.description.contains("ter2"))
+    }
+
+    @Test(
+        "Pieces of a password that is not quoted are not named",
+        arguments: ["password=my hunter=x", "sslpassword=my hunter=x"])
+    func unquotedPasswords(string: String) async throws {
+        let error = try await failure {
+            try await PostgresConnection(PostgresConfiguration(connectionString: string))
+        }
+        #expect(error.kind == .setting)
+        #expect(error.description.contains("single quotes"))
+        #expect(!error.description.contains("hunter"))
     }
 
     @Test("A database in another encoding than UTF8 is refused")

@@ -39,7 +39,7 @@ struct SessionTests {
         }
     }
 
-    @Test("An observer is told once that the connection is lost, and once that there is one again")
+    @Test("A lost connection is reported to an observer once, and so is the next one")
     func observed() async throws {
         try await PrivateCluster.with { cluster in
             let observer = Observer()
@@ -54,7 +54,7 @@ struct SessionTests {
         }
     }
 
-    @Test("An observer is told of a statement that waits, and of its end")
+    @Test("A statement that waits, and its end, are reported to an observer")
     func slow() async throws {
         try await TestServer.withDatabase { configuration in
             let holder = try await PostgresConnection(configuration)
@@ -81,6 +81,22 @@ struct SessionTests {
             _ = await locker.result
             await session.close()
         }
+    }
+
+    @Test("A connection lost during COMMIT is reported to an observer, and so is the next one")
+    func observedCommit() async throws {
+        let proxy = try FaultyProxy(before: TestServer(), faults: [.answerLost])
+        defer { proxy.close() }
+        let observer = Observer()
+        let session = PostgresSession(
+            PostgresConfiguration(connectionString: "host=127.0.0.1 port=\(proxy.port)"), observer: observer)
+        try await session.transaction {
+            try $0.execute(script: "select 1")
+        } wasCommitted: { _ in
+            true
+        }
+        #expect(observer.told == ["lost", "connected"])
+        await session.close()
     }
 
     /// What an observer was told, in words.
@@ -112,15 +128,15 @@ struct SessionTests {
 
     @Test("A server that has no connection left is waited for at the start as later")
     func busyAtStart() async throws {
-        let server = try await TestServer.connect()
-        let name = "busy_\(UUID().uuidString.lowercased())"
-        try await server.execute(script: "create role \(quoteIdentifier(name)) login connection limit 0")
         let short = ReconnectPolicy(timeLimit: .milliseconds(100))
         let clock = ScriptedClock()
-        let tired = PostgresSession(
-            PostgresConfiguration(connectionString: "user=\(name)"),
-            reconnect: ReconnectPolicy(timeLimit: .seconds(1)), firstConnect: short, clock: clock)
-        #expect(try await failure { try await tired.query("select 1") }.sqlstate == "53300")
+        try await withRole("connection limit 0") { role in
+            let tired = PostgresSession(
+                PostgresConfiguration(connectionString: "user=\(role)"),
+                reconnect: ReconnectPolicy(timeLimit: .seconds(1)), firstConnect: short, clock: clock)
+            let error = try await failure { try await tired.query("select 1") }
+            #expect(error.sqlstate == "53300")
+        }
         #expect(clock.slept == [.milliseconds(100), .milliseconds(200), .milliseconds(400)])
 
         let (socket, port) = try FaultyProxy.listen()
@@ -131,10 +147,9 @@ struct SessionTests {
             reconnect: ReconnectPolicy(timeLimit: .seconds(1)), firstConnect: short, clock: other)
         #expect(try await failure { try await wrong.query("select 1") }.kind == .unreachable)
         #expect(other.slept == [.milliseconds(100)])
-        try await server.execute(script: "drop role \(quoteIdentifier(name))")
     }
 
-    @Test("What no waiting mends is told at once")
+    @Test("What no waiting mends is reported at once")
     func finalErrors() async throws {
         _ = try TestServer()
         let clock = ScriptedClock()

@@ -27,7 +27,8 @@ struct DatabaseURLTests {
         ("jdbc:postgresql://db.example.com/x?user=me&password=hunter2", "Java"), ("jdbc:postgresql:x", "Java"),
         ("postgresql+psycopg2://me:hunter2@db.example.com/x", "+psycopg2"),
         ("postgres+asyncpg://me:hunter2@db.example.com/x", "+asyncpg"),
-        ("mysql://me:hunter2@db.example.com/x", "scheme"), ("http://me:hunter2@db.example.com/x", "scheme"),
+        ("mysql://me:hunter2@db.example.com/x", "does not begin with postgresql://"),
+        ("http://me:hunter2@db.example.com/x", "does not begin with postgresql://"),
         ("Postgresql://me:hunter2@db.example.com/x", "capital"),
         ("POSTGRES://me:hunter2@db.example.com/x", "capital"),
         ("postgresql://me:hunter2@db.example.com/x?pgbouncer=true", "pgbouncer=, which is Prisma's"),
@@ -42,7 +43,7 @@ struct DatabaseURLTests {
         ("psql postgresql://me:hunter2@db.example.com/x", "without psql"),
         ("DATABASE_URL=postgresql://me:hunter2@db.example.com/x", "name of a variable"),
         ("export DATABASE_URL=postgresql://me:hunter2@db.example.com/x", "name of a variable"),
-        ("$DATABASE_URL", "not put in place"), ("\"postgresql://me:hunter2@db.example.com/x", "quotation mark"),
+        ("$DATABASE_URL", "unexpanded variable"), ("\"postgresql://me:hunter2@db.example.com/x", "quotation mark"),
         ("postgresql://me:hunter2@db.example.com/x\"", "quotation mark"),
         // Values that no server would be asked about.
         ("postgresql://me:hunter2@db.example.com:99999/x", "port"),

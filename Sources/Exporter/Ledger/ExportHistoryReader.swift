@@ -2,7 +2,7 @@ import Foundation
 import Postgres
 
 extension ExportHistory {
-    /// Somebody holds a lock that keeps everybody from reading a table.
+    /// Another session holds a lock that blocks reads of a table.
     package struct Locked: Error, Sendable, CustomStringConvertible {
         package var description: String
     }
@@ -15,8 +15,7 @@ extension ExportHistory {
         export id: Int?, account: ZapierAccount, migrator: Migrator, session: PostgresSession
     ) async throws -> ExportHistory {
         do {
-            return try await session.transaction { transaction in
-                try transaction.execute(script: "set local lock_timeout = '2s'")
+            return try await session.transaction(lockLimit: .seconds(2)) { transaction in
                 var history = ExportHistory()
                 history.schemaNotice = try migrator.requireReadable(in: transaction)
                 try history.read(export: id, account: account, transaction)
@@ -49,7 +48,7 @@ extension ExportHistory {
         let who = [application.flatMap { $0.isEmpty ? nil : $0 }, client.map { "from \($0)" }].compactMap { $0 }
         return "server process \(try row.decode("pid", as: Int.self))"
             + (who.isEmpty ? "" : " (\(who.joined(separator: " ")))")
-            + " keeps everybody from reading stored_actions.\(try row.decode("relation", as: String.self))"
+            + " blocks reads of stored_actions.\(try row.decode("relation", as: String.self))"
             + (start.map { ", since \($0.formatted(.iso8601))" } ?? "")
     }
 

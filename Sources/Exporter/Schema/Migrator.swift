@@ -10,7 +10,7 @@ package struct SchemaProblem: Error, Sendable, Equatable, CustomStringConvertibl
         case newer
         /// A migration that was applied is not the one in this binary, or is not in it at all.
         case changed
-        /// There is something to do, and nobody may do it (`--no-migrate`).
+        /// Migrations are pending and `--no-migrate` is set.
         case behind
         /// The schema, or something in it, belongs to a role that is not to be trusted, or was not made by a migration.
         case foreign
@@ -76,13 +76,7 @@ package struct Migrator: Sendable {
     package func migrate(on session: PostgresSession) async throws -> [Migration] {
         var applied: [Migration] = []
         while let next = try await pending(on: session).first {
-            do {
-                if try await apply(next, on: session) { applied.append(next) }
-            } catch var error as PostgresError where error.sqlstate == "55P03" {
-                // The limit is a migration's own, whatever the session's is.
-                (error.kind, error.timeLimit) = (.lockNotAvailable, nil)
-                throw error
-            }
+            if try await apply(next, on: session) { applied.append(next) }
         }
         return applied
     }
@@ -97,9 +91,8 @@ package struct Migrator: Sendable {
     }
 
     private func applyOnce(_ migration: Migration, on session: PostgresSession) async throws -> Bool {
-        try await session.transaction { transaction in
-            // A migration that waits for a lock makes everybody behind it wait too: better to give up.
-            try transaction.execute(script: "set local lock_timeout = '10s'")
+        // A migration that waits for a lock makes everybody behind it wait too: better to give up.
+        try await session.transaction(lockLimit: .seconds(10)) { transaction in
             try transaction.lockOutOtherMigrators()
             guard try plan(transaction.appliedMigrations()).first == migration else { return false }
             try apply(migration, in: transaction)

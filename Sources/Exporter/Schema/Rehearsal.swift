@@ -18,8 +18,7 @@ package struct Rehearsal: Sendable {
     package func run(on session: PostgresSession) async throws -> Int {
         _ = try await migrator.pending(on: session)
         do {
-            return try await session.transaction { transaction -> Int in
-                try transaction.execute(script: "set local lock_timeout = '5s'")
+            return try await session.transaction(lockLimit: .seconds(5)) { transaction -> Int in
                 var applied = try transaction.appliedMigrations()
                 if applied.isEmpty {
                     try transaction.lockOutOtherMigrators()
