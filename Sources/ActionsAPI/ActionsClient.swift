@@ -76,7 +76,7 @@ package struct ActionsClient: Sendable {
         let request = APIRequest.listOfStoredActions
         let (response, token) = try await send(request)
         let errors = APIError.list(response.body, redactedBy: token) ?? []
-        let isRefused = response.status == 401 || response.status == 403 && errors.refuseCredentials
+        let isRefused = response.status == 401 && !response.isHTML || response.status == 403 && errors.refuseCredentials
         return await isEnded(token, isRefused) ? try await send(request).0 : response
     }
 
@@ -85,7 +85,7 @@ package struct ActionsClient: Sendable {
         var request = request
         request.headers.insert(token.authorization, at: 0)
         var response = try await transport.send(request)
-        // A redirect is told, and may quote the request.
+        // The reason names the redirect's host, and a Location may quote the request.
         response.headers = response.headers.map { name, value in
             name.lowercased() == "location" ? (name, token.redacted(value)) : (name, value)
         }

@@ -7,7 +7,7 @@ struct JSONStringPieces {
         case escaped(Unicode.Scalar)
         /// A `\u` escape of half a surrogate pair without its other half.
         case loneSurrogate
-        /// A byte that begins no UTF-8 sequence where it stands; those behind it are judged anew.
+        /// A byte that begins no UTF-8 sequence where it stands; those behind it are judged again.
         case brokenByte
     }
 

@@ -7,7 +7,7 @@ struct JSONValidator {
     private var position = 0
     private var nesting = BitStack()
 
-    /// - Parameter allowsBrokenUTF8: inside strings; outside of them such bytes are no JSON in any case.
+    /// - Parameter allowsBrokenUTF8: inside strings; outside of them such bytes are not JSON in any case.
     init(_ text: UnsafeRawBufferPointer, allowingBrokenUTF8 allowsBrokenUTF8: Bool) {
         self.text = text
         self.allowsBrokenUTF8 = allowsBrokenUTF8

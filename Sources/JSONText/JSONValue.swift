@@ -1,4 +1,4 @@
-/// One value inside a JSON text that was validated as a whole; its bytes are never rendered anew.
+/// One value inside a JSON text that was validated as a whole; its bytes are never rendered again.
 package struct JSONValue: Sendable {
     let text: [UInt8]
     let range: Range<Int>
@@ -8,7 +8,7 @@ package struct JSONValue: Sendable {
     /// Accepted as syntax, as the grammar has it: `\u0000`, a lone surrogate escape such as `\ud800`, duplicate keys,
     /// numbers of any length, nesting of any depth.
     ///
-    /// - Parameter allowsBrokenUTF8: inside strings, keys included, each byte that is no UTF-8 is kept; decoded it
+    /// - Parameter allowsBrokenUTF8: inside strings, keys included, each byte that is not UTF-8 is kept; decoded it
     ///   becomes U+FFFD.
     package init(
         validating bytes: [UInt8], allowingBrokenUTF8 allowsBrokenUTF8: Bool = false
@@ -63,12 +63,12 @@ package struct JSONValue: Sendable {
         return found.map { JSONValue(text: text, range: $0) }
     }
 
-    /// The decoded string; each lone surrogate and each byte that is no UTF-8 becomes U+FFFD. Nil for any other kind.
+    /// The decoded string; each lone surrogate and each byte that is not UTF-8 becomes U+FFFD. Nil for any other kind.
     package var string: String? {
         kind == .string ? decodedString(in: range) : nil
     }
 
-    /// A string that holds a lone surrogate or bytes that are no UTF-8: `string` is not all that was written.
+    /// A string that holds a lone surrogate or bytes that are not UTF-8: `string` is not all that was written.
     package var isBrokenString: Bool {
         guard kind == .string else { return false }
         return text.withUnsafeBytes { text in
@@ -108,7 +108,7 @@ package struct JSONValue: Sendable {
         }
     }
 
-    /// How many arrays and objects lie within one another: 0 for a scalar, 1 for `[]`. Scans the value anew.
+    /// How many arrays and objects lie within one another: 0 for a scalar, 1 for `[]`. Scans the value again.
     package var depth: Int {
         text.withUnsafeBytes { JSONWalker($0).depth(ofValueIn: range) }
     }

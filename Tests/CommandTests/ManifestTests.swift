@@ -164,9 +164,7 @@ struct ManifestTests {
 
     @Test func `The labels of the example in CSV arrive`() async throws {
         try await Stage.with { stage in
-            let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-                .deletingLastPathComponent()
-            let path = root.appending(path: "jobs/examples/runs.csv").path
+            let path = Repository.root.appending(path: "jobs/examples/runs.csv").path
             _ = try await stage.run("export", "--manifest", path, "--max-wait", "0")
             #expect(
                 try await stage.database.rows("select label from actions order by label") == ["invoices", "new_leads"])
@@ -234,7 +232,7 @@ struct ManifestTests {
                 case "a.jsonl.gz": Self.run.json + "\n"
                 default: "run_id,stored_action_id\n\(Self.run.id),\(Self.run.action)\n"
                 }
-            let packed = deflated(Array(text.utf8))
+            let packed = Compression.gzip.pack(text.utf8)
             let path = try stage.write(packed, to: name)
             #expect(try await stage.run("export", "--manifest", path).status == 0)
             #expect(try await stage.database.rows("select name, items from export_manifests") == ["a|1"])

@@ -7,7 +7,7 @@ extension TransportLimits {
         limits.connect = .seconds(600)
         limits.read = .seconds(600)
         limits.certificate = .seconds(600)
-        limits.stretch = .seconds(600)
+        limits.stretch = .seconds(7200)
         limits.total = .seconds(3600)
         return limits
     }

@@ -19,12 +19,17 @@ final class HTTP2Server: Sendable {
 
     enum Reaction: Sendable {
         case answer
-        case answerAfter(TimeAmount)
+        /// None ever comes.
+        case silence
         case reset(HTTP2ErrorCode)
         /// After the head and half of the body.
         case resetInBody(HTTP2ErrorCode)
         /// A body of so many bytes.
         case large(Int)
+        /// A body that is shorter than its Content-Length says.
+        case tooShort
+        /// So many headers of 1,000 bytes each. They are the same, so that their compressed form fits into one frame.
+        case headers(Int)
     }
 
     private struct Counts {
@@ -71,6 +76,7 @@ final class HTTP2Server: Sendable {
                     return channel.eventLoop.makeCompletedFuture {
                         try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
                         var connection = NIOHTTP2Handler.ConnectionConfiguration()
+                        connection.contentLengthValidation = .disabled
                         connection.initialSettings = [
                             HTTP2Setting(parameter: .maxConcurrentStreams, value: behaviour.maximumStreams)
                         ]
@@ -116,8 +122,7 @@ final class HTTP2Server: Sendable {
             let isLast = seenOnConnection.value == behaviour.goAwayAfter
             switch behaviour.reaction(log.request()) {
             case .answer: answer(context)
-            case .answerAfter(let delay):
-                context.eventLoop.assumeIsolated().scheduleTask(in: delay) { self.answer(context) }
+            case .silence: break
             case .reset(let code): write(.rstStream(code), context)
             case .resetInBody(let code):
                 write(.headers(.init(headers: [":status": "200"])), context)
@@ -127,6 +132,13 @@ final class HTTP2Server: Sendable {
                 write(.headers(.init(headers: [":status": "200"])), context)
                 let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: count)
                 write(.data(.init(data: .byteBuffer(body), endStream: true)), context)
+            case .tooShort:
+                write(.headers(.init(headers: [":status": "200", "content-length": "3"])), context)
+                write(.data(.init(data: .byteBuffer(ByteBuffer(string: "{}")), endStream: true)), context)
+            case .headers(let count):
+                var headers: HPACKHeaders = [":status": "200"]
+                for _ in 0..<count { headers.add(name: "x", value: String(repeating: "x", count: 1000)) }
+                write(.headers(.init(headers: headers, endStream: true)), context)
             }
             if isLast { goAway(context) }
         }

@@ -1,3 +1,6 @@
+import AsyncHTTPClient
+import NIOCore
+import NIOHTTP1
 import NIOHTTP2
 import Testing
 
@@ -98,6 +101,29 @@ struct HTTP2Tests {
         }
     }
 
+    @Test("An answer that breaks the rules of its own stream costs the others nothing")
+    func oneBadStream() async throws {
+        try await HTTP2Server.with(.init(reaction: { $0 == 5 ? .tooShort : .answer })) { server in
+            let results = try await get(20, atOnce: 8, from: server)
+            #expect(results.count { (try? $0.get())?.body == [123, 125] } == 19)
+            #expect(server.requests == 20)
+            #expect(server.connections == 1)
+        }
+    }
+
+    @Test("A head that is too large is named, and holds up no request beside it")
+    func largeHead() async throws {
+        let behaviour = HTTP2Server.Behaviour(reaction: { $0 == 5 ? .headers(40) : .answer })
+        try await HTTP2Server.with(behaviour) { server in
+            let results = try await get(20, atOnce: 4, from: server)
+            let errors = results.compactMap { result in
+                if case .failure(let error) = result { error as? TransportError } else { nil }
+            }
+            #expect(errors.map(\.kind).allSatisfy { $0 == .connectionLost })
+            #expect(errors.contains { $0.reason == "the answer is not valid HTTP/2, or its headers are over 16 KiB" })
+        }
+    }
+
     @Test("A server that takes one stream at a time answers all")
     func oneStream() async throws {
         try await HTTP2Server.with(.init(maximumStreams: 1)) { server in
@@ -106,14 +132,28 @@ struct HTTP2Tests {
         }
     }
 
-    @Test("In line behind others a request waits for as long as they take, whatever a connection may take")
-    func waitsInLine() async throws {
-        var limits = TransportLimits.generous
-        limits.connect = .seconds(4)
-        let behaviour = HTTP2Server.Behaviour(
-            maximumStreams: 1, reaction: { $0 == 1 ? .answerAfter(.seconds(9)) : .answer })
-        try await HTTP2Server.with(behaviour) { server in
-            expectAnswers(try await get(3, atOnce: 3, from: server, limits: limits), 3)
+    @Test("The pool is serving while a request is on a connection, not while it is in line")
+    func serving() async throws {
+        try await HTTP2Server.with(.init(reaction: { _ in .silence })) { server in
+            let pool = PoolWatch()
+            var configuration = HTTPClient.Configuration(HTTPRoute(trustRoots: TrustRoots(path: server.roots)))
+            configuration.timeout.connect = .minutes(10)
+            configuration.follow(by: pool)
+            try await HTTPClient.withHTTPClient(configuration: configuration) { client in
+                let number = pool.enter {}
+                #expect(!pool.isServing)
+                let exchange = Task {
+                    var request = HTTPClientRequest(url: server.url)
+                    request.headers.add(name: PoolWatch.header, value: "\(number)")
+                    _ = try await client.execute(request, deadline: .distantFuture)
+                }
+                while server.requests == 0 { await Task.yield() }
+                #expect(pool.isServing)
+                pool.returnToLine(number)
+                #expect(!pool.isServing)
+                exchange.cancel()
+                _ = await exchange.result
+            }
         }
     }
 
@@ -141,7 +181,7 @@ struct HTTP2Tests {
             let results = try await get(1, from: server)
             let error = #expect(throws: TransportError.self) { try results[0].get() }
             #expect(error?.kind == .connectionLost)
-            #expect(server.requests == 21)
+            #expect(server.requests == 1)
         }
     }
 }

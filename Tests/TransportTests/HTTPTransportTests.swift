@@ -7,10 +7,12 @@ import Testing
 @Suite("HTTP", .timeLimit(.minutes(5)))
 struct HTTPTransportTests {
     private func send(
-        to url: String, limits: TransportLimits = .generous, capacity: Int = 1 << 20
+        to url: String, limits: TransportLimits = .generous, clock: some Clock<Duration> = ContinuousClock(),
+        capacity: Int = 1 << 20
     ) async throws -> APIResponse {
         try await HTTPTransport.withTransport(
-            baseURL: url, connections: 2, limits: limits, room: BodyRoom(capacity: capacity), userAgent: "test/1.2.3"
+            baseURL: url, connections: 2, limits: limits, room: BodyRoom(capacity: capacity), userAgent: "test/1.2.3",
+            clock: clock
         ) { transport in
             let token = try #require(AccessToken("secret"))
             return try await ActionsClient(transport: transport, tokens: TokenSource(token)).fetchRun(
@@ -25,6 +27,18 @@ struct HTTPTransportTests {
     ) async throws -> TransportError? {
         try await CannedServer.with(answer, then: ending) { server in
             await #expect(throws: TransportError.self) { _ = try await send(to: server.url, limits: limits) }
+        }
+    }
+
+    /// From the moment on in which the server has the request, no time is left.
+    private func reasonOfTimeOut(_ answer: String, limits: TransportLimits = .generous) async throws -> String? {
+        try await CannedServer.with(answer, then: .keepOpen) { server in
+            let clock = HurriedClock { !server.received.isEmpty }
+            let error = await #expect(throws: TransportError.self) {
+                _ = try await send(to: server.url, limits: limits, clock: clock)
+            }
+            #expect(error?.kind == .timedOut)
+            return error?.reason
         }
     }
 
@@ -58,7 +72,7 @@ struct HTTPTransportTests {
         }
     }
 
-    @Test("Nobody listens: the request surely never left")
+    @Test("Connection refused: the request surely never left")
     func refused() async throws {
         // Port 1 is nobody's here; one that was just given back may be somebody else's by now.
         let error = await #expect(throws: TransportError.self) { _ = try await send(to: "http://127.0.0.1:1") }
@@ -74,7 +88,7 @@ struct HTTPTransportTests {
                 == .connectionLost)
     }
 
-    @Test("An error tells whether anybody had begun to answer")
+    @Test("An error records whether an answer had begun")
     func answerBegan() async throws {
         #expect(try await error("", then: .close)?.answerBegan == false)
         let half = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"stat"
@@ -103,25 +117,24 @@ struct HTTPTransportTests {
         }
     }
 
-    @Test("What is no HTTP is an error like a broken connection")
+    @Test("A non-HTTP answer is an error like a broken connection")
     func garbage() async throws {
         #expect(try await error("220 mail.example.com ESMTP\r\n", then: .close)?.kind == .connectionLost)
     }
 
     @Test("A head that does not come, and a body that does not go on, are given up")
     func stalled() async throws {
-        var limits = TransportLimits.generous
-        limits.read = .milliseconds(100)
-        #expect(try await error("", then: .keepOpen, limits: limits)?.kind == .timedOut)
+        #expect(try await reasonOfTimeOut("") == "no byte came for 600 s")
         let half = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"stat"
-        #expect(try await error(half, then: .keepOpen, limits: limits)?.kind == .timedOut)
+        #expect(try await reasonOfTimeOut(half) == "no byte came for 600 s")
     }
 
     @Test("An answer that takes too long in all is given up though it moves")
     func total() async throws {
         var limits = TransportLimits.generous
-        limits.total = .milliseconds(100)
-        #expect(try await error("HTTP/1.1 200 OK\r\n", then: .keepOpen, limits: limits)?.kind == .timedOut)
+        limits.total = .seconds(100)
+        let reason = try await reasonOfTimeOut("HTTP/1.1 200 OK\r\n", limits: limits)
+        #expect(reason == "the answer exceeded the total time limit")
     }
 
     @Test("A body over the limit is given up at the limit")
@@ -192,10 +205,10 @@ struct HTTPTransportTests {
     }
 
     @Test(
-        "A body that cannot be unpacked leaves its status standing, and is told in words",
+        "A body that cannot be unpacked leaves its status standing, and is described in plain words",
         arguments: [
             ("gzip", Array("{}".utf8), "is not compressed, though Content-Encoding says gzip"),
-            ("gzip", Compression.gzip.pack(Array("{}".utf8)).dropLast(), "ends before its compression does"),
+            ("gzip", Compression.gzip.pack(Array("{}".utf8)).dropLast(), "has truncated compressed data"),
             ("br", Array("{}".utf8), "has the Content-Encoding br, which was not asked for"),
         ])
     func undecodable(coding: String, body: [UInt8], reason: String) async throws {
@@ -216,7 +229,7 @@ struct HTTPTransportTests {
     }
 
     @Test(
-        "A head that is no HTTP, too large or contradicts itself is told in words",
+        "A head that is not HTTP, too large or contradicts itself is described in plain words",
         arguments: [
             ("HTTP/1.1 200 OK\r\nX-Large: \(String(repeating: "x", count: 90_000))\r\n\r\n", "a header over 80 KiB"),
             (
@@ -228,7 +241,7 @@ struct HTTPTransportTests {
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", "chunks are not valid"
             ),
             ("220 mail.example.com ESMTP\r\n", "not an HTTP answer"),
-            ("HTTP/1.1 200 OK\r\nContent-Le", "closed before the answer was whole"),
+            ("HTTP/1.1 200 OK\r\nContent-Le", "closed before the answer was complete"),
         ])
     func badHead(answer: String, words: String) async throws {
         let error = try await error(answer, then: .close)

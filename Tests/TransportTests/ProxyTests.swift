@@ -42,7 +42,7 @@ struct ProxyTests {
                     _ = try await send(.post, to: server.url, by: ProxyServer(host: "127.0.0.1", port: proxy.port))
                 }
                 #expect(error?.kind == .notConnected)
-                #expect(error?.reason.contains("nobody vouches") == true)
+                #expect(error?.reason.contains("is not trusted") == true)
                 // And nobody goes round the proxy to find out more.
                 #expect(proxy.heads.count == 1)
                 #expect(server.bytesRead == 0)
@@ -53,9 +53,9 @@ struct ProxyTests {
     @Test(arguments: [
         ("407 Proxy Authentication Required", "user and a password"), ("403 Forbidden", "would not connect"),
     ])
-    func `A proxy that refuses is no connection, and the reason names the proxy`(status: String, words: String)
-        async throws
-    {
+    func `A request through a proxy that refuses fails to connect, and the reason names the proxy`(
+        status: String, words: String
+    ) async throws {
         try await ConnectProxy.with(refusal: status) { proxy in
             for method in [APIRequest.Method.get, .post] {
                 let address = ProxyServer(host: "127.0.0.1", port: proxy.port, user: "me", password: Secret("hunter2"))

@@ -57,7 +57,7 @@ struct ResendsTests {
         #expect(!isDue(HTTPClientError.getConnectionFromPoolTimeout, Self.reused, isServing: true))
     }
 
-    @Test("An answer that is none, or comes too late, is a failure like any other")
+    @Test("An invalid answer, or one that comes too late, is a failure like any other")
     func others() {
         for error in [HTTPParserError.invalidVersion, HTTPClientError.readTimeout] as [any Error] {
             #expect(!isDue(error, Self.reused))
@@ -73,11 +73,20 @@ struct ResendsTests {
         #expect(due == [true, true, true, false, false])
     }
 
+    @Test("A stream that is reset on a connection that goes on may have been read")
+    func cancelled() {
+        var resends = Resends()
+        let reset = NIOHTTP2Errors.streamClosed(streamID: 1, errorCode: .cancel)
+        #expect(resends.isDue(after: reset, at: Self.new, isServing: false) == false)
+    }
+
     @Test("Twenty times where connections were closing")
     func mostWhileClosing() {
         var resends = Resends()
         let dropped = NIOHTTP2Errors.streamClosed(streamID: 1, errorCode: .cancel)
-        let due = (1...21).map { _ in resends.isDue(after: dropped, at: Self.new, isServing: false) }
+        let due = (1...21).map { _ in
+            resends.isDue(after: dropped, at: Self.new, isServing: false, isGoingAway: true)
+        }
         #expect(due == Array(repeating: true, count: 20) + [false])
         let isDue = resends.isDue(after: HTTPClientError.remoteConnectionClosed, at: Self.reused, isServing: false)
         #expect(isDue)

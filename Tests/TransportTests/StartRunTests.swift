@@ -1,3 +1,4 @@
+import AsyncHTTPClient
 import Foundation
 import Testing
 
@@ -15,10 +16,12 @@ struct StartRunTests {
 
     private func withClient<R>(
         _ url: String, connections: Int = 2, limits: TransportLimits = .generous,
-        _ body: (ActionsClient) async throws -> R
+        clock: some Clock<Duration> = ContinuousClock(), _ body: (ActionsClient) async throws -> R
     ) async throws -> R {
         try await HTTPTransport.withTransport(
-            baseURL: url, connections: connections, limits: limits, room: BodyRoom(capacity: 1 << 20), userAgent: "test"
+            baseURL: url, connections: connections, limits: limits, room: BodyRoom(capacity: 1 << 20),
+            userAgent: "test",
+            clock: clock
         ) { transport in
             let token = try #require(AccessToken("secret-token"))
             return try await body(ActionsClient(transport: transport, tokens: TokenSource(token)))
@@ -123,7 +126,7 @@ struct StartRunTests {
         }
     }
 
-    @Test("Nobody listens, or the host has no address: the POST surely never left")
+    @Test("Connection refused, or the host has no address: the POST surely never left")
     func notConnected() async throws {
         // No resolver needs to be asked for a label that is longer than any may be.
         for url in ["http://127.0.0.1:1", "http://\(String(repeating: "a", count: 64)).invalid"] {
@@ -154,16 +157,22 @@ struct StartRunTests {
     }
 
     @Test("A POST that waited for a connection in vain never left")
-    func noRoom() async throws {
-        var limits = TransportLimits.generous
-        // The first POST needs less even on a busy machine.
-        limits.connect = .seconds(3)
+    func noRoom() {
+        let failures = TransportFailure(proxy: nil, limits: .generous)
+        let failure = failures.error(HTTPClientError.getConnectionFromPoolTimeout, at: .inLine)
+        let error = Departure().judged(failure) as? TransportError
+        #expect(error == TransportError(.notConnected, "no connection to the API within 600 s"))
+    }
+
+    @Test("A POST that is cancelled while another has the only connection never left")
+    func cancelledInLine() async throws {
         try await CannedServer.with("") { server in
-            try await withClient(server.url, connections: 1, limits: limits) { client in
+            try await withClient(server.url, connections: 1) { client in
                 let first = Task { try await start(client) }
                 while server.received.isEmpty { await Task.yield() }
-                let error = await #expect(throws: TransportError.self) { _ = try await start(client) }
-                #expect(error?.kind == .notConnected)
+                let second = Task { try await start(client) }
+                second.cancel()
+                await #expect(throws: CancelledBeforeDeparture.self) { _ = try await second.value }
                 first.cancel()
                 await #expect(throws: CancellationError.self) { _ = try await first.value }
             }
@@ -199,12 +208,14 @@ struct StartRunTests {
 
     @Test("An answer that does not come, or does not go on, in time")
     func stalled() async throws {
-        var limits = TransportLimits.generous
-        limits.read = .seconds(2)
         for answer in ["", "HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{\"data\""] {
             try await CannedServer.with(answer) { server in
-                let error = try await error(server.url, limits: limits)
+                let clock = HurriedClock { !server.received.isEmpty }
+                let error = await #expect(throws: TransportError.self) {
+                    _ = try await withClient(server.url, clock: clock) { try await start($0) }
+                }
                 #expect(error?.kind == .timedOut)
+                #expect(error?.reason == "no byte came for 600 s")
             }
         }
     }

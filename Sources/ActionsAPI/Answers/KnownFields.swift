@@ -23,7 +23,7 @@ struct KnownFields: Sendable {
 package struct UnknownFields: Sendable {
     private struct Part: Sendable {
         var object: JSONValue
-        /// Where the members stand that are told elsewhere.
+        /// The positions of the members that are stored elsewhere.
         var known: [Int]
 
         var members: some Sequence<JSONMember> { object.lazyMembers().lazy.filter { !known.contains($0.position) } }
@@ -35,7 +35,7 @@ package struct UnknownFields: Sendable {
 
     package init() {}
 
-    /// - Parameter objects: each with the keys that are told elsewhere.
+    /// - Parameter objects: each with the keys that are stored elsewhere.
     init(_ objects: [(KnownFields, but: [String])]) {
         parts = objects.map { Part(object: $0.object, known: $0.positions(of: $1)) }
         for part in parts {

@@ -7,7 +7,7 @@ import JSONText
 /// | --- | --- |
 /// | 200 with a stored action, flat or under `data`: `type` is `stored_action`, or `action_type` or `id` is there | `known` |
 /// | 403, 404, 410 with the API's error body, unless the next row holds | `refused` |
-/// | 401; 403 `authentication_failed` | `credentialsRefused`, or `tokenEnded` if there is another token |
+/// | 401, unless its body is HTML; 403 `authentication_failed` | `credentialsRefused`, or `tokenEnded` if there is another token |
 /// | 429 | `throttled` |
 /// | anything else: other statuses, a body that is not the promised JSON, another action's `id` | `faulty` |
 package enum LookUpAnswer: Sendable {
@@ -34,6 +34,7 @@ package enum LookUpAnswer: Sendable {
             self =
                 errors.map { .refused(status: status, $0) }
                 ?? .faulty(.malformedAnswer, reason: APIError.absence(status))
+        case 401 where response.isHTML: self = .faulty(.malformedAnswer, reason: APIError.absence(status))
         case 401: self = .credentialsRefused(errors ?? [])
         case 429: self = .throttled
         default: self = .faulty(.status(status), reason: "the API answered \(response.statusText)")

@@ -33,7 +33,12 @@ package struct PartnerErrors: Collection, Sendable {
 
     /// The errors from there on as one JSON array, as they were sent but for the token.
     package func array(from index: JSONElements.Index) -> [UInt8] {
-        let array = [UInt8(ascii: "[")] + elements.text(from: index) + [UInt8(ascii: "]")]
+        let text = elements.text(from: index)
+        var array: [UInt8] = []
+        array.reserveCapacity(text.count + 2)
+        array.append(UInt8(ascii: "["))
+        array += text
+        array.append(UInt8(ascii: "]"))
         return token?.redacted(array) ?? array
     }
 

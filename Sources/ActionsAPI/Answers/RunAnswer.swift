@@ -12,7 +12,7 @@ import JSONText
 /// | 404, 410 with the API's error body | `gone` |
 /// | 403 `permission_denied` | `forbidden` |
 /// | 400, 409, 422 | `rejected` |
-/// | 401; 403 `authentication_failed` | `credentialsRefused`, or `tokenEnded` if there is another token |
+/// | 401, unless its body is HTML; 403 `authentication_failed` | `credentialsRefused`, or `tokenEnded` if there is another token |
 /// | 429, also as the API's own error in a 200 | `throttled` |
 /// | anything else: other statuses, a body that is not the promised JSON, an unknown `status`, another run's `id` | `faulty` |
 ///
@@ -48,7 +48,7 @@ package enum RunAnswer: Sendable {
         case 404, 410: self = errors.map(Self.gone) ?? Self.withoutErrors(response.status)
         case 403: self = errors.map(Self.refusal) ?? Self.withoutErrors(response.status)
         case 400, 409, 422: self = .rejected(errors ?? [])
-        case 401: self = .credentialsRefused(errors ?? [])
+        case 401: self = response.isHTML ? Self.withoutErrors(401) : .credentialsRefused(errors ?? [])
         case 429: self = .throttled(insideOK: false)
         default:
             self = .faulty(
@@ -80,7 +80,7 @@ package enum RunAnswer: Sendable {
             .status(403), reason: "the API answered 403 without permission_denied", errors: errors, alive: false)
     }
 
-    /// A 403, 404 or 410 counts as the API's word only with the API's error body: proxies answer them too.
+    /// A 403, 404 or 410 counts as the API's own only with the API's error body: proxies answer them too.
     private static func withoutErrors(_ status: Int) -> RunAnswer {
         .faulty(.malformedAnswer, reason: APIError.absence(status), errors: [], alive: false)
     }

@@ -19,8 +19,8 @@ package struct RunResult: Sendable {
     /// The fields that this description of the API does not know, and those members of known fields behind which the
     /// same key stands again.
     package var unknownFields: UnknownFields
-    /// The body holds an array of results, or an array of errors that are all a partner's: without either it is somebody
-    /// else's answer, or the API's own error in a 200.
+    /// The body holds an array of results, or an array of errors that are all a partner's: without either it is another
+    /// server's answer, or the API's own error in a 200.
     package var isComplete: Bool
 
     /// An object of the unknown fields; nil when there is none. Made when it is asked for: it may be as large as the body.
@@ -101,9 +101,9 @@ extension RunResult {
         case .number where !value.bytes.contains { [".", "e", "E"].map { UInt8(ascii: $0) }.contains($0) }: return nil
         case .string:
             if value.string?.utf8.contains(0) == true {
-                return "no text that PostgreSQL can hold: it has a NUL"
+                return "not valid: it contains a NUL, which PostgreSQL text cannot store"
             } else if value.isBrokenString {
-                return "no whole text: it has half a character, or bytes that are no UTF-8"
+                return "not valid: it contains a lone surrogate or bytes that are not UTF-8"
             } else {
                 return nil
             }

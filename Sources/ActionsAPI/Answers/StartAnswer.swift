@@ -9,7 +9,7 @@ import JSONText
 /// | answer | case |
 /// | --- | --- |
 /// | any 2xx with JSON whose `id`, flat or under `data`, is a UUID | `started` |
-/// | 401; 403 `authentication_failed` | `credentialsRefused`, or `tokenEnded` if there is another token |
+/// | 401, unless its body is HTML; 403 `authentication_failed` | `credentialsRefused`, or `tokenEnded` if there is another token |
 /// | 429 | `throttled` |
 /// | 503 | `unavailable` |
 /// | any other 4xx, whatever its body, but 408 and 425 | `refused` |
@@ -25,7 +25,7 @@ package enum StartAnswer: Sendable {
     case throttled
     /// Out of service for a while: none was started.
     case unavailable
-    /// A run may have been started, and there is no telling.
+    /// A run may have been started; the outcome is unknown.
     case inDoubt(reason: String)
 
     /// - Parameter token: taken out of the API's errors.
@@ -36,7 +36,7 @@ package enum StartAnswer: Sendable {
         case 200...299:
             let runID = Self.runID(response)
             self = runID.map { .started(runID: $0) } ?? .inDoubt(reason: "\(status) without the id of a run")
-        case 401: self = .credentialsRefused(errors ?? [])
+        case 401 where !response.isHTML: self = .credentialsRefused(errors ?? [])
         case 403 where errors?.refuseCredentials == true: self = .credentialsRefused(errors ?? [])
         case 429: self = .throttled
         case 503: self = .unavailable
@@ -58,7 +58,7 @@ package enum StartAnswer: Sendable {
         return [body["data"]?["id"], body["id"]].lazy.compactMap { $0?.string }.compactMap(UUID.init(uuidString:)).first
     }
 
-    /// The status, and the code of the API's first error. Its texts may quote the inputs, which nobody is to see.
+    /// The status, and the code of the API's first error. Its texts may quote the inputs, which must not be shown.
     private static func reason(_ status: Int, _ errors: [APIError]?) -> String {
         guard let errors else { return APIError.absence(status) }
         guard let code = errors.first?.code, code.isErrorCode else { return "the API answered \(status)" }

@@ -130,6 +130,11 @@ package struct RateBudget: Sendable, Equatable {
         closeIfSpentWithoutReset(at: now)
     }
 
+    /// A request that is still out has been sent again: the server may have counted it before, too.
+    package mutating func resent(times: Int) {
+        for _ in 0..<times { _ = learnNothing() }
+    }
+
     /// A request surely never left: its slot is given back.
     package mutating func notSent(at now: Date) {
         inFlight = max(0, inFlight - 1)

@@ -19,7 +19,7 @@ package struct RetryPolicy: Sendable {
         /// The connection broke after the request may have left.
         case connectionLost
         case timedOut
-        /// An answer with an HTTP status that is no result.
+        /// An answer with an HTTP status that is not a result.
         case status(Int)
         /// Not the promised JSON, or cut off: as a rule a proxy's page, or a connection closed early.
         case malformedAnswer

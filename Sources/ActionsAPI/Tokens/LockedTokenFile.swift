@@ -77,7 +77,7 @@ final class LockedTokenFile: Sendable {
         let bytes = Array("\(token.value)\n".utf8)
         guard writeAll(bytes, to: room.descriptor), ftruncate(room.descriptor, off_t(bytes.count)) == 0,
             fsync(room.descriptor) == 0
-        else { throw notStored("and the old one is used up: authorize anew") }
+        else { throw notStored("and the old one is spent: authorize again") }
         let isStored =
             if let file = replacement.file {
                 overwrite(file.descriptor, with: bytes, keptIn: room)
@@ -154,7 +154,8 @@ final class LockedTokenFile: Sendable {
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, owners.contains(status.st_uid),
-            // As `prepare` makes it: a file that others may write, or that has another name, is somebody else's idea.
+            // As `prepare` makes it: a file that others may write, or that has another name, was not created by
+            // this program.
             status.st_mode & 0o022 == 0, status.st_nlink == 1
         else { return nil }
         return Leftover(path: path, time: status.st_mtim, token: wholeToken(in: readAll(descriptor)))

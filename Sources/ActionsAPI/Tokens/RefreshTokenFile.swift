@@ -17,8 +17,9 @@ import Foundation
 /// | write the new token into it, sync it | the old token, dead, and a leftover with the new one |
 /// | rename it to NAME, sync the folder | the new token |
 ///
-/// So whoever comes next tries the token of a leftover first, and then the file's own: but only of one that is not older
-/// than the file, which somebody else has replaced since then otherwise, and that belongs to this user or the file's owner.
+/// So the next process tries the tokens of leftovers first, and then the file's own: but only of leftovers that are not
+/// older than the file (an older one means that the file was replaced since) and that belong to this user or to the
+/// file's owner.
 package struct RefreshTokenFile: Sendable {
     /// How the file takes a new token.
     package enum Readiness: Sendable {

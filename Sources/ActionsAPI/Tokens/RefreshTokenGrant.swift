@@ -19,7 +19,7 @@ package struct RefreshTokenGrant: TokenIssuer {
 
     package func issue() async throws -> IssuedToken {
         let locked = try await file.lock()
-        // From here to the end nobody is to be cancelled: once the old token has been sent, the new one must be stored.
+        // From here to the end nothing may be cancelled: once the old token has been sent, the new one must be stored.
         return try await exchanges.during { try await Task { try await exchange(locked) }.value }
     }
 

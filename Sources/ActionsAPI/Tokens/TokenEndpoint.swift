@@ -43,7 +43,7 @@ package final class TokenEndpoint: Sendable {
         do {
             var response = try await transport.send(request)
             requests.end(.answered(response.status))
-            // A redirect is told, and may quote the request.
+            // The reason names the redirect's host, and a Location may quote the request.
             response.headers.removeAll { $0.name.lowercased() == "location" && isSecret($0.value, in: grant) }
             let headers = RateLimitHeaders(receivedAt: Date(), field: response.header)
             return (TokenAnswer(response), headers.retryAfter)
@@ -67,7 +67,7 @@ package final class TokenEndpoint: Sendable {
         let advice =
             switch (grant, quoted) {
             case (_, "invalid_client"): ": are client id and secret right?"
-            case (.refreshToken, "invalid_grant"): ": the refresh token is used up or revoked; authorize anew"
+            case (.refreshToken, "invalid_grant"): ": the refresh token is spent or revoked; authorize again"
             case (.clientCredentials, _), (.refreshToken, _): ""
             }
         return TokenError(.refused, "the token endpoint answered \(status)\(quoted.map { " \($0)" } ?? "")\(advice)")

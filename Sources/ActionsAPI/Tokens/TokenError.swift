@@ -1,11 +1,11 @@
-/// Why there is no token to ask the API with: for good, as far as this call goes.
+/// Why there is no token to ask the API with: permanently, for this call.
 package struct TokenError: Error, Sendable, Equatable, CustomStringConvertible {
     package enum Kind: Sendable {
         /// The credentials themselves were refused.
         case refused
         /// A file or a folder is not as it has to be.
         case invalidSetting
-        /// Nobody was there to ask, or nobody who made sense, and the tries are used up.
+        /// The issuer gave no usable answer, and the tries are used up.
         case unreachable
     }
 

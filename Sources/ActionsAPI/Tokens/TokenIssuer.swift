@@ -4,10 +4,10 @@ import Foundation
     import Glibc
 #endif
 
-/// A token that somebody has just given out.
+/// A token that was just issued.
 package struct IssuedToken: Sendable, Equatable {
     var token: AccessToken
-    /// How long it is good for; nil if nobody says.
+    /// How long it is good for; nil if unknown.
     var lifetime: Duration?
 }
 
@@ -26,7 +26,7 @@ extension TokenIssuer {
     package var mayBeCutOff: Bool { true }
 }
 
-/// A file that somebody else puts new tokens into.
+/// A file that another program updates with new tokens.
 package struct TokenFile: TokenIssuer {
     private let path: String
 

@@ -14,13 +14,17 @@ struct TokenReplacement: Sendable {
     /// - Throws: `TokenFailure` if a token can be stored neither way.
     init(rehearsedAt place: TokenFilePlace) throws {
         let target = place.target
-        // Somebody who puts another token there meanwhile must not lose it.
+        // A token written meanwhile must not be lost.
         for _ in 1...5 {
             var (before, now) = (stat(), stat())
-            let descriptor = open(target, O_RDONLY | O_CLOEXEC)
+            // Nothing is waited for, as the writer of a named pipe would be.
+            let descriptor = open(target, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
             guard descriptor >= 0 else { throw TokenFailure.unusable(target, "can't be read", errno) }
             defer { close(descriptor) }
-            guard fstat(descriptor, &before) == 0, let content = readAll(descriptor) else {
+            guard fstat(descriptor, &before) == 0, before.st_mode & S_IFMT == S_IFREG else {
+                throw TokenFailure.unusable(target, "is not a regular file", EINVAL)
+            }
+            guard let content = readAll(descriptor) else {
                 throw TokenFailure.unusable(target, "can't be read", errno)
             }
             let copy = try Self.copy(content, like: before, to: place)
@@ -37,7 +41,7 @@ struct TokenReplacement: Sendable {
             file = try Self.writable(target, notReplacedFor: code)
             return
         }
-        throw TokenFailure.transient(.timedOut, retryAfter: nil, reason: "\(target) changes all the time")
+        throw TokenFailure.transient(.timedOut, retryAfter: nil, reason: "\(target) keeps changing")
     }
 
     private static func areAlike(_ one: stat, _ other: stat) -> Bool {
@@ -51,8 +55,11 @@ struct TokenReplacement: Sendable {
         let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw TokenFailure.unwritable(place.folder, errno) }
         defer { close(descriptor) }
-        if fchown(descriptor, status.st_uid, status.st_gid) != 0 { _ = fchown(descriptor, uid_t.max, status.st_gid) }
-        _ = fchmod(descriptor, status.st_mode & 0o777)
+        let hasGroup =
+            fchown(descriptor, status.st_uid, status.st_gid) == 0
+            || fchown(descriptor, uid_t.max, status.st_gid) == 0
+        // What the file's own group may do is nothing for another one.
+        _ = fchmod(descriptor, status.st_mode & (hasGroup ? 0o777 : 0o707))
         guard writeAll(content, to: descriptor), futimens(descriptor, [status.st_atim, status.st_mtim]) == 0,
             fsync(descriptor) == 0
         else {
@@ -63,7 +70,8 @@ struct TokenReplacement: Sendable {
         return path
     }
 
-    /// Nothing is written here: whoever shares the file may write to it at this moment, for its lock is not held yet.
+    /// Nothing is written here: another process that shares the file may write to it at this moment, for its lock is
+    /// not held yet.
     private static func writable(_ target: String, notReplacedFor cause: Int32) throws -> FileLock {
         let descriptor = open(target, O_RDWR | O_CLOEXEC)
         guard descriptor >= 0 else {

@@ -16,9 +16,9 @@ package actor TokenSource {
 
     /// What becomes of tokens, for the log.
     package enum Event: Sendable, Equatable {
-        /// A token has come: the first one, or one in place of another. `wasDelayed`: `delayed` was told of it.
+        /// A token has come: the first one, or one in place of another. `wasDelayed`: `delayed` was reported before.
         case issued(isFirst: Bool, wasDelayed: Bool)
-        /// A renewal failed and is tried again; told once until it has worked or is given up.
+        /// A renewal failed and is tried again; reported once until it has worked or is given up.
         case delayed(reason: String)
     }
 
@@ -29,7 +29,7 @@ package actor TokenSource {
 
     /// - Parameters:
     ///   - token: that is there from the start.
-    ///   - issuer: of new ones; nil if there is nobody.
+    ///   - issuer: of new ones; nil if the token cannot be renewed.
     ///   - retries: of a renewal that fails for the time being.
     ///   - requests: in which the issuer counts.
     ///   - onEvent: is told what becomes of renewals.

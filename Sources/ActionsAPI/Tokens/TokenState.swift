@@ -40,7 +40,7 @@ struct TokenState: Sendable {
 
     /// - Parameters:
     ///   - token: that is there from the start; nil if the first is to be asked for.
-    ///   - isRenewable: there is somebody to ask for another.
+    ///   - isRenewable: there is an issuer to ask for another.
     init(_ token: AccessToken?, isRenewable: Bool) {
         held = token.map {
             Held(token: $0, issuedAt: nil, youth: 0, expiresAt: .distantFuture, renewsAt: .distantFuture)
@@ -114,12 +114,12 @@ struct TokenState: Sendable {
         isRenewing = false
         if error.kind == .refused { over = error }
         guard error.kind == .unreachable, let token = usable(at: now) else { return nil }
-        // Nobody tries again before it has to be.
+        // Do not renew again before expiry.
         if let end = held?.expiresAt { held?.renewsAt = end }
         return token
     }
 
-    /// The renewal was cancelled: whoever wants a token next begins another.
+    /// The renewal was cancelled: the next caller begins another.
     mutating func stopped() { isRenewing = false }
 
     private func usable(at now: Date) -> AccessToken? {

@@ -55,7 +55,7 @@ struct BodyDecoder: ~Copyable {
         do throws(InflateError) {
             piece = try inflater?.next(Self.pieceSize, from: &input) ?? []
         } catch {
-            throw Damage(reason: "is damaged where it is compressed: \(error.reason)")
+            throw Damage(reason: "has corrupt compressed data: \(error.reason)")
         }
         isComplete = inflater?.isComplete ?? false
         unpacked += piece.count
@@ -70,7 +70,7 @@ struct BodyDecoder: ~Copyable {
     /// - Throws: `Damage` if the body ends too soon.
     func finish() throws {
         if isPlain || fed == 0 || isComplete { return }
-        throw Damage(reason: "ends before its compression does")
+        throw Damage(reason: "has truncated compressed data")
     }
 
     private static func inflater(for bytes: ArraySlice<UInt8>, isDeflate: Bool) throws -> Inflater {

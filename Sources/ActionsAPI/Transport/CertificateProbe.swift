@@ -5,19 +5,24 @@ import NIOSSL
 import NIOTLS
 import Synchronization
 
-/// Looks at a certificate that was not trusted, to say what is wrong with it: once, in a handshake that believes everybody,
-/// and on a connection over which nothing else is ever sent.
+/// Looks at a certificate that was not trusted, to say what is wrong with it: once, in a handshake that accepts any
+/// certificate, and on a connection over which nothing else is ever sent.
 final class CertificateProbe: Sendable {
     private let host: String
     private let port: Int
     private let patience: Duration
+    private let sleep: @Sendable (Duration) async throws -> Void
     private let probe = Mutex<Task<String?, Never>?>(nil)
 
     /// - Parameter patience: how long the one look may take.
-    init(host: String, port: Int, patience: Duration) {
+    init(
+        host: String, port: Int, patience: Duration,
+        sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+    ) {
         self.host = host
         self.port = port
         self.patience = patience
+        self.sleep = sleep
     }
 
     /// Every call returns what the first one found out, or that it found out nothing in time.
@@ -27,31 +32,32 @@ final class CertificateProbe: Sendable {
     func complaint() async throws -> String? {
         let probe = probe.withLock { probe in
             if let probe { return probe }
-            let new = Task { [host, port, patience] in
-                await Self.first(within: patience) {
-                    await Self.complaint(of: host, port: port, patience: patience)
-                } ?? nil
+            let new = Task { [host, port, patience, sleep] in
+                await Self.first(
+                    of: { await Self.complaint(of: host, port: port, patience: patience) },
+                    before: { try await sleep(patience) }) ?? nil
             }
             probe = new
             return new
         }
-        let complaint = await Self.first { await probe.value }
+        let complaint = await Self.first(of: { await probe.value })
         try Task.checkCancellation()
         return complaint ?? nil
     }
 
+    /// - Parameter end: returns when the time is over.
     /// - Returns: nil if the time is over, or the task cancelled, before there is a value.
     private static func first<Value: Sendable>(
-        within limit: Duration? = nil, _ value: @escaping @Sendable () async -> Value
+        of value: @escaping @Sendable () async -> Value, before end: (@Sendable () async throws -> Void)? = nil
     ) async -> Value? {
         let (values, continuation) = AsyncStream<Value>.makeStream()
         let work = Task {
             continuation.yield(await value())
             continuation.finish()
         }
-        let timer = limit.map { limit in
+        let timer = end.map { end in
             Task {
-                try? await Task.sleep(for: limit)
+                try? await end()
                 continuation.finish()
             }
         }
@@ -72,7 +78,7 @@ final class CertificateProbe: Sendable {
         if now > end { return "the server's certificate expired at \(end.formatted(.iso8601))" }
         if now < begin {
             return
-                "the server's certificate is good from \(begin.formatted(.iso8601)) on: is this machine's clock right?"
+                "the server's certificate is not valid before \(begin.formatted(.iso8601)); check this machine's clock"
         }
         return nil
     }

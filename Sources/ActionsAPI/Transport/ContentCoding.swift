@@ -3,8 +3,10 @@ enum ContentCoding: Equatable {
     case identity
     /// As sent by servers, gzip, zlib and bare deflate go by each other's names: the first bytes tell.
     case deflated(isDeflate: Bool)
-    /// One that was not asked for, in the server's words.
-    case unknown(String)
+    /// One that was not asked for, by its name if that is a known one: a header may hold anything.
+    case unknown(String?)
+
+    private static let names: Set = ["br", "zstd", "compress", "x-compress", "gzip", "x-gzip", "deflate"]
 
     init(_ headers: [(name: String, value: String)]) {
         let names = headers.filter { $0.name.lowercased() == "content-encoding" }
@@ -15,7 +17,7 @@ enum ContentCoding: Equatable {
         case (0, _): self = .identity
         case (1, "gzip"), (1, "x-gzip"): self = .deflated(isDeflate: false)
         case (1, "deflate"): self = .deflated(isDeflate: true)
-        default: self = .unknown(names.joined(separator: ", "))
+        default: self = .unknown(names.allSatisfy(Self.names.contains) ? names.joined(separator: ", ") : nil)
         }
     }
 }

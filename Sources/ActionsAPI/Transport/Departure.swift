@@ -7,8 +7,8 @@ package struct CancelledBeforeDeparture: Error {}
 ///
 /// Errors don't tell for certain. An ICMP message can end even an established connection with "connection refused", and
 /// a failed TLS handshake looks like any other broken connection. The body does: AsyncHTTPClient (1.37) asks for its
-/// bytes when it has just written the head to a connection that is there, TLS included, and never before. While nobody
-/// asked, nobody can have got a whole request.
+/// bytes when it has just written the head to a connection that is there, TLS included, and never before. Until then no
+/// server can have received a whole request.
 struct Departure: Sendable {
     private final class Flag: Sendable {
         let isRaised = Atomic(false)
@@ -23,7 +23,7 @@ struct Departure: Sendable {
         return Watched(bytes: bytes, departure: self)
     }
 
-    /// The error with the kind that the departure makes certain. Only once nobody is at the request any more.
+    /// The error with the kind that the departure makes certain. Only after the request has ended.
     func judged(_ error: any Error) -> any Error {
         if error is CancellationError, !mayHaveLeft { return CancelledBeforeDeparture() }
         guard var error = error as? TransportError else { return error }

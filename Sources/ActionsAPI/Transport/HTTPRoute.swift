@@ -69,13 +69,13 @@ enum TLSFailure {
         guard case .handshakeFailed(let cause) = error else { return "TLS failed" }
         if isUntrusted(error) {
             return """
-                nobody vouches for the server's certificate: its issuer is neither in the system's trust store nor in the \
-                file that SSL_CERT_FILE names, or it has expired
+                the server's certificate is not trusted: its issuer is in neither the system's trust store nor \
+                SSL_CERT_FILE, or it has expired
                 """
         }
         let text = "\(cause)"
         if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
-            return "the TLS handshake failed: the server speaks no TLS there"
+            return "the TLS handshake failed: the server does not speak TLS on this port"
         }
         if text.contains("UNSUPPORTED_PROTOCOL") || text.contains("PROTOCOL_VERSION") {
             return "the TLS handshake failed: the server offers no TLS 1.2 or later"

@@ -12,6 +12,7 @@ package struct HTTPTransport: Transport {
     private let failures: TransportFailure
     private let room: BodyRoom
     private let userAgent: String
+    private let stallWatch: @Sendable (_ isInLine: Bool) -> StallWatch
     /// Of the host itself, where no proxy stands before it.
     private let probe: CertificateProbe?
 
@@ -25,20 +26,21 @@ package struct HTTPTransport: Transport {
     ///   - route: how to get there.
     ///   - connections: how many may be open at once to the host, for GETs and for POSTs each; each carries one HTTP/1.1
     ///     request at a time.
+    ///   - clock: measures how long an answer stands still; limits of connections are the network library's own.
     package static func withTransport<R>(
         baseURL: String, route: HTTPRoute = HTTPRoute(), connections: Int, limits: TransportLimits = TransportLimits(),
-        room: BodyRoom,
-        userAgent: String, isolation: isolated (any Actor)? = #isolation,
+        room: BodyRoom, userAgent: String, clock: some Clock<Duration> = ContinuousClock(),
+        isolation: isolated (any Actor)? = #isolation,
         _ body: (HTTPTransport) async throws -> R
     ) async throws -> R {
         var configuration = HTTPClient.Configuration(route)
-        // A redirect could carry the token, or repeat a POST (307, 308), to where nobody meant it to go.
+        // A redirect could carry the token, or repeat a POST (307, 308), to an unintended host.
         configuration.redirectConfiguration = .disallow
         configuration.timeout.connect = .nanoseconds(limits.connect.nanoseconds)
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
         // Retries live in one place, and it is not this one.
         configuration.connectionPool.retryConnectionEstablishment = false
-        // Its decompressor unpacks whatever it has read before anybody can say how much may be held.
+        // Its decompressor unpacks whatever it has read before the memory budget is consulted.
         configuration.decompression = .disabled
         var ofPosts = configuration
         // HTTP/2 would send many over one connection; HTTP/1.1 obeys `Connection: close`.
@@ -54,6 +56,7 @@ package struct HTTPTransport: Transport {
                         pooled: pooled, fresh: fresh, baseURL: baseURL, pool: pool,
                         failures: TransportFailure(proxy: route.proxy, limits: limits), room: room,
                         userAgent: userAgent,
+                        stallWatch: { StallWatch(clock: clock, limits: limits, isInLine: $0) },
                         probe: route.proxy == nil ? probe(of: baseURL, patience: limits.certificate) : nil))
             }
         }
@@ -66,25 +69,28 @@ package struct HTTPTransport: Transport {
     }
 
     package func send(_ request: APIRequest) async throws -> APIResponse {
-        let watch = StallWatch(clock: ContinuousClock(), limits: failures.limits, isInLine: request.method == .get)
+        let watch = stallWatch(request.method == .get)
         let departure = Departure()
         do {
-            return try await withThrowingTaskGroup(of: APIResponse.self) { group in
+            var response = try await withThrowingTaskGroup(of: APIResponse.self) { group in
                 group.addTask { try await exchange(request, departure: departure, watch: watch) }
                 group.addTask { throw try await watch.run() }
                 defer { group.cancelAll() }
                 guard let response = try await group.next() else { throw CancellationError() }
                 return response
             }
+            response.resent = watch.resent
+            return response
+        } catch var error as TransportError {
+            error.resent = watch.resent
+            throw request.method == .post ? departure.judged(error) : error
         } catch {
-            // The group has ended, so nobody sends any more.
+            // The group has ended, so nothing is being sent.
             throw request.method == .post ? departure.judged(error) : error
         }
     }
 
-    private func exchange(
-        _ request: APIRequest, departure: Departure, watch: StallWatch<ContinuousClock>
-    ) async throws -> APIResponse {
+    private func exchange(_ request: APIRequest, departure: Departure, watch: StallWatch) async throws -> APIResponse {
         var message = HTTPClientRequest(url: baseURL + request.path)
         message.method = HTTPMethod(rawValue: request.method.rawValue)
         message.headers.add(name: "User-Agent", value: userAgent)
@@ -96,16 +102,7 @@ package struct HTTPTransport: Transport {
             let number = pool.enter { watch.left() }
             defer { pool.leave(number) }
             message.headers.add(name: PoolWatch.header, value: "\(number)")
-            var resent = 0
-            do {
-                let response = try await answer(to: message, number, resent: &resent, watch: watch)
-                var answer = try await received(response, watch: watch)
-                answer.resent = resent
-                return answer
-            } catch var error as TransportError {
-                error.resent = resent
-                throw error
-            }
+            return try await received(answer(to: message, number, watch: watch), watch: watch)
         case .post:
             message.body = .bytes(departure.watching(request.body ?? []))
             message.headers.add(name: "Connection", value: "close")
@@ -121,23 +118,23 @@ package struct HTTPTransport: Transport {
 
     /// Sends a GET, again at once where nothing but its connection failed.
     private func answer(
-        to message: HTTPClientRequest, _ number: PoolWatch.Number, resent: inout Int, watch: StallWatch<ContinuousClock>
+        to message: HTTPClientRequest, _ number: PoolWatch.Number, watch: StallWatch
     ) async throws -> HTTPClientResponse {
         var resends = Resends()
         while true {
             do {
                 return try await pooled.execute(message, deadline: .distantFuture)
             } catch {
-                // AsyncHTTPClient throws the same where a connection was closing, and nobody cancelled anything.
+                // AsyncHTTPClient throws the same where a connection was closing, not only on cancellation.
                 try Task.checkCancellation()
                 let stage = pool.stage(of: number)
                 let error = pool.breakage(of: number) ?? error
-                guard resends.isDue(after: error, at: stage, isServing: pool.isServing) else {
-                    throw try await failure(error, at: stage)
-                }
-                if stage != .inLine { resent += 1 }
+                let isDue = resends.isDue(
+                    after: error, at: stage, isServing: pool.isServing,
+                    isGoingAway: pool.isConnectionGoingAway(of: number))
+                guard isDue else { throw try await failure(error, at: stage) }
                 pool.returnToLine(number)
-                watch.returnedToLine()
+                watch.returnedToLine(hasLeft: stage != .inLine)
             }
         }
     }
@@ -153,7 +150,7 @@ package struct HTTPTransport: Transport {
     }
 
     private func received(
-        _ response: HTTPClientResponse, watch: StallWatch<ContinuousClock>
+        _ response: HTTPClientResponse, watch: StallWatch
     ) async throws -> APIResponse {
         watch.moved()
         var answer = APIResponse(
@@ -161,7 +158,8 @@ package struct HTTPTransport: Transport {
             lease: room.lease())
         let coding = ContentCoding(answer.headers)
         if case .unknown(let name) = coding {
-            answer.flaw = "has the Content-Encoding \(name), which was not asked for"
+            answer.flaw =
+                "has \(name.map { "the Content-Encoding \($0)" } ?? "an unknown Content-Encoding"), which was not asked for"
         }
         var decoder = BodyDecoder(coding)
         do {

@@ -14,8 +14,8 @@ enum RequestStage: Sendable, Equatable {
     case answered
 }
 
-/// Follows each GET through the pool of connections. AsyncHTTPClient tells nobody whether a request is still in line, and
-/// on what kind of connection it has left; how long to wait and whether to send it again depend on both.
+/// Follows each GET through the pool of connections. AsyncHTTPClient does not expose whether a request is still in
+/// line, or on what kind of connection it has left; how long to wait and whether to send it again depend on both.
 ///
 /// A request carries its number in a header as far as its connection. The checkpoint there removes the header, so the
 /// number never leaves.
@@ -29,6 +29,8 @@ final class PoolWatch: Sendable {
         var connection: ObjectIdentifier?
         /// What broke its connection, where the stream is told only that it is closed.
         var breakage: (any Error)?
+        /// Its connection has had a GOAWAY, HTTP/2's notice that the server closes it.
+        var isConnectionGoingAway = false
         var hasLeft: @Sendable () -> Void
     }
 
@@ -66,6 +68,19 @@ final class PoolWatch: Sendable {
 
     func breakage(of number: Number) -> (any Error)? {
         state.withLock { $0.requests[number]?.breakage }
+    }
+
+    func isConnectionGoingAway(of number: Number) -> Bool {
+        state.withLock { $0.requests[number]?.isConnectionGoingAway ?? false }
+    }
+
+    func goesAway(_ connection: any Channel) {
+        let id = ObjectIdentifier(connection)
+        state.withLock { state in
+            for (number, request) in state.requests where request.connection == id {
+                state.requests[number]?.isConnectionGoingAway = true
+            }
+        }
     }
 
     /// An HTTP/2 connection is of no more use.

@@ -4,7 +4,8 @@ import NIOCore
 import NIOHTTP2
 import NIOSSL
 
-/// Whether a GET that failed goes out again at once, which is no retry: the failure was the connection's alone.
+/// Whether a GET that failed goes out again at once, which does not count as a retry: the failure was the connection's
+/// alone.
 ///
 /// | failure | while | meaning |
 /// | --- | --- | --- |
@@ -22,10 +23,14 @@ struct Resends: Sendable {
     private var count = 0
     private var countWhileClosing = 0
 
-    /// - Parameter isServing: other requests are on connections.
-    mutating func isDue(after error: any Error, at stage: RequestStage, isServing: Bool) -> Bool {
+    /// - Parameters:
+    ///   - isServing: other requests are on connections.
+    ///   - isGoingAway: the server has said that it closes the request's connection.
+    mutating func isDue(
+        after error: any Error, at stage: RequestStage, isServing: Bool, isGoingAway: Bool = false
+    ) -> Bool {
         if (error as? HTTPClientError) == .getConnectionFromPoolTimeout { return stage == .inLine && isServing }
-        if stage != .answered, Self.isClosing(error, at: stage) {
+        if stage != .answered, Self.isClosing(error, at: stage, isGoingAway: isGoingAway) {
             countWhileClosing += 1
             return countWhileClosing <= Self.mostWhileClosing
         }
@@ -37,10 +42,10 @@ struct Resends: Sendable {
         return count <= Self.most
     }
 
-    private static func isClosing(_ error: any Error, at stage: RequestStage) -> Bool {
+    private static func isClosing(_ error: any Error, at stage: RequestStage, isGoingAway: Bool) -> Bool {
         switch error {
-        // NIO (1.46) tells of streams that a GOAWAY dropped as if each had been reset with CANCEL.
-        case let error as NIOHTTP2Errors.StreamClosed: error.errorCode == .cancel
+        // NIO (1.46) reports streams that a GOAWAY dropped as if each had been reset with CANCEL.
+        case let error as NIOHTTP2Errors.StreamClosed: error.errorCode == .cancel && isGoingAway
         case is NIOHTTP2Errors.CreatedStreamAfterGoaway, is NIOHTTP2Errors.IOOnClosedConnection,
             is NIOHTTP2Errors.NoStreamIDAvailable:
             true

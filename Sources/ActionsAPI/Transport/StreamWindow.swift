@@ -27,13 +27,18 @@ enum StreamWindow {
 
         init(_ pool: PoolWatch) { self.pool = pool }
 
-        /// Nobody else closes a connection on which the server has broken the protocol: its streams would wait for ever.
+        /// Nothing else closes a connection on which the server has broken the protocol: its streams would wait for
+        /// ever.
         func errorCaught(context: ChannelHandlerContext, error: any Error) {
             context.fireErrorCaught(error)
-            guard error is any NIOHTTP2Error || error is any NIOHPACKError, !(error is NIOHTTP2Errors.StreamError)
-            else { return }
+            guard error is any NIOHTTP2Error || error is any NIOHPACKError, !isOfOneStream(error) else { return }
             pool.broke(context.channel, error)
             context.close(promise: nil)
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            if case .goAway = unwrapInboundIn(data).payload { pool.goesAway(context.channel) }
+            context.fireChannelRead(data)
         }
 
         func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -48,6 +53,23 @@ enum StreamWindow {
             let limited = HTTP2Frame(
                 streamID: frame.streamID, payload: .windowUpdate(windowSizeIncrement: increment))
             context.write(wrapOutboundOut(limited), promise: promise)
+        }
+    }
+
+    /// NIO (1.46) has reset the stream; the others on its connection go on.
+    private static func isOfOneStream(_ error: any Error) -> Bool {
+        switch error {
+        case is NIOHTTP2Errors.StreamError, is NIOHTTP2Errors.StreamClosed, is NIOHTTP2Errors.FlowControlViolation,
+            is NIOHTTP2Errors.ContentLengthViolated, is NIOHTTP2Errors.ContentLengthHeadersMismatch,
+            is NIOHTTP2Errors.ContentLengthHeaderNegative, is NIOHTTP2Errors.ContentLengthHeaderMalformedValue,
+            is NIOHTTP2Errors.InvalidStatusValue, is NIOHTTP2Errors.InvalidHTTP2HeaderFieldName,
+            is NIOHTTP2Errors.InvalidHTTP2HeaderFieldValue, is NIOHTTP2Errors.ForbiddenHeaderField,
+            is NIOHTTP2Errors.InvalidPseudoHeaderValue, is NIOHTTP2Errors.MissingPseudoHeader,
+            is NIOHTTP2Errors.DuplicatePseudoHeader, is NIOHTTP2Errors.PseudoHeaderAfterRegularHeader,
+            is NIOHTTP2Errors.UnknownPseudoHeader, is NIOHTTP2Errors.UnsupportedPseudoHeader,
+            is NIOHTTP2Errors.InvalidPseudoHeaders, is NIOHTTP2Errors.TrailersWithoutEndStream:
+            true
+        default: false
         }
     }
 

@@ -50,6 +50,12 @@ package struct APIResponse: Sendable {
     /// The body is JSON: not a page of a proxy's.
     package var isJSON: Bool { (try? json()) != nil }
 
+    /// The body is a page for people, which the API never sends.
+    package var isHTML: Bool {
+        if header("Content-Type")?.lowercased().hasPrefix("text/html") == true { return true }
+        return body.first { ![0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF].contains($0) } == UInt8(ascii: "<")
+    }
+
     /// Its status for people, and of a redirect the host it leads to, which is not followed.
     package var statusText: String {
         guard (300..<400).contains(status), let location = header("Location") else { return "\(status)" }
@@ -74,7 +80,8 @@ package struct APIResponse: Sendable {
             return try JSONValue(validating: body, allowingBrokenUTF8: true)
         } catch {
             throw NoJSON(
-                reason: body.isEmpty ? "an empty body" : "no JSON: \(error.reason) at byte \(error.offset)")
+                reason: body.isEmpty
+                    ? "an empty body" : "a body that is not JSON: \(error.reason) at byte \(error.offset)")
         }
     }
 
@@ -85,7 +92,7 @@ package struct APIResponse: Sendable {
     }
 }
 
-/// A body that is none, with the reason for people.
+/// A body that is not JSON, with the reason for people.
 struct NoJSON: Error {
     var reason: String
 }
@@ -104,7 +111,7 @@ package struct TransportError: Error, Sendable, Equatable, CustomStringConvertib
     package var kind: Kind
     /// For people: what happened, without address, token or body.
     package var reason: String
-    /// The head of an answer had come: somebody is there.
+    /// The head of an answer had come: the server responded.
     package var answerBegan: Bool
     /// How often the request had left before the last time, on connections that failed under it.
     package var resent = 0

@@ -27,10 +27,11 @@ struct TransportFailure: Sendable {
         case let error as NIOSSLError where stage == .inLine: return notConnected(tls: TLSFailure.reason(error))
         case let error as NIOSSLExtraError where stage == .inLine: return notConnected(tls: TLSFailure.reason(error))
         case NIOSSLError.uncleanShutdown:
-            return TransportError(.connectionLost, "the connection was closed before the answer was whole")
+            return TransportError(.connectionLost, "the connection was closed before the answer was complete")
         case let error as NIOConnectionError:
             let cause = error.connectionErrors.first.map { Self.cause($0.error) }
-            return TransportError(.notConnected, "no connection to \(peer): \(cause ?? "its name has no address")")
+            return TransportError(
+                .notConnected, "no connection to \(peer): \(cause ?? "its host name does not resolve")")
         case let error as IOError where stage != .answered && error.errnoCode == ECONNREFUSED:
             return TransportError(.notConnected, "no connection to \(peer): connection refused")
         case is IOError where stage == .inLine && proxy != nil: return closedByProxy
@@ -49,12 +50,18 @@ struct TransportFailure: Sendable {
                 .connectionLost,
                 "the answer's head is too large: its headers are over \(HPACKDecoder.defaultMaxHeaderListSize >> 10) KiB"
             )
+        // NIO says no more than this of headers that are too many once they are decompressed.
+        case is NIOHTTP2Errors.UnableToParseFrame:
+            return TransportError(
+                .connectionLost,
+                "the answer is not valid HTTP/2, or its headers are over \(HPACKDecoder.defaultMaxHeaderListSize >> 10) KiB"
+            )
         case is any NIOHTTP2Error, is any NIOHPACKError:
-            return TransportError(.connectionLost, "the server does not keep to HTTP/2")
+            return TransportError(.connectionLost, "the server violated the HTTP/2 protocol")
         case _ where stage == .inLine && proxy != nil:
             // Such as a page in answer to CONNECT.
-            return TransportError(.notConnected, "\(peer) would not connect: is its address right?")
-        default: return TransportError(.connectionLost, "the connection broke off")
+            return TransportError(.notConnected, "\(peer) would not connect: check its address")
+        default: return TransportError(.connectionLost, "the connection was lost")
         }
     }
 
@@ -65,7 +72,7 @@ struct TransportFailure: Sendable {
                 .notConnected, "no connection to \(peer) within \(limits.connect.components.seconds) s")
         case .proxyAuthenticationRequired:
             return TransportError(
-                .notConnected, "\(peer) wants a user and a password: put them into its variable's address")
+                .notConnected, "\(peer) requires a user and a password; add them to the proxy URL")
         case .invalidProxyResponse:
             return TransportError(
                 .notConnected,
@@ -75,7 +82,7 @@ struct TransportFailure: Sendable {
         case .tlsHandshakeTimeout: return notConnected(tls: "the TLS handshake took too long")
         case .remoteConnectionClosed where stage == .inLine && proxy != nil: return closedByProxy
         case .remoteConnectionClosed, .uncleanShutdown, .cancelled:
-            return TransportError(.connectionLost, "the connection was closed before the answer was whole")
+            return TransportError(.connectionLost, "the connection was closed before the answer was complete")
         case .readTimeout, .writeTimeout, .deadlineExceeded: return TransportError(.timedOut, "no answer in time")
         default: return TransportError(.connectionLost, "the exchange failed: \(error.shortDescription)")
         }
@@ -90,7 +97,7 @@ struct TransportFailure: Sendable {
                 "the answer's head is too large: a header over \(most.maxHeaderFieldSize >> 10) KiB, or over "
                     + "\(most.maxHeaderFieldCount) headers")
         case .invalidEOFState, .closedConnection:
-            return TransportError(.connectionLost, "the connection was closed before the answer was whole")
+            return TransportError(.connectionLost, "the connection was closed before the answer was complete")
         case .invalidContentLength, .unexpectedContentLength:
             return TransportError(.connectionLost, "the answer's Content-Length is not valid")
         case .invalidChunkSize: return TransportError(.connectionLost, "the answer's chunks are not valid HTTP")
@@ -104,15 +111,15 @@ struct TransportFailure: Sendable {
     }
 
     private var closedByProxy: TransportError {
-        TransportError(.notConnected, "\(peer) closed the connection, or does not speak HTTP: is its address right?")
+        TransportError(.notConnected, "\(peer) closed the connection, or does not speak HTTP: check its address")
     }
 
-    /// Whoever takes our connections.
+    /// The host we connect to.
     private var peer: String { proxy.map { "the proxy \($0)" } ?? "the API" }
 
     private static func cause(_ error: any Error) -> String {
         if let error = error as? IOError { return String(cString: strerror(error.errnoCode)).lowercased() }
         if case .connectTimeout = error as? ChannelError { return "it took too long" }
-        return "the connection broke off"
+        return "the connection was lost"
     }
 }

@@ -5,7 +5,7 @@ package enum JSONBForm: Sendable, Equatable {
     case exact
     /// What comes nearest, a value that is itself exact; the notes say what was changed.
     ///
-    /// - U+FFFD stands for `\u0000`, for each lone surrogate and for each byte that is no UTF-8, in keys too.
+    /// - U+FFFD stands for `\u0000`, for each lone surrogate and for each byte that is not UTF-8, in keys too.
     /// - Of members with the same key, as it is now, the last one is kept.
     /// - A number that `numeric` cannot hold is a string of its spelling.
     ///
@@ -13,7 +13,8 @@ package enum JSONBForm: Sendable, Equatable {
     /// form, in which control characters are spelt `\u000a` and whose end may be cut off with `…`; the value itself is
     /// `(the whole value)`. At most 100 of them, in the order of the text, then `… and 7 more`.
     case nearest([UInt8], notes: [String])
-    /// Nothing: too deep or too large, as the notes say; or over 1 MiB and, with U+FFFD for each broken byte, larger by half.
+    /// Nothing: too deep or too large, as the notes say; or over 1 MiB and, with U+FFFD for each broken byte, over
+    /// 1.5 times as large.
     case none(notes: [String])
 }
 

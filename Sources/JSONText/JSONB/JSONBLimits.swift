@@ -22,7 +22,8 @@ package enum JSONBLimits {
         "\(wholeValue): \(what) has \(grouped(count)) bytes, jsonb is given up to \(grouped(bytes))"
     }
 
-    static let noteOnGrowth = "\(wholeValue): the nearest form, with U+FFFD for what is not UTF-8, is larger by half"
+    static let noteOnGrowth =
+        "\(wholeValue): the nearest form, with U+FFFD for what is not UTF-8, would be over 1.5 times as large"
 
     /// Stands for the empty JSON Pointer.
     static let wholeValue = "(the whole value)"

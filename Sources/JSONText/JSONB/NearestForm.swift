@@ -100,7 +100,7 @@ struct NearestForm {
         let change = "\(isKey ? " in the key" : "") became U+FFFD"
         if nulls > 0 { note((nulls == 1 ? "" : "\(nulls) times ") + "\\u0000" + change) }
         if surrogates > 0 { note((surrogates == 1 ? "a lone surrogate" : "\(surrogates) lone surrogates") + change) }
-        if bytes > 0 { note((bytes == 1 ? "1 byte that is" : "\(bytes) bytes that are") + " no UTF-8" + change) }
+        if bytes > 0 { note((bytes == 1 ? "1 byte that is" : "\(bytes) bytes that are") + " not UTF-8" + change) }
     }
 
     private mutating func quoteNumber(_ number: Range<Int>) {

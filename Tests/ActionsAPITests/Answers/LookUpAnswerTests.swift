@@ -69,11 +69,11 @@ struct LookUpAnswerTests {
         #expect(fault?.reason == reason)
     }
 
-    @Test("A 200 that is no JSON is faulty")
+    @Test("A 200 that is not JSON is faulty")
     func noJSON() {
         let fault = fault(answer(200, Self.html))
         #expect(fault?.failure == .malformedAnswer)
-        #expect(fault?.reason.hasPrefix("200 with no JSON: ") == true)
+        #expect(fault?.reason.hasPrefix("200 with a body that is not JSON: ") == true)
     }
 
     @Test(
@@ -97,10 +97,11 @@ struct LookUpAnswerTests {
         }
     }
 
-    @Test("A 401, and a 403 that says so, refuse the credentials")
+    @Test("A 401, and a 403 that says so, refuse the credentials; a page of a proxy does not")
     func credentials() {
         let failed = #"{"errors": [{"code": "authentication_failed"}]}"#
-        for (status, body, count) in [(401, failed, 1), (401, Self.html, 0), (401, "", 0), (403, failed, 1)] {
+        #expect(fault(answer(401, Self.html))?.reason == "401 without the API's error body: from a proxy?")
+        for (status, body, count) in [(401, failed, 1), (401, "", 0), (403, failed, 1)] {
             guard case .credentialsRefused(let errors) = answer(status, body) else {
                 Issue.record("\(status) \(body): \(answer(status, body))")
                 continue

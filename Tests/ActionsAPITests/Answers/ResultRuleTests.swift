@@ -4,7 +4,8 @@ import Testing
 
 @testable import ActionsAPI
 
-/// A gateway's page in JSON, or the API's own trouble in a 200, must not be stored as a run's result: it would be for good.
+/// A gateway's page in JSON, or the API's own trouble in a 200, must not be stored as a run's result: it would be
+/// permanent.
 @Suite("Which 200 is a result")
 struct ResultRuleTests {
     private static func answer(_ body: String) -> RunAnswer {
@@ -39,7 +40,7 @@ struct ResultRuleTests {
     }
 
     @Test(
-        "Anything else is told with its reason, and tried again where that may help",
+        "Anything else is reported with its reason, and tried again where that may help",
         arguments: [
             (#"{"status": "success", "data": {"x": 1}}"#, #"neither results nor errors, and the status "success""#, 0),
             (#"{"status": "success"}"#, "neither results nor errors", 0),

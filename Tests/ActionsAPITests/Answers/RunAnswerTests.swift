@@ -257,7 +257,7 @@ struct RunAnswerTests {
     }
 
     @Test(
-        "A redirect is told with the host it leads to, and nothing else of its address",
+        "A redirect is reported with the host it leads to, and nothing else of its address",
         arguments: [
             ("https://login.example.com/sso?token=x", "login.example.com"),
             ("//cdn.example.net:8443/a", "cdn.example.net"),

@@ -76,7 +76,7 @@ struct TokenMessageTests {
     }
 
     @Test(
-        "A refusal is final, and told by its code alone",
+        "A refusal is final, and described by its code alone",
         arguments: [
             (400, #"{"error": "invalid_grant", "error_description": "r-1 is old"}"#, "invalid_grant"),
             (401, #"{"error": "invalid_client"}"#, "invalid_client"), (401, "", nil), (400, "<html>", nil),

@@ -81,7 +81,7 @@ struct TokenSourceTests {
         #expect(slept.all == [.milliseconds(250), .seconds(7)])
     }
 
-    @Test func `After so many tries nobody is there`() async throws {
+    @Test func `After so many tries the endpoint counts as unreachable`() async throws {
         let transport = ScriptedTransport(ScriptedTransport.json(500, ""))
         let error = await error(source(transport))
         #expect(error?.kind == .unreachable)
@@ -140,7 +140,7 @@ struct TokenSourceTests {
     }
 
     @Test(.timeLimit(.minutes(1)), arguments: [Unforeseen(), CancellationError()] as [any Error])
-    func `An error that nobody foresaw ends the renewal, and the next call begins another`(error: any Error) async {
+    func `An unexpected error ends the renewal, and the next call begins another`(error: any Error) async {
         let source = TokenSource(nil, issuer: Failing(error: error))
         for _ in 1...2 { #expect(await self.error(source)?.kind == .unreachable) }
     }

@@ -10,7 +10,7 @@ struct DepartureTests {
         departure.judged(TransportError(kind, "a reason")) as? TransportError
     }
 
-    @Test("While nobody asked for its body it surely did not, whatever the error", arguments: kinds)
+    @Test("Before the body was read it surely did not, whatever the error", arguments: kinds)
     func unasked(kind: TransportError.Kind) {
         let departure = Departure()
         let body = departure.watching([1, 2, 3])
@@ -19,7 +19,7 @@ struct DepartureTests {
         #expect(judged(kind, by: departure)?.reason.hasSuffix("a reason") == true)
     }
 
-    @Test("Once somebody did it may have, even if the error is a refused connection", arguments: kinds)
+    @Test("After the body was read it may have, even if the error is a refused connection", arguments: kinds)
     func asked(kind: TransportError.Kind) {
         let copied = Departure(), indexed = Departure(), empty = Departure()
         #expect(Array(copied.watching([1, 2, 3])) == [1, 2, 3])

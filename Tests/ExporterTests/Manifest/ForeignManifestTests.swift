@@ -45,9 +45,9 @@ struct ForeignManifestTests {
         ([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0, 0], "is compressed with xz: unpack it first, or compress it with gzip"),
         ([0x04, 0x22, 0x4D, 0x18, 0x64], "is compressed with lz4: unpack it first, or compress it with gzip"),
         ([0x1F, 0x9D, 0x90], "is compressed with compress (.Z): unpack it first, or compress it with gzip"),
-        (deflated(deflated(Array(csv.utf8))), "is compressed with gzip twice: unpack it once"),
+        (Compression.gzip.pack(Compression.gzip.pack(csv.utf8)), "is compressed with gzip twice: unpack it once"),
         (tar, "is a tar archive: unpack it, and give the file that is in it"),
-        (deflated(tar), "is a tar archive: unpack it, and give the file that is in it"),
+        (Compression.gzip.pack(tar), "is a tar archive: unpack it, and give the file that is in it"),
         ([0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C, 0], "is a 7-Zip archive: unpack it, and give the file that is in it"),
         (Array("PAR1".utf8) + [0x15, 4], "is a Parquet file: export it as CSV"),
         (Array("SQLite format 3\u{0}".utf8), "is an SQLite database: export the table as CSV"),
@@ -104,7 +104,7 @@ struct ForeignManifestTests {
         ])
     func disguise(name: String, text: String, said: String) {
         #expect(fixture.problems([fixture.file(name, text)]) == [said])
-        #expect(fixture.problems([fixture.file(name + ".gz", deflated(Array(text.utf8)))]) == [said])
+        #expect(fixture.problems([fixture.file(name + ".gz", Compression.gzip.pack(text.utf8))]) == [said])
     }
 
     @Test(
@@ -140,7 +140,7 @@ struct ForeignManifestTests {
             ("a.json", json),
         ])
     func gzip(name: String, text: String) throws {
-        let packed = deflated(Array(text.utf8))
+        let packed = Compression.gzip.pack(text.utf8)
         let manifests = try fixture.read([fixture.file(name, packed)])
         #expect(manifests.runCount == (text == Self.lines ? 2 : 1))
         #expect(manifests.list[0].name == "a")
@@ -154,13 +154,14 @@ struct ForeignManifestTests {
     @Test("Gzip of several members, and of far more than a chunk, is read to its end")
     func gzipMembers() throws {
         let text = (0..<30_000).map { "{\(ManifestFixture.ids($0))}\n" }.joined()
-        let packed = deflated(Array(text.utf8)) + deflated(Array("{\(ManifestFixture.ids(30_000))}\n".utf8))
+        let packed =
+            Compression.gzip.pack(text.utf8) + Compression.gzip.pack("{\(ManifestFixture.ids(30_000))}\n".utf8)
         #expect(try fixture.read([fixture.file("a.jsonl.gz", packed)]).runCount == 30_001)
     }
 
     @Test("Gzip that is cut or damaged is a problem")
     func brokenGzip() {
-        let packed = deflated(Array((0..<3_000).map { "{\(ManifestFixture.ids($0))}\n" }.joined().utf8))
+        let packed = Compression.gzip.pack((0..<3_000).map { "{\(ManifestFixture.ids($0))}\n" }.joined().utf8)
         for count in [1, 8, 9, packed.count / 2, packed.count - 3] {
             #expect(
                 fixture.problems([fixture.file("a.jsonl.gz", packed.dropLast(count))]) == [
@@ -185,7 +186,7 @@ struct ForeignManifestTests {
         let path = fixture.path("runs.jsonl")
         try #require(mkfifo(path, 0o600) == 0)
         let (text, runs) = Self.texts[index]
-        let bytes = isPacked ? deflated(Array(text.utf8)) : Array(text.utf8)
+        let bytes = isPacked ? Compression.gzip.pack(text.utf8) : Array(text.utf8)
         Thread.detachNewThread {
             guard let writer = FileHandle(forWritingAtPath: path) else { return }
             try? writer.write(contentsOf: Data(bytes))

@@ -48,7 +48,7 @@ struct ManifestSourceTests {
     @Test("A manifest's name is its own, else the file's without its ending")
     func names() throws {
         let sources = [
-            fixture.file("today.json", empty), fixture.file("a.tar.jsonl.gz", deflated([])),
+            fixture.file("today.json", empty), fixture.file("a.tar.jsonl.gz", Compression.gzip.pack([])),
             fixture.file("plain", empty),
             fixture.file(".hidden", empty),
             fixture.file("b.json", #"{"version": 1, "name": "own é", "runs": []}"#),

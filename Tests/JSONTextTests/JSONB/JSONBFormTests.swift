@@ -85,7 +85,7 @@ struct JSONBFormTests {
     }
 
     @Test(
-        "Each byte that is no UTF-8 becomes one U+FFFD",
+        "Each byte that is not UTF-8 becomes one U+FFFD",
         arguments: [
             ([0x80], 1), ([0xC3], 1), ([0xC0, 0x80], 2), ([0xE2, 0x82], 2), ([0xED, 0xA0, 0x80], 3),
             ([0xF0, 0x9F, 0x98], 3), ([0xF4, 0x90, 0x80, 0x80], 4), ([0xFF, 0xFE], 2), ([0xC3, 0xC3, 0xA9], 1),
@@ -97,7 +97,7 @@ struct JSONBFormTests {
         let text = Array(#"{"a":"x"#.utf8) + bytes + Array(#"y"}"#.utf8)
         #expect(
             try form(text)
-                == .nearest(Array("{\"a\":\"x\(replaced)y\"}".utf8), notes: ["/a: \(words) no UTF-8 became U+FFFD"]))
+                == .nearest(Array("{\"a\":\"x\(replaced)y\"}".utf8), notes: ["/a: \(words) not UTF-8 became U+FFFD"]))
         let value = try JSONValue(validating: text, allowingBrokenUTF8: true)
         #expect(value["a"]?.string == "x\(replaced)y")
         let key = Array(#"{""#.utf8) + bytes + Array(#"":[1]}"#.utf8)
@@ -105,7 +105,7 @@ struct JSONBFormTests {
             try form(key)
                 == .nearest(
                     Array("{\"\(replaced)\":[1]}".utf8),
-                    notes: ["/\(replaced): \(words) no UTF-8 in the key became U+FFFD"]
+                    notes: ["/\(replaced): \(words) not UTF-8 in the key became U+FFFD"]
                 ))
         let object = try JSONValue(validating: key, allowingBrokenUTF8: true)
         #expect(object.members().map(\.key) == [replaced])
@@ -121,7 +121,7 @@ struct JSONBFormTests {
                     Array("[\"\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\"]".utf8),
                     notes: [
                         "/0: 2 times \\u0000 became U+FFFD", "/0: a lone surrogate became U+FFFD",
-                        "/0: 1 byte that is no UTF-8 became U+FFFD",
+                        "/0: 1 byte that is not UTF-8 became U+FFFD",
                     ]))
     }
 
@@ -273,7 +273,7 @@ struct JSONBFormTests {
         #expect(try JSONValue(validating: nearest).members().count == 70_001)
     }
 
-    @Test("A nearest form that is larger by half is given up beyond a MiB")
+    @Test("A nearest form that is over 1.5 times as large is given up beyond a MiB")
     func growth() throws {
         let small = Array(repeating: UInt8(0xFF), count: 200_000)
         guard case .nearest(let nearest, _) = try form([0x22] + small + [0x22]) else {
