@@ -201,6 +201,25 @@ struct AccountTests {
         }
     }
 
+    @Test(arguments: [
+        Chain(number: 1, course: .postUnavailable),
+        Chain(number: 1, action: Chain.Action.failingLookup.id(1, parameter: 99)),
+    ])
+    func `Nor does it end a chain of pages whose root is stored`(_ chain: Chain) async throws {
+        try await Stage.with { stage in
+            let manifest = Manifest.following([chain])
+            let first = try await stage.export(manifest)
+            #expect(first.status == 75, "\(first.finished.stderr)")
+            let open = "page_chains where end_reason is null"
+            #expect(try await stage.database.count(open) == 1)
+            try await stage.sandbox.change(#"{"lose_everything": true}"#)
+            let refused = try await stage.export(manifest)
+            #expect(refused.status == 77, "\(refused.finished.stderr)")
+            #expect(try await stage.database.count(open) == 1)
+            #expect(try await stage.database.count("page_intents where run_id is null") == 0)
+        }
+    }
+
     @Test func `One look-up lets the 404s and 403s of an export count, within the rate window`() async throws {
         try await Stage.with("--limit", "8", "--window", "3") { stage in
             #expect(try await stage.export(Manifest.of(2, .success, 1)).status == 0)
@@ -241,7 +260,7 @@ struct AccountTests {
             let export = try await stage.export(Manifest(name: "next", runs: next), "--max-wait", "1s")
             #expect(export.status == 75, "\(export.finished.stderr)")
             #expect(try export.summary.met == ["queued": 3, "success": 2])
-            #expect(export.finished.stderr.contains("they stay as they are"))
+            #expect(export.finished.stderr.contains("these runs are unchanged"))
         }
     }
 

@@ -4,11 +4,8 @@ import Testing
 /// What is shipped for machines where the program runs by itself.
 @Suite("Deployment")
 struct DeploymentTests {
-    private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-
     private func text(_ path: String) throws -> String {
-        try String(contentsOf: Self.root.appending(path: path), encoding: .utf8)
+        try String(contentsOf: Repository.root.appending(path: path), encoding: .utf8)
     }
 
     /// The line of the crontab that is shipped.
@@ -80,7 +77,7 @@ struct DeploymentTests {
             try manager.createSymbolicLink(
                 at: bin.appending(path: tool), withDestinationURL: URL(fileURLWithPath: "/usr/bin/\(tool)"))
         }
-        try manager.copyItem(at: Self.root.appending(path: "Makefile"), to: folder.appending(path: "Makefile"))
+        try manager.copyItem(at: Repository.root.appending(path: "Makefile"), to: folder.appending(path: "Makefile"))
         func install() async throws -> Program.Finished {
             try await Program(path: "/usr/bin/make").run(
                 ["-C", folder.path, "install", "DESTDIR=\(folder.path)/root", "PREFIX=/opt/x"],

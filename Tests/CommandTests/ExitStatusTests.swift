@@ -161,6 +161,18 @@ struct ExitStatusTests {
         }
     }
 
+    @Test(arguments: [60, 2])
+    func `Pages of a firewall for everybody are no word of the API's: 69, not 77`(_ runs: Int) async throws {
+        try await Stage.with { stage in
+            let export = try await stage.export(
+                Manifest.of(runs, .forbiddenHTML), "--concurrency", "4")
+            #expect(export.status == 69, "\(export.finished.stderr)")
+            #expect(try (export.finished.object()["reason"] as? String)?.contains("proxy or firewall") == true)
+            #expect(try export.summary.outcomes["forbidden"] == 0)
+            #expect(try await stage.sandbox.stats.requests < 40)
+        }
+    }
+
     @Test func `25 forbidden runs among good ones are forbidden, whoever is asked first`() async throws {
         try await Stage.with { stage in
             var runs = (0..<19).map { Manifest.Run(.forbidden, number: $0, executed: .daysAgo(6)) }

@@ -115,12 +115,7 @@ struct LockTests {
             let shared = Manifest.of(40, .success, 3, name: "shared", executed: .daysAgo(3))
             let slow = Manifest.Run(.slow, 400, number: 900, executed: .daysAgo(1))
             let first = try await stage.export(Manifest(name: "first", runs: shared.runs + [slow])) { _ in
-                try await wait("all but the last are stored") {
-                    guard try await stage.database.holds("to_regclass('stored_actions.runs') is not null") else {
-                        return false
-                    }
-                    return try await stage.database.count("runs where outcome = 'success'") == 40
-                }
+                try await wait("all but the last are stored") { try await stage.database.storedSuccesses == 40 }
                 let second = try await stage.export(shared, "--refetch")
                 #expect(second.status == 0, "\(second.finished.stderr)")
                 #expect(try second.summary.results == 80)

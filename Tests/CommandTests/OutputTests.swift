@@ -91,15 +91,8 @@ struct OutputTests {
                 .json, to: "it's today.json")
             let finished = try await stage.run("export", "--manifest", path, "--max-wait", "0", "--concurrency", "3")
             #expect(finished.status == 75)
-            let command = try #require(
-                finished.stdout.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
-                    .first { $0.hasPrefix("stored-actions export") })
             // The shell reads it as it was written.
-            let folder = URL(fileURLWithPath: stage.tool.path).deletingLastPathComponent().path
-            var environment = stage.environment
-            environment["PATH"] = "\(folder):/usr/bin:/bin"
-            let again = try await Program(path: "/bin/sh").run(
-                ["-c", command + " --json"], environment: environment, workingFolder: stage.folder)
+            let again = try await stage.continued(finished)
             let summary: Summary = try again.decoded()
             #expect(again.status == 75)
             #expect(summary.alreadySettled == 1)

@@ -2,10 +2,14 @@ import Foundation
 import Postgres
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// The API's rate limits, learned from its headers alone.
 @Suite("Rate limits")
 struct RateTests {
-    @Test func `300 runs under 60 requests per 3 seconds meet no 429, and take little more than the windows`()
+    @Test func `300 runs under 60 requests per 3 seconds meet no 429, and wait for no window that is not spent`()
         async throws
     {
         try await Stage.with("--limit", "60", "--window", "3") { stage in
@@ -16,9 +20,24 @@ struct RateTests {
             #expect(stats.rateLimited == 0)
             #expect(summary.rateLimited == 0)
             #expect(stats.requests == 300)
-            // Four windows have to end before the last 60 may go.
-            #expect((12...24).contains(summary.durationS), "\(summary.durationS) s")
-            #expect((5...summary.durationS).contains(summary.waitedForBudgetS), "\(summary.waitedForBudgetS) s")
+            // Four windows of 60 are spent before the last 60 may go.
+            #expect(export.finished.windowsWaitedFor() <= 4, "\(export.finished.stderr)")
+        }
+    }
+
+    @Test func `The summary reports how long requests waited for the window`() async throws {
+        try await Stage.with("--limit", "10", "--window", "600") { stage in
+            let export = try await stage.export(Manifest.of(30, .success, 2), "--budget-share", "1") { running in
+                try await wait("the window is spent", during: running) {
+                    try await stage.database.storedSuccesses == 10
+                }
+                // The export waits for all of this time.
+                #expect(try await stage.run("status").status == 0)
+                running.send(SIGTERM)
+            }
+            #expect(export.status == 143, "\(export.finished.stderr)")
+            let summary = try export.summary
+            #expect(summary.waitedForBudgetS > 0 && summary.waitedForBudgetS <= summary.durationS)
         }
     }
 
@@ -29,10 +48,12 @@ struct RateTests {
                 "--limit", "20", "--window", "2", "--reset-format", form, "--clock-offset=\(offset)"
             ) { stage in
                 let export = try await stage.export(Manifest.of(60, .success, 2), "--budget-share", "1")
-                let summary = try export.summary
-                #expect(export.status == 0)
+                #expect(export.status == 0, "\(form), clock off by \(offset) s")
                 #expect(try await stage.sandbox.stats.rateLimited == 0, "\(form), clock off by \(offset) s")
-                #expect((4...14).contains(summary.durationS), "\(form), \(offset): \(summary.durationS) s")
+                // Two windows of 20 are spent before the last 20 may go.
+                #expect(
+                    export.finished.windowsWaitedFor() <= 2,
+                    "\(form), clock off by \(offset) s: \(export.finished.stderr)")
             }
         }
     }
@@ -50,8 +71,9 @@ struct RateTests {
 
     @Test func `--budget-share leaves its part of each window to others`() async throws {
         try await Stage.with("--limit", "40", "--window", "600") { stage in
+            // It ends as soon as there is nothing to do before its time limit.
             let export = try await stage.export(
-                Manifest.of(60, .success, 2), "--budget-share", "0.5", "--time-limit", "5s")
+                Manifest.of(60, .success, 2), "--budget-share", "0.5", "--time-limit", "500s")
             #expect(export.status == 75)
             // A window is spent only while more than half of it remains.
             #expect(try await stage.sandbox.stats.requests == 20)
@@ -61,10 +83,11 @@ struct RateTests {
 
     @Test func `An export that could do nothing more before its time limit ends at once`() async throws {
         try await Stage.with("--limit", "10", "--window", "600") { stage in
-            // Shorter than the rest of the window, longer than the program is given here.
+            // Shorter than the rest of the window.
             let export = try await stage.export(
                 Manifest.of(30, .success, 2), "--budget-share", "1", "--time-limit", "500s")
             #expect(export.status == 75)
+            #expect(export.finished.stdout.contains("come back at"), "\(export.finished.stdout)")
             #expect(try await stage.sandbox.stats.requests == 10)
         }
     }

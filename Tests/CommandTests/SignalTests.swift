@@ -54,22 +54,37 @@ struct SignalTests {
         }
     }
 
-    @Test func `A second signal ends the export at once`() async throws {
+    @Test func `A second signal ends the export at once, which tells what it had stored`() async throws {
         try await Stage.with { stage in
-            let clock = ContinuousClock()
-            let signalled = Moment()
-            let export = try await stage.export(Manifest.endless(10)) { running in
-                try await wait("requests in flight") { try await stage.sandbox.stats.requests == 11 }
-                running.send(SIGTERM)
-                // Within a second it would be the same one.
-                try await Task.sleep(for: .milliseconds(1200))
-                await signalled.note(clock.now)
-                running.send(SIGINT)
+            let manifest = Manifest.of(200, .success, 3)
+            // The token is refused in the middle. While another is on its way, one signal does not end the process.
+            let refusal = "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+            let refused = Proxy.Trigger.held(at: .read, occurrence: 100, then: .answer(refusal))
+            try await stage.withProxies(api: [refused, .held(at: .token, occurrence: 2)]) { proxies in
+                let api = "http://127.0.0.1:\(proxies.api.port)"
+                let changes: [String: String?] = [
+                    "ZAPIER_API_URL": api, "ZAPIER_ACCESS_TOKEN": nil, "ZAPIER_CLIENT_ID": "sandbox-client",
+                    "ZAPIER_CLIENT_SECRET": "sandbox-secret", "ZAPIER_TOKEN_URL": api + "/oauth/token/",
+                    "ZAPIER_REFRESH_TOKEN_FILE": try stage.write("sandbox-refresh-0\n", to: "refresh"),
+                ]
+                let export = try await stage.export(manifest, changes: changes) { running in
+                    try await wait("another token is asked for", during: running) { proxies.fired == 2 }
+                    running.send(SIGTERM)
+                    try await wait("all else has ended", during: running) {
+                        try await stage.database.count("exports where outcome = 'interrupted'") == 1
+                    }
+                    try await running.end(by: SIGINT)
+                }
+                #expect(export.status == 130, "\(export.finished.stderr)")
+                let summary = try export.summary
+                #expect(summary.exitStatus == 130)
+                #expect(summary.outcome == "interrupted")
+                let stored = try await stage.database.count("results")
+                #expect(stored > 0 && summary.results == stored)
             }
-            let begin = try #require(await signalled.instant)
-            #expect(clock.now - begin < .seconds(2))
-            #expect(export.status == 130 || export.status == 143)
-            #expect(try await stage.export(Manifest(name: "other", runs: [])).status == 0)
+            try await stage.waitForSessionsToEnd()
+            #expect(try await stage.export(manifest).status == 0)
+            #expect(try await stage.database.count("results") == 400)
         }
     }
 
@@ -133,10 +148,5 @@ struct SignalTests {
             let object = try? JSONSerialization.jsonObject(with: out) as? [String: Any]
             #expect(object?["exit_status"] as? Int == 143, "\(String(decoding: out, as: UTF8.self))")
         }
-    }
-
-    private actor Moment {
-        private(set) var instant: ContinuousClock.Instant?
-        func note(_ instant: ContinuousClock.Instant) { self.instant = instant }
     }
 }

@@ -61,12 +61,7 @@ struct StatusTests {
         try await Stage.with { stage in
             let manifest = Manifest.endless(2)
             let killed = try await stage.export(manifest, "--time-limit", "1h") { running in
-                try await wait("one is stored") {
-                    guard try await stage.database.holds("to_regclass('stored_actions.runs') is not null") else {
-                        return false
-                    }
-                    return try await stage.database.count("runs where outcome = 'success'") == 1
-                }
+                try await wait("one is stored") { try await stage.database.storedSuccesses == 1 }
                 let (code, object) = try await status(stage, "--check")
                 #expect(code == 0)
                 #expect(exports(object).first?["is_alive"] as? Bool == true)

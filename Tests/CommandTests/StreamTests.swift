@@ -149,7 +149,7 @@ struct StreamTests {
                 #expect(quiet.status == 0 && quiet.stdout == "" && quiet.stderr == "", "\(call): \(quiet)")
                 let json = try await stage.run(arguments + ["--json"])
                 #expect(json.status == 0 && json.stderr == "", "\(call): \(json)")
-                #expect(try json.object()["exit_status"] as? Int ?? 0 == 0)
+                #expect(try json.object()["exit_status"] as? Int == 0)
             }
         }
     }

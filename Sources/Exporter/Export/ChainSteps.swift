@@ -70,7 +70,7 @@ extension ExportLoop {
     // MARK: Acting
 
     /// Tells the follower of an event and does what it asks for.
-    private mutating func tell(
+    mutating func tell(
         _ root: RunKey, isNew: Bool = false, _ event: (inout PageFollower) -> PageFollower.Action
     ) {
         if let action = followers[root].modify(event) { perform(action, for: root, isNew: isNew) }
@@ -227,18 +227,21 @@ extension ExportLoop {
             scheduler.withBudget { $0.notSent(at: now) }
             noToken(error)
         case .failed(let error) where error.kind == .notConnected:
+            countResent(error.resent)
             scheduler.withBudget { $0.notSent(at: now) }
             if let time = notConnected(error, at: now, random: chance) {
                 scheduler.chains.add(.lookUp(action), at: time)
             }
         case .failed(let error):
             tally.request(status: nil)
+            countResent(error.resent)
             scheduler.withBudget { $0.lost(at: now) }
             if error.answerBegan { heard() }
             if reachability.hasAnswered { hear(Health(error), isRetry: true, retryAfter: nil, at: now, random: chance) }
             lookUpFailed(action, error.failure, retryAfter: nil, at: now, random: chance)
-        case .answered(let answer, let status, let headers):
+        case .answered(let answer, let status, let headers, let resent):
             tally.request(status: status)
+            countResent(resent)
             heard()
             compareClocks(headers, at: now)
             scheduler.withBudget { $0.answered(headers, status: status, at: now) }
@@ -270,7 +273,12 @@ extension ExportLoop {
     }
 
     private mutating func lookedUp(_ action: UUID, _ description: ActionDescription?, at now: Date) {
-        for root in lookUps.answered(action, description) { tell(root) { $0.lookedUp(description, at: now) } }
+        let roots = lookUps.answered(action, description)
+        if case .withheld? = description, !roots.isEmpty {
+            settle(.lookUp(of: roots, description ?? .withheld(status: 404)))
+        } else {
+            for root in roots { tell(root) { $0.lookedUp(description, at: now) } }
+        }
         witnessLookedUp(action, description)
     }
 
@@ -300,12 +308,15 @@ extension ExportLoop {
             hearOfPages(.failing(reason: error.reason), retryAfter: nil, at: now, random: chance)
         case .answered(let answer, let status, let headers):
             tally.request(status: status)
-            heard()
             scheduler.postReturned { $0.answered(headers, status: status, at: now) }
+            heard()
             logStatus(status, of: .runs, opening: scheduler.runsBudget.nextOpening, at: now)
             outcome = SubmitOutcome(answer, retryAfter: headers.retryAfter)
             hearOfPages(Health(answer), retryAfter: headers.retryAfter, at: now, random: chance)
             if case .credentialsRefused(let errors) = answer { end(.credentialsRefused(errors.first?.plainCode ?? "")) }
+            if case .refused = outcome, [403, 404, 410].contains(status) {
+                return settle(.post(of: root, outcome))
+            }
         }
         tell(root) { $0.posted(outcome, at: now, random: chance) }
     }

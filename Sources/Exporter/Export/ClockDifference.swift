@@ -54,8 +54,8 @@ extension SteadyClock {
         if let text = ClockDifference(seconds: -difference.seconds).text {
             logger.warning(
                 """
-                the clock of this host is \(text) the database's, which decides what has expired and what is old: set \
-                this host's clock
+                the clock of this host is \(text) the database's, which determines what has expired and what is old: \
+                set this host's clock
                 """)
         }
         return ahead(by: difference.seconds)

@@ -31,17 +31,17 @@ extension Ledger.Account {
         case ExitStatus.incomplete:
             let left = Outcome.allCases.filter { !$0.isFinal && !options.allow.contains($0) }
             var parts = counted(left)
-            if let open = chains[nil], open > 0 { parts.append("\(open) chains without an end") }
-            if let doubts = chains[.submitUnknown], doubts > 0 { parts.append("\(doubts) pages in doubt") }
+            if let open = chains[nil], open > 0 { parts.append(count(open, "chain") + " without an end") }
+            if let doubts = chains[.submitUnknown], doubts > 0 { parts.append(count(doubts, "page") + " in doubt") }
             if hasPagesToRefetch { parts.append("pages to fetch again") }
             return "left: " + parts.joined(separator: ", ")
         case ExitStatus.needsPerson:
-            return "left: \(chains[.submitUnknown] ?? 0) pages in doubt, which a person has to resolve"
+            return "left: " + count(chains[.submitUnknown] ?? 0, "page") + " in doubt, which a person has to resolve"
         case ExitStatus.completeWithFindings:
             var parts = counted(Outcome.allCases.filter(options.failOn.contains))
             let truncated = chains.filter { $0.key?.isTruncated == true }.values.reduce(0, +)
-            if options.failOnTruncated, truncated > 0 { parts.append("\(truncated) truncated chains") }
-            if options.failOnRejects, rejects > 0 { parts.append("\(rejects) rejects") }
+            if options.failOnTruncated, truncated > 0 { parts.append(count(truncated, "truncated chain")) }
+            if options.failOnRejects, rejects > 0 { parts.append(count(rejects, "reject")) }
             if isOfDoubtfulAccount, !options.failsOnNothing { parts.append("404 for every run, young ones included") }
             return "found: " + parts.joined(separator: ", ")
         default: return nil

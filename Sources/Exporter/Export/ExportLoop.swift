@@ -51,6 +51,8 @@ struct ExportLoop {
     var held: [LoadedRun] = []
     /// Runs that the API does not have, or not for this token, until it is known whose token it is.
     var absent: [LoadedRun] = []
+    /// Refusals of chains' requests, held for the same reason.
+    var refusals: [HeldRefusal] = []
     /// Runs given up without an answer, while the API has not answered anything.
     var silent: [LoadedRun] = []
     private var committing = false
@@ -109,6 +111,7 @@ struct ExportLoop {
                         guard let wake else { break }
                         logWindows(at: clock.now)
                         logSilence(at: clock.now)
+                        logWait(until: wake, at: clock.now)
                         let next = min(wake, incidents.silenceAt ?? wake)
                         alarm.set(for: next, clock: clock) { mailbox.yield(.woke) }
                         let heldSince = scheduler.isHeldByBudget ? clock.now : nil
@@ -124,6 +127,7 @@ struct ExportLoop {
         countTokenRequests(isLast: true)
         if let failure { throw failure }
         let ending = ending ?? .finished
+        if watch.hasSeenOnlyPages { return ending.unanswered(Self.blocked()) }
         guard hasAsked, !reachability.hasAnswered else { return ending }
         return ending.unanswered(noConnection ?? "it answered none of the requests")
     }
@@ -196,7 +200,7 @@ struct ExportLoop {
         guard !committing, failure == nil, scheduler.mayCommit,
             let opens = gate.opens(at: now, expectsMore: scheduler.requestsInFlight > 0), opens <= now
         else { return false }
-        let (loader, batch, count) = (loader, gathered, tally.count(at: now))
+        let (loader, batch, count) = (loader, gathered, tally.requestCount)
         gathered = []
         gate.opened()
         committing = true
@@ -243,6 +247,8 @@ struct ExportLoop {
         if let ending, ending.rank <= reason.rank { return }
         ending = reason
         scheduler.stop()
+        // The requests that they wait for are not made any more.
+        releaseRefusals(counts: false)
         cancelsAt = cancelsAt ?? clock.now + Self.grace
     }
 

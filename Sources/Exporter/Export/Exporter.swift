@@ -69,7 +69,7 @@ package struct Exporter: Sendable {
             summary.reason = "another export of this manifest is running\(holder)"
             return summary
         }
-        // From here on time is the database's.
+        // From here on, use the database's clock.
         let clock = try await self.clock.ofDatabase(on: session, logger: logger)
         let deadline = self.deadline.map { clock.now + $0.timeIntervalSince(self.clock.now) }
         let ledger = try await open(work, session: session, at: clock.now)
@@ -80,10 +80,12 @@ package struct Exporter: Sendable {
             $0.items = work.manifests?.runCount ?? 0
         }
         let begin: Ledger.Account
+        let witnesses: [UUID]
         do {
             begin = try await ledger.account()
+            witnesses = try await ledger.actionsWithResults(limit: AccountWatch.witnesses)
         } catch {
-            throw BrokenOffExport(cause: error, summary: board.current.summary(exitStatus: ExitStatus.of(error)))
+            throw await brokenOff(ledger, error, requests: RequestCount())
         }
         board.update {
             $0.items = begin.items
@@ -95,7 +97,6 @@ package struct Exporter: Sendable {
         logger.info("export \(ledger.exportID): \(begin.items) runs, \(begin.alreadySettled) of them settled before")
 
         let loader = Loader(session: session, exportID: ledger.exportID, refetch: options.refetch)
-        let witnesses = try await ledger.actionsWithResults(limit: AccountWatch.witnesses)
         let intents = IntentLog(database: database, exportID: ledger.exportID, logger: logger)
         var loop = ExportLoop(
             fetch: Fetch(client: client, clock: clock, keepsBodies: options.keepRaw),
@@ -113,14 +114,6 @@ package struct Exporter: Sendable {
             await intents.close()
             return try await close(ledger, work: work, ending: ending, loop: loop, clock: clock, session: session)
         } catch {
-            let status = ExitStatus.of(error)
-            let postgres = (error as? PostgresError)?.kind
-            // Otherwise nothing can be written any more: the next export of the manifest closes this one's row.
-            if postgres?.isConnectionLoss != true, postgres != .cancelled {
-                try? await ledger.finish(
-                    ExitStatus.exportOutcome(status), exitStatus: status, reason: "\(error)", account: nil,
-                    requests: loop.tally.count(at: clock.now))
-            }
             // A commit that came through as the loop was cancelled is known to the loader alone.
             let stored = await loader.stored
             board.update {
@@ -128,8 +121,21 @@ package struct Exporter: Sendable {
                 $0.tally.results = max(stored.results, loop.tally.results)
                 $0.tally.errors = max(stored.errors, loop.tally.errors)
             }
-            throw BrokenOffExport(cause: error, summary: board.current.summary(exitStatus: status))
+            throw await brokenOff(ledger, error, requests: loop.tally.requestCount)
         }
+    }
+
+    /// Closes the row of an export that cannot go on, as far as the database still answers; otherwise the next export of
+    /// the manifest does.
+    private func brokenOff(_ ledger: Ledger, _ error: any Error, requests: RequestCount) async -> BrokenOffExport {
+        let status = ExitStatus.of(error)
+        let postgres = (error as? PostgresError)?.kind
+        if postgres?.isConnectionLoss != true, postgres != .cancelled {
+            try? await ledger.finish(
+                ExitStatus.exportOutcome(status), exitStatus: status, reason: "\(error)", account: nil,
+                requests: requests)
+        }
+        return BrokenOffExport(cause: error, summary: board.current.summary(exitStatus: status))
     }
 
     private var databaseLog: DatabaseLog { DatabaseLog(database: database, logger: logger) }
@@ -221,8 +227,9 @@ package struct Exporter: Sendable {
             try await ledger.finish(
                 "interrupted", exitStatus: ExitStatus.interrupted(by: signal),
                 reason: ending.reason(account: origin.account), account: nil,
-                requests: tally.count(at: clock.now))
+                requests: tally.requestCount)
         }
+        if ending != .finished { try await ledger.releaseSuspects() }
         var account = try await ledger.account()
         account.hasPagesToRefetch = loop.hasPagesToRefetch
         account.rejects = tally.rejects
@@ -234,7 +241,7 @@ package struct Exporter: Sendable {
         try await ledger.finish(
             summary.outcome, exitStatus: exitStatus,
             reason: ending.reason(account: origin.account) ?? account.reason(of: exitStatus, options),
-            account: account, requests: tally.count(at: clock.now))
+            account: account, requests: tally.requestCount)
         summary.exportID = ledger.exportID
         summary.account = origin.account.name
         summary.add(tally)
@@ -272,7 +279,7 @@ package struct Exporter: Sendable {
         }
         if account.results != tally.itemResults {
             throw AccountingError(
-                description: "\(tally.itemResults) results were stored, the ledger tells of \(account.results)")
+                description: "\(tally.itemResults) results were stored, the ledger has \(account.results)")
         }
     }
 }

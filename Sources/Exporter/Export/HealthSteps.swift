@@ -4,7 +4,7 @@ import Foundation
 /// The export loop's part in what concerns all requests alike: whether there is an API, how it does, and whether there is
 /// a token for it.
 extension ExportLoop {
-    /// Somebody is there.
+    /// The API answered.
     mutating func heard() {
         noConnection = nil
         tally.answeredAt = clock.now
@@ -56,6 +56,12 @@ extension ExportLoop {
         }
     }
 
+    /// - Parameter status: of the pages that came in the API's place.
+    static func blocked(_ status: Int? = nil) -> String {
+        let answer = status.map { "answers \($0)" } ?? "answers 401 or 403"
+        return "a proxy or firewall before the API \(answer) with a page of its own"
+    }
+
     /// Without a token nothing can be asked any more.
     mutating func noToken(_ error: TokenError) {
         switch error.kind {
@@ -67,6 +73,12 @@ extension ExportLoop {
 
     mutating func countTokenRequests(isLast: Bool = false) {
         for status in fetch.client.tokenRequests.take(isLast: isLast) { tally.request(status: status) }
+    }
+
+    /// A read left in vain so many times before, on connections that failed under it: it costs no try.
+    mutating func countResent(_ times: Int) {
+        for _ in 0..<times { tally.request(status: nil) }
+        scheduler.withBudget { $0.resent(times: times) }
     }
 
     /// A read that the end of the export cut short.

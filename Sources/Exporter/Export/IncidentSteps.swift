@@ -21,11 +21,14 @@ extension ExportLoop {
     }
 
     mutating func logSilence(at now: Date) {
+        if scheduler.requestsInFlight == 0 { incidents.idle() }
         guard let time = incidents.silenceAt, time <= now else { return }
         if incidents.begin(.silence, at: now) {
             logger.warning(
-                "the API has not answered for \(Self.seconds(Incidents.silence)), \(scheduler.requestsInFlight) requests are out"
-            )
+                """
+                the API has not answered for \(Self.seconds(Incidents.silence)), \(scheduler.requestsInFlight) \
+                requests are in flight
+                """)
         }
     }
 
@@ -46,7 +49,7 @@ extension ExportLoop {
     mutating func logStatus(_ status: Int, of bucket: Scheduler.Bucket, opening: Date?, at now: Date) {
         guard status == 429 else {
             if let time = incidents.end(.rateLimit(bucket), at: now) {
-                logger.notice("no 429 any more: \(bucket.name) go on after \(Self.seconds(time))")
+                logger.notice("the API no longer answers 429: \(bucket.name) continue after \(Self.seconds(time))")
             }
             return
         }
@@ -64,9 +67,21 @@ extension ExportLoop {
         }
     }
 
+    /// Nothing is under way, and nothing is due for a long time.
+    ///
+    /// - Parameter time: when the export looks again.
+    mutating func logWait(until time: Date, at now: Date) {
+        guard scheduler.isIdle, ending == nil, incidents.beginWait(until: time, at: now) else { return }
+        logger.notice(
+            "nothing can be asked for before \(time.formatted(.iso8601)): the API asked to wait (Retry-After)")
+    }
+
     /// A request leaves, or is about to.
     mutating func logRequest(of bucket: Scheduler.Bucket, at now: Date) {
         incidents.asked(at: now)
+        if let time = incidents.end(.wait, at: now) {
+            logger.notice("asking the API again, after \(Self.seconds(time))")
+        }
         if let time = incidents.end(.window(bucket), at: now) {
             logger.info("the rate window is open again: \(bucket.name) waited for \(Self.seconds(time))")
         }

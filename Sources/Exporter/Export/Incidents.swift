@@ -16,10 +16,15 @@ struct Incidents: Sendable {
         case rateLimit(Scheduler.Bucket)
         /// Requests wait for the next rate window.
         case window(Scheduler.Bucket)
+        /// Every run that is left has to wait, as a rule because the API asked for it (`Retry-After`).
+        case wait
     }
 
     /// Shorter waits for a window are not worth a line.
     static let shortestWait: TimeInterval = 1
+    /// The longest that the export itself waits before it asks again for an unfinished run, with a margin. What is longer
+    /// needs a line.
+    static let ordinaryWait: TimeInterval = 90
     /// How long nothing may be heard while something is asked.
     static let silence: TimeInterval = 15
 
@@ -41,9 +46,22 @@ struct Incidents: Sendable {
 
     func isOn(_ kind: Kind) -> Bool { begins[kind] != nil }
 
+    /// Nothing is under way, and nothing is due before `time`.
+    ///
+    /// - Returns: whether this is news: a long wait that nothing else in the log explains.
+    mutating func beginWait(until time: Date, at now: Date) -> Bool {
+        guard begins.isEmpty, time != .distantFuture, time.timeIntervalSince(now) >= Self.ordinaryWait else {
+            return false
+        }
+        return begin(.wait, at: now)
+    }
+
     // MARK: Silence
 
     mutating func asked(at now: Date) { quietSince = quietSince ?? now }
+
+    /// No request is in flight.
+    mutating func idle() { quietSince = nil }
 
     /// - Parameter inFlight: requests that are still out.
     mutating func heard(inFlight: Int, at now: Date) { quietSince = inFlight > 0 ? now : nil }

@@ -12,7 +12,7 @@ struct PageRequests: Sendable {
     }
 
     enum LookUpResult: Sendable {
-        case answered(LookUpAnswer, status: Int, headers: RateLimitHeaders)
+        case answered(LookUpAnswer, status: Int, headers: RateLimitHeaders, resent: Int)
         case failed(TransportError)
         case noToken(TokenError)
         case cancelled(mayHaveLeft: Bool)
@@ -49,7 +49,8 @@ struct PageRequests: Sendable {
     func lookUp(_ storedActionID: UUID) async -> LookUpResult {
         do {
             let (answer, response) = try await client.lookUp(storedActionID: storedActionID)
-            return .answered(answer, status: response.status, headers: headers(of: response))
+            return .answered(
+                answer, status: response.status, headers: headers(of: response), resent: response.resent)
         } catch let error as TransportError {
             return .failed(error)
         } catch let error as TokenError {

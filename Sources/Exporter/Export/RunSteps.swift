@@ -18,6 +18,8 @@ extension ExportLoop {
             if item.page?.isRefetch == true { wasPageCut = true }
             noToken(error)
         case .failed(let error) where error.kind == .notConnected:
+            item.requests += error.resent
+            countResent(error.resent)
             scheduler.withBudget { $0.notSent(at: now) }
             if let time = notConnected(error, at: now, random: chance) {
                 scheduler.retry(item, at: time)
@@ -26,8 +28,8 @@ extension ExportLoop {
             }
         case .failed(let error):
             tally.request(status: nil)
-            item.requests += 1
-            count(error.resent, of: &item)
+            item.requests += 1 + error.resent
+            countResent(error.resent)
             scheduler.withBudget { $0.lost(at: now) }
             if error.answerBegan { heard() }
             let run = LoadedRun(item: item, verdict: .unanswered, answeredAt: now)
@@ -39,8 +41,8 @@ extension ExportLoop {
             }
         case .answered(let answer, let status, let headers, let body, let lease, let resent):
             tally.request(status: status)
-            item.requests += 1
-            count(resent, of: &item)
+            item.requests += 1 + resent
+            countResent(resent)
             heard()
             compareClocks(headers, at: now)
             if case .throttled(insideOK: true) = answer { item.quotedThrottles += 1 }
@@ -56,12 +58,6 @@ extension ExportLoop {
                 step, run, health: Health(answer, status: effectiveStatus), retryAfter: headers.retryAfter,
                 random: chance)
         }
-    }
-
-    /// Requests that left in vain, on connections that failed under them: they cost no try.
-    private mutating func count(_ resent: Int, of item: inout RunItem) {
-        for _ in 0..<resent { tally.request(status: nil) }
-        item.requests += resent
     }
 
     /// - Parameter random: 0 to 1, 1 excluded.
@@ -93,7 +89,10 @@ extension ExportLoop {
     }
 
     private mutating func take(_ step: RunStep, _ run: LoadedRun) {
-        let word = watch.saw(step, status: run.httpStatus, wasForbidden: run.item.wasForbidden)
+        let word = watch.saw(
+            step, status: run.httpStatus, isPage: run.apiErrors.isEmpty && run.result == nil,
+            wasForbidden: run.item.wasForbidden)
+        if word == .blocked { end(.apiUnreachable(Self.blocked(run.httpStatus))) }
         if word == .refuse {
             // None of them is forbidden in truth: they stay queued.
             for run in held + [run] { scheduler.untrack(run.item) }
@@ -113,6 +112,7 @@ extension ExportLoop {
             run.item.isSuspect = false
             run.item.seenAlive = true
             run.pollAt = run.answeredAt + delay.seconds
+            accountWatch.sawRun(of: run.item.key.storedActionID)
             gather(run)
         case .retry(let delay):
             run.item.failures += 1

@@ -32,10 +32,8 @@ struct Tally: Sendable, Equatable {
     /// When the API last answered.
     var answeredAt: Date?
 
-    func count(at now: Date) -> RequestCount {
-        RequestCount(
-            total: requests, rateLimited: rateLimited,
-            millisecondsSinceAnswer: answeredAt.map { Int((now.timeIntervalSince($0) * 1000).rounded()) })
+    var requestCount: RequestCount {
+        RequestCount(total: requests, rateLimited: rateLimited, answeredAt: answeredAt)
     }
 
     mutating func request(status: Int?) {

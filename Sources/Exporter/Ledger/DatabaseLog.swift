@@ -5,11 +5,18 @@ import Postgres
 import Synchronization
 
 /// Writes to the log what happens to a connection to the database: one line when it is lost and one when it is back, one
-/// when a statement waits for somebody else's lock and one when it waits no longer.
+/// when a statement waits for another session's lock and one when it waits no longer.
 final class DatabaseLog: PostgresSessionObserver {
+    private struct Wait {
+        var isLogged = false
+        /// How long the statement has to run before the database is asked again what it waits for: the question takes a
+        /// connection of its own, and a statement may just be slow.
+        var asksAfter = Duration.zero
+    }
+
     private let database: PostgresConfiguration
     private let logger: Logger
-    private let isWaitTold = Mutex(false)
+    private let wait = Mutex(Wait())
 
     init(database: PostgresConfiguration, logger: Logger) {
         self.database = database
@@ -25,17 +32,22 @@ final class DatabaseLog: PostgresSessionObserver {
     }
 
     func isWaiting(_ pid: Int32, for time: Duration) async {
-        guard !isWaitTold.withLock({ $0 }), let blocker = await blocker(of: pid) else { return }
-        isWaitTold.withLock { $0 = true }
+        let asks = wait.withLock { wait in
+            guard !wait.isLogged, time >= wait.asksAfter else { return false }
+            wait.asksAfter = time * 2
+            return true
+        }
+        guard asks, let blocker = await blocker(of: pid) else { return }
+        wait.withLock { $0.isLogged = true }
         logger.warning("waiting for a lock in the database that \(blocker) holds")
     }
 
     func hasWaited(for time: Duration) async {
-        let wasTold = isWaitTold.withLock { told in
-            defer { told = false }
-            return told
+        let wasLogged = wait.withLock { wait in
+            defer { wait = Wait() }
+            return wait.isLogged
         }
-        if wasTold { logger.notice("the lock in the database is free again, after about \(Int(time.seconds)) s") }
+        if wasLogged { logger.notice("the lock in the database is free again, after about \(Int(time.seconds)) s") }
     }
 
     /// Who holds what the server process waits for; nil if it waits for nobody, or if that cannot be asked.

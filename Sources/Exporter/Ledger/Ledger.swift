@@ -164,13 +164,13 @@ struct Ledger: Sendable {
             """
             update stored_actions.exports
                set finished_at = now(), outcome = $2, exit_status = $3, outcomes = $4, requests = $5,
-                   rate_limited = $6, reason = $7, answered_at = \(RequestCount.answeredAt("$8"))
+                   rate_limited = $6, reason = $7, answered_at = greatest(answered_at, $8)
              where export_id = $1
             """,
             [
                 .int(exportID), .text(outcome), .int(Int(exitStatus)),
                 .json(outcomes), .int(requests.total), .int(requests.rateLimited),
-                .text(storable(reason.map { String($0.prefix(1000)) })), requests.sinceAnswer,
+                .text(storable(reason.map { String($0.prefix(1000)) })), .timestamp(requests.answeredAt),
             ])
     }
 }

@@ -103,7 +103,7 @@ extension Ledger {
 }
 
 extension PostgresTransaction {
-    /// Whoever holds a manifest's lock knows that no other export of it is alive.
+    /// Holding a manifest's lock proves that no other export of it is alive.
     fileprivate borrowing func closeKilledExports(
         of names: [String], account: ZapierAccount, concurrency: Int
     ) throws {
@@ -124,7 +124,7 @@ extension PostgresTransaction {
     }
 
     /// When the refetch began that the manifests' newest exports have not brought to its end: what was fetched since
-    /// then needs no further asking, or a refetch under a time limit would begin anew for ever.
+    /// then needs no further asking, or a refetch under a time limit would start over every time.
     fileprivate borrowing func startOfUnfinishedRefetch(
         of names: [String], account: ZapierAccount
     ) throws -> Date? {

@@ -14,12 +14,17 @@ import Postgres
 /// it is noted when (`checked_at`), and the one that was asked for most recently comes last: if it is the culprit, it has no
 /// other suspect behind it the next time.
 ///
+/// An export that ends in good order before it has come to its suspects releases them: they expire as soon as any, and
+/// where every call ends at its time limit they would never have their turn.
+///
 /// A page behind a root is no item and no suspect, and neither is a run that was polled: the next export asks for it as for
 /// any other, and only if it dies of that as well it is found.
 enum Suspects {
     /// `runs.failure` of a suspect, and of no other run.
     static let failure =
         "an export died while this run was being fetched, or was about to be: it is asked for last, and alone"
+    /// `runs.failure` of a run that is a suspect no longer.
+    static let released = "an export died while this run was being fetched, or was about to be"
 }
 
 extension PostgresTransaction {
@@ -50,6 +55,8 @@ extension PostgresTransaction {
               select r.stored_action_id, r.run_id, s.export_id
                 from suspects s
                 join stored_actions.runs r using (stored_action_id, run_id)
+               -- Once more: an export of another manifest may have stored the run while this waited for its row.
+               where r.outcome in ('queued', 'failed', 'waiting', 'pending')
                order by r.stored_action_id, r.run_id
                  for update of r
             )
@@ -79,6 +86,18 @@ extension Ledger {
             item.isSuspect = true
             return item
         }
+    }
+
+    /// The export ends before it has come to them: the next one asks for them in their order.
+    func releaseSuspects() async throws {
+        _ = try await session.query(
+            """
+            update stored_actions.runs r
+               set failure = $3
+              from stored_actions.export_items i
+             where i.export_id = $1 and i.action = 'not_reached'
+               and r.stored_action_id = i.stored_action_id and r.run_id = i.run_id and r.failure = $2
+            """, [.int(exportID), .text(Suspects.failure), .text(Suspects.released)])
     }
 
     /// It is behind all other suspects from now on.

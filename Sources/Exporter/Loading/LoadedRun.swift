@@ -40,6 +40,9 @@ struct LoadedRun: Sendable {
         return whole + result.resultBytes + errors + result.unknownFields.byteCount
     }
 
+    /// Of the API's errors, as they came.
+    var errorBytes: Int { apiErrors.reduce(0) { $0 + ($1.value?.bytes.count ?? 0) } }
+
     var rows: Int { 1 + (result?.resultCount ?? 0) + (result?.errors.rowCount ?? 0) + apiErrors.count }
 }
 

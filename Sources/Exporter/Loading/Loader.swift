@@ -25,15 +25,8 @@ struct Commit: Sendable {
 struct RequestCount: Sendable {
     var total = 0
     var rateLimited = 0
-    /// Milliseconds since the API last answered; nil if it never did.
-    var millisecondsSinceAnswer: Int?
-
-    var sinceAnswer: PostgresParameter { .int(millisecondsSinceAnswer) }
-
-    /// SQL: the time of that answer by the database's clock, of a parameter that is `sinceAnswer`.
-    static func answeredAt(_ parameter: String) -> String {
-        "coalesce(now() - \(parameter) * interval '1 millisecond', answered_at)"
-    }
+    /// When the API last answered, by the database's clock; nil if it never did.
+    var answeredAt: Date?
 }
 
 /// Writes batches of answers, one at a time: a run's rows, its outcome and its place in the ledger in one transaction.

@@ -267,11 +267,12 @@ extension PostgresTransaction {
             """
             update stored_actions.exports
                set batches = $2, requests = $3, rate_limited = $4, progress_at = now(),
-                   answered_at = \(RequestCount.answeredAt("$5"))
+                   answered_at = greatest(answered_at, $5)
              where export_id = $1
             """,
             [
-                .int(exportID), .int(number), .int(requests.total), .int(requests.rateLimited), requests.sinceAnswer,
+                .int(exportID), .int(number), .int(requests.total), .int(requests.rateLimited),
+                .timestamp(requests.answeredAt),
             ])
     }
 

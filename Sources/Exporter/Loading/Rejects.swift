@@ -31,64 +31,97 @@ extension PostgresTransaction {
         // What is checked only at the COMMIT would otherwise spoil all that stands before it.
         try execute(script: "set constraints all immediate")
         var run = run
-        let results = try culprits(in: run.resultRows, trustsTables) {
+        var rejects = RejectLog(exportID: exportID)
+        run.refusedResults = try divide(run.resultRows, trustsTables, into: &rejects) {
             try $0.copyResults($1, exportID: exportID)
+        } reject: {
+            Reject($0, .result, $1, raw: $0.value.bytes)
         }
-        let errors = try culprits(in: run.errorRows, trustsTables) { try $0.copyErrors($1, exportID: exportID) }
-        let apiErrors = try culprits(in: Array(run.apiErrorRows), trustsTables) {
+        run.refusedErrors = try divide(run.errorRows, trustsTables, into: &rejects) {
+            try $0.copyErrors($1, exportID: exportID)
+        } reject: {
+            Reject($0, .error, $1, raw: $0.value.raw)
+        }
+        try divide(Array(run.apiErrorRows), trustsTables, into: &rejects) {
             try $0.copyAPIErrors($1, exportID: exportID)
+        } reject: {
+            Reject($0, .apiError, $1, raw: $0.value.error.value?.bytes)
         }
-        let bodies = try culprits(in: [run], trustsTables) { try $0.copyBodies($1, exportID: exportID) }
-        run.refusedResults = results.count
-        run.refusedErrors = errors.count
-        var rejects =
-            results.map { Reject($0.row, .result, $0.error, raw: $0.row.value.bytes) }
-            + errors.map { Reject($0.row, .error, $0.error, raw: $0.row.value.raw) }
-            + apiErrors.map { Reject($0.row, .apiError, $0.error, raw: $0.row.value.error.value?.bytes) }
-            + bodies.map { Reject(key: run.item.key, what: .body, error: $0.error) }
+        try divide([run], trustsTables, into: &rejects) {
+            try $0.copyBodies($1, exportID: exportID)
+        } reject: {
+            Reject(key: $0.item.key, what: .body, error: $1)
+        }
         do {
             try savepoint { try $0.updateRuns([run], exportID: exportID) }
         } catch let error as PostgresError where error.mayBlameData {
             guard let extra = run.result?.extra else { throw error }
             run.result?.unknownFields = UnknownFields()
             try updateRuns([run], exportID: exportID)
-            rejects.append(Reject(key: run.item.key, what: .extra, error: error, raw: extra[...]))
+            try rejects.add(Reject(key: run.item.key, what: .extra, error: error, raw: extra[...]), self)
         }
-        try copy(rejects, exportID: exportID)
+        try rejects.flush(self)
         run.rejects = rejects.count
         return run
     }
 
     /// Writes the rows, by halves where they are refused, until each culprit stands alone.
     ///
+    /// - Returns: the number of culprits.
     /// - Throws: the error itself where it says that the table is at fault, and not one row was taken.
-    private borrowing func culprits<Rows: Collection>(
-        in rows: Rows, _ trustsTables: Bool,
-        _ write: (borrowing PostgresTransaction, Rows.SubSequence) throws -> Void
-    ) throws -> [(row: Rows.Element, error: PostgresError)] {
-        let found = try halve(rows[...], write)
-        if !trustsTables, found.count == rows.count, let error = found.first?.error, error.blamesTable { throw error }
-        return found
+    @discardableResult
+    private borrowing func divide<Rows: Collection>(
+        _ rows: Rows, _ trustsTables: Bool, into rejects: inout RejectLog,
+        _ write: (borrowing PostgresTransaction, Rows.SubSequence) throws -> Void,
+        reject: (Rows.Element, PostgresError) -> Reject
+    ) throws -> Int {
+        var (count, first) = (0, PostgresError?.none)
+        try halve(rows[...], write) { row, error in
+            (count, first) = (count + 1, first ?? error)
+            try rejects.add(reject(row, error), self)
+        }
+        if !trustsTables, count == rows.count, let first, first.blamesTable { throw first }
+        return count
     }
 
     private borrowing func halve<Rows: Collection>(
-        _ rows: Rows, _ write: (borrowing PostgresTransaction, Rows) throws -> Void
-    ) throws -> [(row: Rows.Element, error: PostgresError)] where Rows.SubSequence == Rows {
-        guard let first = rows.first else { return [] }
+        _ rows: Rows, _ write: (borrowing PostgresTransaction, Rows) throws -> Void,
+        refused: (Rows.Element, PostgresError) throws -> Void
+    ) throws where Rows.SubSequence == Rows {
+        guard let first = rows.first else { return }
         do {
             try savepoint { try write($0, rows) }
-            return []
         } catch let error as PostgresError where error.mayBlameData {
             let count = rows.count
-            guard count > 1 else { return [(first, error)] }
+            guard count > 1 else { return try refused(first, error) }
             let middle = rows.index(rows.startIndex, offsetBy: count / 2)
-            return try halve(rows[..<middle], write) + halve(rows[middle...], write)
+            try halve(rows[..<middle], write, refused: refused)
+            try halve(rows[middle...], write, refused: refused)
         }
     }
+}
 
-    private borrowing func copy(_ rejects: [Reject], exportID: Int) throws {
-        guard !rejects.isEmpty else { return }
-        _ = try copy(
+/// The refused parts of one answer on their way to the table, of which there may be as many as parts.
+private struct RejectLog {
+    private static let limit = 1000
+
+    let exportID: Int
+    private(set) var count = 0
+    private var waiting: [Reject] = []
+
+    init(exportID: Int) { self.exportID = exportID }
+
+    mutating func add(_ reject: Reject, _ transaction: borrowing PostgresTransaction) throws {
+        count += 1
+        waiting.append(reject)
+        if waiting.count == Self.limit { try flush(transaction) }
+    }
+
+    mutating func flush(_ transaction: borrowing PostgresTransaction) throws {
+        guard !waiting.isEmpty else { return }
+        let (rejects, exportID) = (waiting, exportID)
+        waiting = []
+        _ = try transaction.copy(
             into: "stored_actions.rejects",
             columns: ["stored_action_id", "run_id", "what", "position", "reason", "sqlstate", "raw", "export_id"]
         ) { writer in

@@ -37,7 +37,7 @@ struct CSVManifest {
                 let message = unknownKeyMessage(column, noun: "column", known: ManifestKeys.csvColumns)
                 findings.append(.init(key: column, message: message))
             } else if columns.contains(column) {
-                findings.append(.init(key: column, message: "the column stands twice: keep one of them"))
+                findings.append(.init(key: column, message: "duplicate column: remove one"))
             }
             columns.append(column)
         }
@@ -76,7 +76,7 @@ struct CSVManifest {
             for index in run.findings.indices where run.findings[index].key == column {
                 run.findings[index].message += "; \(cutShortMessage)"
             }
-            if run.findings.isEmpty, !cell.isEmpty, Self.isValidWhenCut(column) {
+            if run.findings.isEmpty, cell.isEmpty || Self.isValidWhenCut(column) {
                 collector.addWarning(
                     "the file ends here without a line end; if it was cut short, so was this value",
                     at: place.text(column),

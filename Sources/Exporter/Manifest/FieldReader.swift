@@ -25,7 +25,7 @@ struct FieldReader {
             } else if !known.contains(key) {
                 add(key, unknownKeyMessage(key, noun: "key", known: known))
             } else if values.updateValue(.json(value), forKey: key) != nil {
-                add(key, "the key stands twice: keep one of them")
+                add(key, "duplicate key: remove one")
             }
         }
     }
@@ -75,7 +75,7 @@ struct FieldReader {
         let shown = value.string.map(glimpse) ?? value.kindText
         add(
             key,
-            "\(shown) is no ISO 8601 date-time with a zone, of the years 1970 to 9999: "
+            "\(shown) is not an ISO 8601 date-time with a time zone (years 1970 to 9999): "
                 + "write one such as \"2026-11-20T09:30:00Z\""
         )
         return nil
@@ -100,7 +100,7 @@ struct FieldReader {
             return nil
         }
         let shown = value.string.map(glimpse) ?? value.kindText
-        add(key, "\(shown) is no UUID: write one such as \"9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d\"")
+        add(key, "\(shown) is not a UUID: write one such as \"9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d\"")
         return nil
     }
 
@@ -162,7 +162,7 @@ struct FieldReader {
         } catch {
             add(
                 key,
-                "is no JSON: \(error.reason) (byte \(error.offset + 1) of the cell): "
+                "is not JSON: \(error.reason) (byte \(error.offset + 1) of the cell): "
                     + "write an object such as {\"list\": \"leads\"}"
             )
             return nil

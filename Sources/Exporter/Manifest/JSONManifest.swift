@@ -36,7 +36,7 @@ struct JSONManifest {
                 addProblem(unknownKeyMessage(key, noun: "key", known: ManifestKeys.top), at: .top(key: key), cutter)
                 _ = try cutter.readPiece()
             } else if !seen.insert(key).inserted {
-                addProblem("the key stands twice: keep one of them", at: .top(key: key), cutter)
+                addProblem("duplicate key: remove one", at: .top(key: key), cutter)
                 _ = try cutter.readPiece()
             } else {
                 try readValue(of: key, &cutter)
@@ -95,7 +95,7 @@ struct JSONManifest {
         guard let value = try piece(&cutter, at: place) else { return }
         guard let id = parseUUID(key) else {
             addProblem(
-                "\(glimpse(key)) is no UUID: the keys of stored_actions are stored action ids", at: place, cutter)
+                "\(glimpse(key)) is not a UUID: the keys of stored_actions are stored action ids", at: place, cutter)
             return
         }
         guard value.kind == .object else {
@@ -106,7 +106,7 @@ struct JSONManifest {
         let settings = reader.settings()
         collector.addFindings(reader.findings, at: place, source: source, offset: offset)
         if collector.storedActions.isNamed(id, in: source) {
-            let message = "the stored action stands twice: keep one of them"
+            let message = "duplicate stored action: remove one"
             collector.addProblem(message, at: place.text(), source: source, offset: offset)
         } else {
             collector.addStoredAction(settings, of: id, at: place, source: source, offset: offset)

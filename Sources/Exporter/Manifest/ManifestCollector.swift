@@ -89,21 +89,28 @@ struct ManifestCollector {
         if let label = settings.label { addLabel(label, of: id, at: place, source: source, offset: offset) }
     }
 
-    /// A stored action has one label, wherever manifests give it.
+    /// A stored action has one label, wherever a manifest gives it.
     private mutating func addLabel(
         _ label: String, of id: UUID, at place: ManifestPlace, source: Int, offset: Int
     ) {
         let mention = StoredActionTable.LabelMention(label: label, source: source, place: place)
-        guard let first = storedActions.label(id, mention) else { return }
-        let other = sources[first.source].description
-        let before =
-            switch first.place {
-            case .storedAction, .top: first.source == source ? "stored_actions" : other
-            case .element, .line: first.place.text() + (first.source == source ? "" : " of \(other)")
-            }
-        addProblem(
-            "differs from what \(before) says of it: make the two agree", at: place.text("label"), source: source,
-            offset: offset)
+        switch storedActions.label(id, mention) {
+        case nil: break
+        case .betweenManifests(let earlier):
+            let other = sources[earlier.source].description
+            let before =
+                switch earlier.place {
+                case .storedAction, .top: other
+                case .element, .line: "\(earlier.place.text()) of \(other)"
+                }
+            addProblem(
+                "differs from what \(before) says of it: make the two agree", at: place.text("label"), source: source,
+                offset: offset)
+        case .betweenRuns(let earlier):
+            addWarning(
+                "differs from the label of the same stored action at \(earlier.place.text()): the last one counts",
+                at: place.text("label"), source: source)
+        }
     }
 
     /// Tells of a run that is named again with other settings than before.

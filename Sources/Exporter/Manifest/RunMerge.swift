@@ -84,10 +84,7 @@ struct RunMerge {
     private func differingKeys(_ first: SpooledRun, _ later: SpooledRun) -> [String] {
         let base = storedActions[first.key.storedActionID]
         let (firstSettings, laterSettings) = (first.settings.over(base), later.settings.over(base))
-        // Two labels that differ contradict each other whatever runs they stand on, and are told as such.
-        let isToldElsewhere = firstSettings.label != nil && laterSettings.label != nil
         return (first.executedAt == later.executedAt ? [] : ["executed_at"])
             + firstSettings.withDefaults.differingKeys(from: laterSettings.withDefaults)
-            .filter { $0 != "label" || !isToldElsewhere }
     }
 }

@@ -11,6 +11,8 @@ struct StoredActionTable {
 
     private var mentions: [UUID: [(source: Int, settings: ManifestSettings)]] = [:]
     private var labels: [UUID: LabelMention] = [:]
+    /// Stored actions that runs of one manifest label differently.
+    private var relabelled: Set<UUID> = []
 
     /// Of each stored action the settings of all manifests' `stored_actions` laid together; where two contradict, the
     /// first one wins.
@@ -40,12 +42,33 @@ struct StoredActionTable {
         return contradictions
     }
 
-    /// Labels a stored action; the first label stays.
-    ///
-    /// - Returns: the first mention, if its label is another.
-    mutating func label(_ id: UUID, _ mention: LabelMention) -> LabelMention? {
-        if let first = labels[id] { return first.label == mention.label ? nil : first }
+    /// Labels a stored action. Within one manifest a run's label wins over the one under `stored_actions`, and of several
+    /// runs' labels the last one; manifests must not contradict each other.
+    mutating func label(_ id: UUID, _ mention: LabelMention) -> LabelConflict? {
+        guard let earlier = labels[id], earlier.label != mention.label else {
+            labels[id] = labels[id] ?? mention
+            return nil
+        }
+        if earlier.source != mention.source { return .betweenManifests(earlier) }
+        if earlier.place.isRun && !mention.place.isRun { return nil }
         labels[id] = mention
-        return nil
+        guard earlier.place.isRun, relabelled.insert(id).inserted else { return nil }
+        return .betweenRuns(earlier)
+    }
+
+    /// With the mention before.
+    enum LabelConflict {
+        case betweenManifests(LabelMention)
+        /// The first such conflict of the stored action.
+        case betweenRuns(LabelMention)
+    }
+}
+
+extension ManifestPlace {
+    fileprivate var isRun: Bool {
+        switch self {
+        case .element, .line: true
+        case .top, .storedAction: false
+        }
     }
 }

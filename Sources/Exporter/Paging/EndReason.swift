@@ -12,9 +12,9 @@ package enum EndReason: String, Sendable, CaseIterable {
     case pageError = "page_error"
     /// The API has no result of a page that it started itself.
     case pageExpired = "page_expired"
-    /// The stored action is no bulk read, or nobody says that it is.
+    /// The stored action is not a bulk read, or is not known to be one.
     case refused
-    /// A page was asked for, and nobody knows whether its run was started.
+    /// A page was asked for, and its run may or may not have started.
     case submitUnknown = "submit_unknown"
 
     /// Rows may be missing behind the end.

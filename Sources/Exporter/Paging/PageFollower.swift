@@ -202,7 +202,7 @@ struct PageFollower: Sendable {
     mutating func recorded(_ chain: Chain?, at now: Date) -> Action {
         guard case .recording(let submission) = state else { return finish() }
         guard let chain else {
-            // Which run it started, if it did, nobody knows.
+            // The run it started, if any, is unknown.
             return end(
                 .submitUnknown(page: submission.pageNumber, "the API answered with a run of old"),
                 intentID: submission.intentID)
@@ -213,7 +213,7 @@ struct PageFollower: Sendable {
     /// The page is stored, or was given up for this time: an answer that is not followed by a poll.
     mutating func stored(_ chain: Chain, outcome: Outcome, at now: Date) -> Action {
         if outcome == .failed, chain.end == nil, chain.pages == self.chain.pages {
-            return leave(ChainLeft(.pageFailed, "page \(chain.pages) could not be had this time: see runs.failure"))
+            return leave(ChainLeft(.pageFailed, "page \(chain.pages) could not be fetched this time; see runs.failure"))
         }
         if chain.resumeAt != nil { throttled += 1 }
         return read(chain, at: now)

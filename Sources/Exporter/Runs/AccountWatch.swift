@@ -3,10 +3,10 @@ import Foundation
 /// Tells runs whose results are gone, or may not be read, from a token that belongs to another account.
 ///
 /// The API answers 404 or 403 for both. So before the first such answer of an export counts, a stored action is looked
-/// up of which the account has had results: who does not see that one asks for somebody else's runs.
+/// up of which the account has had results: a token that cannot see it belongs to another account.
 ///
 ///     doubting ──▶ asking ──▶ trusting     the token sees one of the witnesses
-///                    │  └───▶ refused      it sees none of them
+///                    │  └───▶ refused      it sees none of them, and none of their runs
 ///                    └──────▶ unanswered   no look-up got an answer of use: those runs stay as they are
 struct AccountWatch: Sendable {
     enum Word: Equatable {
@@ -39,12 +39,23 @@ struct AccountWatch: Sendable {
     /// Witnesses at most: one of them may have been deleted since.
     static let witnesses = 3
 
+    private let witnesses: Set<UUID>
     private var state: State
+    /// A run of a witness was there: its action may have been deleted since, but the token is the account's.
+    private var hasSeenRun = false
 
     /// - Parameter witnesses: stored actions of which the account has had results; without any, nothing can be found out.
-    init(witnesses: [UUID]) { state = witnesses.isEmpty ? .trusting : .doubting(witnesses) }
+    init(witnesses: [UUID]) {
+        self.witnesses = Set(witnesses)
+        state = witnesses.isEmpty ? .trusting : .doubting(witnesses)
+    }
 
-    /// A run was answered with 404, 410 or 403.
+    /// A run of the stored action was answered with 200 or 202.
+    mutating func sawRun(of action: UUID) {
+        if witnesses.contains(action) { hasSeenRun = true }
+    }
+
+    /// A run, a request for a page or the look-up of a stored action was answered with 404, 410 or 403.
     mutating func sawAbsence() -> Word {
         switch state {
         case .trusting: return .accept
@@ -68,8 +79,12 @@ struct AccountWatch: Sendable {
             state = .asking(further, next: next.dropFirst(), hidden: hidden)
             return .lookUp(further)
         }
-        state = hidden == nil ? .unanswered : .refused
-        return hidden.map { .refuse($0) } ?? .drop
+        guard let hidden else {
+            state = .unanswered
+            return .drop
+        }
+        state = hasSeenRun ? .trusting : .refused
+        return hasSeenRun ? .accept : .refuse(hidden)
     }
 }
 

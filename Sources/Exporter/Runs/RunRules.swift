@@ -97,7 +97,14 @@ struct RunRules: Sendable {
             after: failure, attempt: item.failures + 1, retryAfter: retryAfter, random: random)
         {
         case .retry(let delay) where delay <= longestRetry: .retry(after: delay)
-        case .retry, .giveUp: .conclude(Verdict(outcome: .failed, failure: reason, seenAlive: alive))
+        case .retry(let delay):
+            .conclude(
+                Verdict(
+                    outcome: .failed,
+                    failure: "\(reason), with a Retry-After of \(delay.components.seconds) s: this export waits for "
+                        + "\(longestRetry.components.seconds) s at most",
+                    seenAlive: alive))
+        case .giveUp: .conclude(Verdict(outcome: .failed, failure: reason, seenAlive: alive))
         }
     }
 }

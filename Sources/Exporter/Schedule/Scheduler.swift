@@ -22,6 +22,8 @@ struct Scheduler: Sendable {
 
     /// A look-up that goes before everything else.
     private var firstLookUp: UUID?
+    /// No run is asked for until that look-up has been answered.
+    var isHoldingFetches = false
     private var first: Deque<RunItem> = []
     private var storedPages: Deque<RunItem> = []
     private var late: Deque<RunItem> = []
@@ -72,7 +74,7 @@ struct Scheduler: Sendable {
     /// From now on nothing new is asked for.
     mutating func stop() { stopped = true }
 
-    /// No request, of whatever item, goes out before then.
+    /// No request goes out before then.
     mutating func pause(until time: Date) { hold.until = time }
 
     /// The same, and then one request at a time until `resume`.
@@ -89,7 +91,7 @@ struct Scheduler: Sendable {
 
     mutating func commitEnds() { isCommitting = false }
 
-    /// The database is lost: what has not been committed is nobody's any more, and nothing waits for it.
+    /// The database is lost: what has not been committed is dropped, and nothing waits for it.
     mutating func abandon() {
         stop()
         uncommitted = 0
@@ -252,6 +254,8 @@ struct Scheduler: Sendable {
         let post: Candidate? = spent.contains(.runs) || !mayPost(at: now) ? nil : .chainPost
         if spent.contains(.reads) { return post }
         if firstLookUp != nil { return .lookUp }
+        // Among the chains' is the look-up if it is made again.
+        if isHoldingFetches { return chains.nextGet != nil ? .chainGet : post }
         let firstFetch = firstFetch
         if let firstFetch, firstFetch.expiresAt <= now + Self.nearExpiry.seconds { return firstFetch.candidate }
         if chains.nextGet != nil { return .chainGet }

@@ -20,8 +20,8 @@ package struct Roles: Sendable, Equatable {
                 return !isPlain || name.hasPrefix("pg_") || ["public", "none"].contains(name)
             })
         else { return Set(names).count < 3 ? "owner, loader and reader are three different roles" : nil }
-        return "\"\(bad)\" is no name for a role here: a letter or _ and up to 62 of a to z, 0 to 9 and _; not public, "
-            + "none or pg_…"
+        return "\"\(bad)\" is not a valid role name here: a letter or _ and up to 62 of a to z, 0 to 9 and _; not "
+            + "public, none or pg_…"
     }
 
     /// What the loader may do with each relation. Whole tables, but for the log of requests: a migration that adds a
@@ -77,7 +77,7 @@ package struct Roles: Sendable, Equatable {
             -- before the first migrate, and again after each migrate that applied something: until then the loader has
             -- wider rights to new tables than it needs, and the reader \(readerSeesRaw ? "reads them already" : "none").
             --
-            -- It is safe to run twice. What the schema holds already, whoever owns it, becomes the owner's.
+            -- It is safe to run twice. Whatever the schema holds becomes the owner's, regardless of who owned it.
             --
             -- The three cannot log in. Logins are made like this, with passwords or certificates as you like:
             --
@@ -90,7 +90,7 @@ package struct Roles: Sendable, Equatable {
             --
             -- What a deployer's migrate makes is the owner's.
 
-            -- No function or operator of somebody else's is met.
+            -- Only PostgreSQL's own functions and operators are used.
             set local search_path = pg_catalog, pg_temp;
 
             do $$

@@ -1,7 +1,7 @@
 import Postgres
 
 extension PostgresError {
-    /// A statement of this program met a schema that is not as the migrations made it: somebody changed it by hand. What
+    /// A statement of this program met a schema that is not as the migrations made it: it was changed by hand. What
     /// the function of a trigger says of the tables that it uses itself is not meant.
     package var isSchemaFault: Bool {
         guard let sqlstate else { return false }
@@ -17,7 +17,7 @@ extension PostgresError {
         "42809",  // a view, where there was a table
         "42P10",  // no unique key to insert by
         "428C9",  // a generated column
-        "2BP01",  // something of somebody else's depends on it
+        "2BP01",  // another object depends on it
         "0A000",  // such as COPY into a view, or under row-level security
         "55000",  // such as a table that is published and has lost its key
     ]

@@ -27,7 +27,7 @@ package struct SchemaOwnership: Sendable, Equatable {
                 kind: .foreign,
                 description: """
                     \(stranger.name) belongs to the role \(owner), which is neither this role, \(role), nor granted to it: \
-                    its owner could run code with the rights of whoever exports. If that role is trusted: grant \(owner) \
+                    its owner could run code with the exporting role's rights. If that role is trusted: grant \(owner) \
                     to \(role); if not, remove or rename what it made
                     """)
         }
@@ -106,6 +106,16 @@ extension SchemaOwnership {
             from pg_proc p
             join pg_namespace n on n.oid = p.pronamespace
            where n.nspname = 'stored_actions'
+           union all
+          -- The right to make triggers is enough for one whose function is anywhere.
+          select 4, 'the function ' || p.oid::regprocedure::text || ' of the trigger ' || t.tgname, p.proowner
+            from pg_trigger t
+            join pg_class c on c.oid = t.tgrelid
+            join pg_namespace n on n.oid = c.relnamespace
+            join pg_proc p on p.oid = t.tgfoid
+            join pg_roles r on r.oid = p.proowner
+           where n.nspname = 'stored_actions' and not t.tgisinternal and not r.rolsuper
+             and p.pronamespace <> n.oid
         )
         select p.name, pg_get_userbyid(p.owner)::text as owner
           from possessions p

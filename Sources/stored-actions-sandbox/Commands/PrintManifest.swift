@@ -79,7 +79,7 @@ struct PrintManifest: ParsableCommand {
             parsed.shares = try pagesMix.split(separator: ",").map { part in
                 if let share = PagesMix.share(part) { return share }
                 throw ValidationError(
-                    "--pages-mix: \(part) is no NAME[:TIMES[:PAGE]] with a name that `scenarios` lists")
+                    "--pages-mix: \(part) is not NAME[:TIMES[:PAGE]] with a name that `scenarios` lists")
             }
             if parsed.shares.isEmpty { throw ValidationError("--pages-mix names nothing") }
         }

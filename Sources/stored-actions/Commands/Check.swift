@@ -152,10 +152,15 @@ struct Check: Verb {
             }
             let status = answer.status
             switch status {
-            case 401, 403:
+            case 401 where !answer.isHTML, 403 where answer.isJSON:
                 return Finding(
                     what: "token", from: token.origin, ok: false, detail: "the API refused it (\(status))",
                     exitStatus: ExitStatus.credentialsRefused)
+            case 401, 403:
+                return Finding(
+                    what: "token", from: token.origin, ok: false,
+                    detail: "a proxy or firewall before the API answers \(status) with a page of its own",
+                    exitStatus: ExitStatus.unreachable)
             case 200 where answer.isJSON:
                 return Finding(what: "token", from: token.origin, ok: true, detail: "the API accepts it (\(status))")
             case 429:

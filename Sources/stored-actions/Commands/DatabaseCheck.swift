@@ -20,7 +20,8 @@ struct DatabaseCheck {
                 what: "schema", ok: true,
                 detail: pending == 0
                     ? "up to date, and an export can write to it"
-                    : "\(count(pending, "migration")) to be applied; export does it by itself")
+                    : "\(count(pending, "migration")) to be applied; export applies \(pending == 1 ? "it" : "them") "
+                        + "automatically")
         } catch {
             return await refusal(error)
         }

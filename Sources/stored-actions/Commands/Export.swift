@@ -51,14 +51,14 @@ struct Export: Verb {
         help: ArgumentHelp("End the export in good order after this long: 90s, 15m, 2h, 1d.", valueName: "duration"))
     var timeLimit: DurationArgument?
 
-    @Flag(help: "Fetch settled runs and stored pages again too; no page is asked for anew.")
+    @Flag(help: "Fetch settled runs and stored pages again too; no page is requested again.")
     var refetch = false
 
     @Flag(
         help: "Move stored actions that the manifests name, and that belong to another account, to this one.")
     var adopt = false
 
-    @Flag(help: "Go on with chains of pages that ended in a page that failed: ask for that page anew.")
+    @Flag(help: "Go on with chains of pages that ended in a page that failed: request that page again.")
     var retryFailedPages = false
 
     @Option(
@@ -105,6 +105,8 @@ struct Export: Verb {
         if let allow, allow.truncated || allow.rejects || !allow.outcomes.isSubset(of: [.waiting, .pending]) {
             throw ValidationError("--allow takes waiting, pending or both: waiting,pending.")
         }
+        // Positions within a body are kept in 32 bits.
+        guard maxBody.bytes < 1 << 32 else { throw ValidationError("--max-body is less than 4G.") }
         if let timeLimit, timeLimit.duration == .zero {
             throw ValidationError("--time-limit is longer than 0.")
         }
@@ -165,7 +167,8 @@ struct Export: Verb {
         } catch  where Failure.isCancellation(error) && desk.received == nil && deadline != nil {
             var failure = Failure(
                 ExitStatus.incomplete,
-                "the time limit was reached while the database kept the export waiting; the same command continues")
+                "the time limit was reached while the export waited for the database or for another export; the same command continues"
+            )
             failure.summary = (error as? BrokenOffExport)?.summary
             throw failure
         }

@@ -16,7 +16,7 @@ struct Migrate: Verb {
               stored-actions migrate --print-roles | psql --single-transaction --set ON_ERROR_STOP=1
             """)
 
-    @Flag(help: "Only tell what is to be done, and by the exit status whether anything is.")
+    @Flag(help: "Only show what would be applied; the exit status says whether anything would be.")
     var check = false
 
     @Flag(help: "Only print SQL that makes roles with no more rights than each needs.")

@@ -6,7 +6,7 @@ import Synchronization
 
 struct Prune: Verb {
     static let configuration = CommandConfiguration(
-        abstract: "Deletes old results, errors and raw bodies for good; each run is remembered as done.",
+        abstract: "Permanently deletes old results, errors and raw bodies; each run is remembered as done.",
         discussion: """
             Runs count by the age of their answer. What goes is what the answer brought: rows of results, errors, \
             api_errors, rejects and run_bodies, fields that have no column, and cursors. A run's row stays, with its \
@@ -28,7 +28,7 @@ struct Prune: Verb {
     @Option(help: ArgumentHelp("Prune runs of this stored action alone.", valueName: "uuid"))
     var storedAction: UUID?
 
-    @Flag(help: "Only tell what would go.")
+    @Flag(help: "Only show what would be deleted.")
     var dryRun = false
 
     @OptionGroup var account: AccountOptions
@@ -186,7 +186,7 @@ extension Prune {
         return paragraphs.joined(separator: "\n\n")
     }
 
-    /// What has been done so far, for whoever has to tell it when the rest fails.
+    /// What has been done so far, for the failure message.
     private final class Progress: Sendable {
         struct Current: Sendable {
             var scope: PruneScope

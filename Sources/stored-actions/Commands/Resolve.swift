@@ -12,7 +12,8 @@ struct Resolve: Verb {
             action at the time that the export's summary names; then say what you found, and call the export again.
 
             After the database was restored to an earlier time, say so first, before any export runs: --restored-to puts \
-            every chain that was open then in doubt, since pages may have been requested that the database has lost.
+            every chain that was open then in doubt, since pages may have been requested that the database has lost. \
+            It works on one account: with several accounts, call it once for each (--account).
 
             EXAMPLES
               stored-actions resolve --chain 20b00000-0003-4000-8000-000100000002 --not-sent

@@ -66,7 +66,7 @@ final class Console: Sendable {
         return json.map { end(failure.status, printing: jsonText($0)) } ?? failure.status
     }
 
-    /// - Parameter result: its line breaks stay; whoever puts foreign text into a line uses `shownOnOneLine`.
+    /// - Parameter result: its line breaks stay; callers that insert foreign text into a line use `shownOnOneLine`.
     /// - Returns: the exit status.
     func end(_ status: Int32, printing result: String) -> Int32 {
         let shown = result.shownOnItsLines
@@ -93,7 +93,7 @@ final class Console: Sendable {
 
     // MARK: stderr
 
-    /// In the form of the log lines: whoever parses those must not trip over this one.
+    /// In the form of the log lines: log parsers must not trip over this one.
     private func error(_ failure: Failure) {
         switch state.withLock({ $0.format }) {
         case .text: line("stored-actions: \(failure.shown)")

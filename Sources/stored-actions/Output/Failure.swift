@@ -81,7 +81,7 @@ struct Failure: Error {
         case let error as TokenError where error.kind == .refused: "the API refused the credentials: \(error)"
         case let error as TokenError: error.reason
         case let error as TransportError: "the API cannot be reached: \(error)"
-        case let error as Exporter.AccountingError: "the books do not balance, which is a bug: \(error)"
+        case let error as Exporter.AccountingError: "accounting mismatch (this is a bug): \(error)"
         default: "unexpected failure, which is a bug: \(error)"
         }
     }
@@ -101,7 +101,7 @@ struct Failure: Error {
         switch error.kind {
         case .unreachable, .connectionLost, .commitUnknown, .shutdown, .resources, .conflict:
             "the database cannot be reached or cannot work (what was stored stays; the same command continues): \(error)"
-        case .lockNotAvailable: "\(error): somebody holds a lock on the tables; try again"
+        case .lockNotAvailable: "\(error): another session holds a lock on the tables; try again"
         case .authentication: "the database refused the login: \(error)"
         case .permission: "the database role may not do this: \(error)"
         case .rowsDropped: "a trigger of the database keeps out what an export writes: \(error)"
@@ -111,7 +111,7 @@ struct Failure: Error {
             "a trigger of the database refuses what an export writes: \(error)"
         case .cancelled: "interrupted: \(error)"
         case .timeLimit where error.timeLimit == nil:
-            "somebody cancelled a statement in the database (what was stored stays; the same command continues): \(error)"
+            "a statement was cancelled in the database (what was stored stays; the same command continues): \(error)"
         case .timeLimit:
             "a time limit of the database's settings ended a statement (what was stored stays; the same command "
                 + "continues): \(error)"

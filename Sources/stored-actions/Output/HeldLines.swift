@@ -1,4 +1,4 @@
-/// Lines that are held back until it is known whether anybody wants them: the first and the last, if there are many.
+/// Lines that are held back until the exit status is known: the first and the last, if there are many.
 struct HeldLines: Sendable {
     private static let ends = 500
 

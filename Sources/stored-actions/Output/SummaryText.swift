@@ -125,10 +125,10 @@ extension Outcome {
         case .expired: "the API has no result any more: see expired_runs"
         case .notFound: "unknown to the API, though younger than seven days"
         case .forbidden: "this token may not read them"
-        case .rejected: "the API calls the request wrong: see api_errors"
+        case .rejected: "the API rejected the request; see api_errors"
         case .waiting: "not finished, wait for a person or a callback"
         case .pending: "not finished"
-        case .failed: "could not be had this time: see runs.failure"
+        case .failed: "could not be fetched this time; see runs.failure"
         case .queued: "not asked for yet"
         }
     }

@@ -98,10 +98,10 @@ struct APIAccess {
     private static func log(_ event: TokenSource.Event, _ logger: Logger) {
         switch event {
         case .issued(isFirst: true, wasDelayed: false): logger.debug("access token issued")
-        case .issued(isFirst: true, wasDelayed: true): logger.notice("access token issued after all")
+        case .issued(isFirst: true, wasDelayed: true): logger.notice("access token issued after retrying")
         case .issued(isFirst: false, wasDelayed: false): logger.info("access token renewed")
-        case .issued(isFirst: false, wasDelayed: true): logger.notice("access token renewed after all")
-        case .delayed(let reason): logger.warning("no access token is to be had, trying again: \(reason)")
+        case .issued(isFirst: false, wasDelayed: true): logger.notice("access token renewed after retrying")
+        case .delayed(let reason): logger.warning("cannot get an access token; retrying: \(reason)")
         }
     }
 

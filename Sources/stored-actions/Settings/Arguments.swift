@@ -30,7 +30,7 @@ struct APIOptions: ParsableArguments {
             discussion: "Else ZAPIER_API_URL, else \(SettingSources.defaultAPI).", valueName: "url"))
     var apiURL: String?
 
-    @Flag(help: "Allow plain http to other machines: whoever is on the way can read tokens and results.")
+    @Flag(help: "Allow plain http to other machines: anyone on the network can read tokens and results.")
     var allowInsecureHttp = false
 }
 

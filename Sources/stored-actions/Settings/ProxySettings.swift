@@ -41,7 +41,7 @@ struct ProxySettings {
         guard let url = URLComponents(string: text), let host = url.host.map(unbracketed), !host.isEmpty,
             (1...65535).contains(url.port ?? 1080), ["", "/"].contains(url.path)
         else {
-            throw SettingError("\(name) is no address of a proxy, such as http://proxy.example.com:3128")
+            throw SettingError("\(name) is not a proxy address, such as http://proxy.example.com:3128")
         }
         guard url.scheme?.lowercased() == "http" else {
             throw SettingError("\(name) names a proxy of a kind that is not known here: it must begin with http://")

@@ -50,7 +50,7 @@ enum SecretText {
             return "holds a line of the form NAME=value: keep what follows the ="
         }
         if word.firstMatch(of: #/^(?i:authorization\s*:)?\s*(?i:bearer)\b[\s:]/#) != nil {
-            return "begins with Bearer, which this program writes by itself: keep what follows it"
+            return "begins with Bearer, which this program adds: keep what follows it"
         }
         if word.first == "{", word.contains("\"") {
             return "holds JSON: keep the token alone, without its quotation marks"

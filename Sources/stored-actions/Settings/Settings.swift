@@ -114,7 +114,7 @@ struct SettingSources {
         guard let url = URLComponents(string: setting.value), let scheme = url.scheme?.lowercased(),
             let host = url.host,
             ["http", "https"].contains(scheme), !host.isEmpty, (1...65535).contains(url.port ?? 443)
-        else { throw wrong("is no http or https address; the default is \(standard)") }
+        else { throw wrong("is not an http or https address; the default is \(standard)") }
         guard url.user == nil, url.password == nil, url.query == nil, url.fragment == nil else {
             throw wrong("must hold nothing but scheme, host, port and path")
         }

@@ -33,8 +33,9 @@ extension Fault {
                     api: [.held(at: .read, occurrence: 700)],
                     during: { act in
                         try await act.goneAway()
-                        // How long the moment is.
-                        try await Task.sleep(for: .seconds(1))
+                        try await wait("the export finds the API gone", during: act.running) {
+                            act.log.contains("the API cannot be reached")
+                        }
                         try act.proxies.api.acceptConnections()
                     })
             ]),

@@ -9,6 +9,7 @@ struct Scene: Sendable {
         let scene: Scene
         let proxies: Proxies
         let running: Program.Running
+        let log: Log
     }
 
     static let runs = 2000
@@ -80,11 +81,14 @@ struct Scene: Sendable {
         _ options: [String] = [], of manifest: Manifest? = nil, changes: [String: String?] = [:],
         during: @escaping @Sendable (Program.Running) async throws -> Void = { _ in }
     ) async throws -> Export {
-        let path = try manifest.map { try stage.write($0.json, to: "\($0.name).json") }
-        let all = ["export", "--manifest", path ?? stage.folder.appending(path: "today.json").path, "--json"] + options
+        if let manifest { try stage.write(manifest.json, to: "\(manifest.name).json") }
         return Export(
             finished: try await stage.run(
-                all, changes: databaseChanges.merging(changes) { $1 }, during: during))
+                command(manifest?.name, options), changes: databaseChanges.merging(changes) { $1 }, during: during))
+    }
+
+    private func command(_ name: String?, _ options: [String]) -> [String] {
+        ["export", "--manifest", stage.folder.appending(path: "\(name ?? "today").json").path, "--json"] + options
     }
 
     private var databaseChanges: [String: String?] { (cluster?.environment ?? [:]).mapValues(Optional.some) }
@@ -102,10 +106,12 @@ struct Scene: Sendable {
     func play(_ call: Fault.Call) async throws -> (export: Export, pulled: Int) {
         let port = (cluster?.environment["PGPORT"]).flatMap(UInt16.init)
         return try await stage.withProxies(database: call.database, api: call.api, databasePort: port) { proxies in
-            let export = try await export(call.options, changes: proxies.changes) { running in
-                try await call.during(Act(scene: self, proxies: proxies, running: running))
+            let finished = try await stage.runLogged(
+                command(nil, call.options), changes: databaseChanges.merging(proxies.changes) { $1 }
+            ) { running, log in
+                try await call.during(Act(scene: self, proxies: proxies, running: running, log: log))
             }
-            return (export, proxies.fired)
+            return (Export(finished: finished), proxies.fired)
         }
     }
 

@@ -3,8 +3,7 @@ import Postgres
 
 /// A PostgreSQL server of a test's own, which it may crash.
 struct PrivateCluster: Sendable {
-    private static let script = URL(filePath: #filePath).deletingLastPathComponent()
-        .appending(path: "../../../scripts/postgres").standardizedFileURL.path
+    private static let script = Repository.root.appending(path: "scripts/postgres").path
 
     struct ScriptFailed: Error, CustomStringConvertible {
         let description: String

@@ -175,3 +175,40 @@ func wait(
         try await Task.sleep(for: .milliseconds(10))
     }
 }
+
+/// Returns once `condition` holds while the program runs; fails as soon as the program has ended without it.
+func wait(
+    _ what: String, during program: Program.Running, sourceLocation: SourceLocation = #_sourceLocation,
+    until condition: () async throws -> Bool
+) async throws {
+    try await wait(what, sourceLocation: sourceLocation) {
+        // Read first, for the condition may come true just before the program ends.
+        let hasEnded = program.hasEnded
+        if try await condition() { return true }
+        try #require(!hasEnded, "the program ended before: \(what)", sourceLocation: sourceLocation)
+        return false
+    }
+}
+
+extension Program.Running {
+    /// Sends the signal until the program has ended. Within a second of an earlier signal it counts as that one's echo;
+    /// the program's own clock decides when that second is over.
+    func end(by signal: Int32) async throws {
+        try await wait("signal \(signal) ends the program") {
+            if hasEnded { return true }
+            send(signal)
+            return false
+        }
+    }
+}
+
+extension Program.Finished {
+    /// Logged once for each wait, when requests leave again.
+    static let windowReopened = "the rate window is open again"
+
+    /// How often requests waited for a spent window to end, by the log, which leaves out waits of less than a second. A
+    /// slow machine may spend fewer windows, and none spends more.
+    func windowsWaitedFor(_ requests: String = "reads") -> Int {
+        stderr.split(separator: "\n").count { $0.contains("\(Self.windowReopened): \(requests) waited") }
+    }
+}

@@ -7,9 +7,13 @@ struct TableLock: Sendable {
     /// The server process that holds it.
     let pid: String
     private let holder: Task<Void, any Error>
+    private let table: String
+    private let database: TestDatabase
 
     /// Takes the lock, and returns once it is held.
     init(on table: String, of stage: Stage) async throws {
+        self.table = table
+        database = stage.database
         let name = stage.database.name
         holder = Task {
             let connection = try await PostgresConnection(PostgresConfiguration(connectionString: "dbname=\(name)"))
@@ -24,6 +28,17 @@ struct TableLock: Sendable {
             """
         try await wait("the lock on \(table)") { try await stage.database.value(query) != nil }
         pid = try await stage.database.value(query) ?? ""
+    }
+
+    /// Whether a session waits for it.
+    var isWaitedFor: Bool {
+        get async throws {
+            try await database.holds(
+                """
+                exists (select from pg_catalog.pg_locks
+                         where relation = 'stored_actions.\(table)'::regclass and not granted)
+                """)
+        }
     }
 
     func release() async {

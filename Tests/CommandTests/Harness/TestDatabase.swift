@@ -53,6 +53,14 @@ struct TestDatabase: Sendable {
         try await connection.query("select count(*) as n from \(tableAndCondition)")[0].decode("n")
     }
 
+    /// Runs whose outcome is `success`; 0 while there is no schema.
+    var storedSuccesses: Int {
+        get async throws {
+            guard try await holds("to_regclass('stored_actions.runs') is not null") else { return 0 }
+            return try await count("runs where outcome = 'success'")
+        }
+    }
+
     func holds(_ condition: String, _ parameters: [PostgresParameter] = []) async throws -> Bool {
         try await connection.query("select coalesce(\(condition), false) as holds", parameters)[0].decode("holds")
     }

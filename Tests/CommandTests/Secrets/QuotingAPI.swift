@@ -18,6 +18,8 @@ final class QuotingAPI: Sendable {
         case readOnly
         /// 500 as HTML, a redirect, no HTTP at all, and no answer.
         case html, redirect, garbage, silence
+        /// A firewall's page, with 403 to GETs and 401 to POSTs.
+        case firewall
         /// Tokens for whoever asks.
         case tokens
         /// OAuth errors that quote all, and whose code is the secret as it was sent in the header, or in the form.
@@ -139,6 +141,7 @@ final class QuotingAPI: Sendable {
         case .denied: return json(403, "{\"errors\": [\(call.error(403, "permission_denied"))]}", call)
         case .missing: return json(404, "{\"errors\": [\(call.error(404, "not_found"))]}", call)
         case .html: return head(500, call, "text/html", html.utf8.count) + html
+        case .firewall: return head(call.isPost ? 401 : 403, call, "text/html", html.utf8.count) + html
         case .redirect: return head(307, call, "text/plain", 0)
         case .garbage: return "\(call.said)\r\n\r\n"
         case .silence: return nil

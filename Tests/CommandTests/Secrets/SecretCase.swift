@@ -91,6 +91,7 @@ struct SecretCases: Sendable, CustomTestStringConvertible {
                 SecretCase("export --manifest good.json", 3, api: .denied),
                 SecretCase("export --manifest good.json", 0, api: .missing),
                 SecretCase("check", 69, api: .missing), SecretCase("check", 69, api: .html),
+                SecretCase("export --manifest good.json", 69, api: .firewall), SecretCase("check", 69, api: .firewall),
                 SecretCase("check", 69, api: .redirect), SecretCase("check", 69, api: .garbage),
                 SecretCase("export --manifest paged.json", 75, api: .html),
                 SecretCase("export --manifest paged.json", 75, api: .redirect),

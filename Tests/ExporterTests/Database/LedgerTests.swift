@@ -150,6 +150,57 @@ struct LedgerTests {
         }
     }
 
+    @Test("An export that ends before it has come to its suspects releases them: the next one asks in their order")
+    func releasedSuspects() async throws {
+        try await LedgerFixture.with { db in
+            let now = Date()
+            let runs: [(number: Int, executedAt: Date?)] = (1...4).map { ($0, now - 86_400 + Double($0)) }
+            _ = try await db.open(runs, at: now)
+            let second = try await db.open(runs, concurrency: 2, at: now)
+            #expect(try await second.suspects(limit: 10).map(\.key) == [1, 2].map(LedgerFixture.key))
+            try await second.releaseSuspects()
+            #expect(try await second.suspects(limit: 10).isEmpty)
+            try await second.finish(
+                "incomplete", exitStatus: 75, reason: nil, account: nil, requests: RequestCount())
+            let third = try await db.open(runs, concurrency: 2, at: now)
+            #expect(
+                try await third.firstFetches(after: nil, limit: 10, at: now).map(\.key)
+                    == (1...4).map(LedgerFixture.key))
+            #expect(try await third.suspects(limit: 10).isEmpty)
+        }
+    }
+
+    @Test("A run that another export stores at that moment is no suspect")
+    func storedMeanwhile() async throws {
+        try await LedgerFixture.with { db in
+            let now = Date()
+            let runs: [(number: Int, executedAt: Date?)] = [(1, now - 86_400)]
+            _ = try await db.open(runs, at: now)
+            let other = try await db.open(runs, name: "other", at: now)
+            // Holds the run's row as the other export's batch does, and stores it before it lets go.
+            try await PostgresSession.withSession(db.database) { holder in
+                async let storing: Void = {
+                    try await holder.transaction { transaction in
+                        _ = try transaction.query("select from stored_actions.runs for update")
+                        try transaction.waitUntilSomebodyWaits()
+                        _ = try transaction.query("update stored_actions.runs set outcome = 'success'")
+                    } wasCommitted: { _ in
+                        true
+                    }
+                }()
+                let holders = """
+                    select count(*) from pg_locks
+                     where relation = 'stored_actions.runs'::regclass and mode = 'RowShareLock' and pid <> pg_backend_pid()
+                    """
+                while try await db.texts(holders) == ["0"] { await Task.yield() }
+                _ = try await db.open(runs, concurrency: 1, at: now)
+                try await storing
+            }
+            #expect(try await db.texts("select outcome from stored_actions.runs") == ["success"])
+            #expect(try await other.suspects(limit: 10).isEmpty)
+        }
+    }
+
     @Test("--unfinished takes up what is unsettled of all manifests")
     func unfinished() async throws {
         try await LedgerFixture.with { db in

@@ -111,6 +111,21 @@ struct RejectTests {
         }
     }
 
+    @Test("An answer of which nearly every row is refused leaves all of them in rejects, however many there are")
+    func many() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(1, nil)])
+            try await drop(Self.isPoison("payload"), from: "results", db)
+            let results = Array(repeating: #""poison""#, count: 2300) + [#""a""#]
+            let commits = try await db.commit(
+                [LedgerFixture.loaded(1, status: 200, body: Self.body(results))], to: ledger)
+            #expect(commits.map(\.results) == [1])
+            #expect(commits.map(\.rejects) == [2300])
+            let counts = "select concat_ws(' ', count(*), count(distinct position)) from stored_actions.rejects"
+            #expect(try await db.texts(counts) == ["2300 2300"])
+        }
+    }
+
     @Test("So is a dropped error of the partner's, one of the API's, and a dropped body")
     func droppedParts() async throws {
         try await LedgerFixture.with { db in

@@ -11,6 +11,7 @@ struct IncidentsTests {
         "Each is told once when it begins and once when it ends",
         arguments: [
             Incidents.Kind.noConnection, .silence, .failingAPI, .failingPages, .rateLimit(.reads), .window(.runs),
+            .wait,
         ])
     func once(kind: Incidents.Kind) {
         var incidents = Incidents()
@@ -29,6 +30,19 @@ struct IncidentsTests {
         #expect(incidents.begin(.window(.runs), at: now) == true)
         #expect(incidents.end(.window(.reads), at: now) == 0)
         #expect(incidents.isOn(.window(.runs)))
+    }
+
+    @Test("A wait that the API asked for is told once, where nothing else explains it; the export's own are too short")
+    func wait() {
+        var incidents = Incidents()
+        #expect(incidents.beginWait(until: now + 66, at: now) == false)
+        #expect(incidents.beginWait(until: .distantFuture, at: now) == false)
+        #expect(incidents.begin(.failingAPI, at: now) == true)
+        #expect(incidents.beginWait(until: now + 300, at: now) == false)
+        #expect(incidents.end(.failingAPI, at: now + 1) == 1)
+        #expect(incidents.beginWait(until: now + 300, at: now + 2) == true)
+        #expect(incidents.beginWait(until: now + 300, at: now + 3) == false)
+        #expect(incidents.end(.wait, at: now + 302) == 300)
     }
 
     @Test("Silence counts from the first question that is not answered, and from the last answer")

@@ -93,10 +93,10 @@ struct JSONManifestTests {
                 #"{"version": 1, "runs": [], "": 1, "stored_actions": {"": {}}}"#,
                 [
                     #""": unknown key: remove it; known here are version, name, stored_actions, runs"#,
-                    #"stored_actions."": "" is no UUID: the keys of stored_actions are stored action ids"#,
+                    #"stored_actions."": "" is not a UUID: the keys of stored_actions are stored action ids"#,
                 ]
             ),
-            (#"{"version": 1, "version": 2, "runs": []}"#, ["version: the key stands twice: keep one of them"]),
+            (#"{"version": 1, "version": 2, "runs": []}"#, ["version: duplicate key: remove one"]),
             (#"{"version": 1, "name": 5, "runs": []}"#, ["name: is a number: write a string"]),
             (#"{"version": 1, "name": "", "runs": []}"#, ["name: the name is empty: write 1 to 200 characters"]),
             (#"{"version": 1, "name": "a\nb", "runs": []}"#, ["name: the name holds a control character: remove it"]),
@@ -116,7 +116,7 @@ struct JSONManifestTests {
                         + "executed_at, label, follow_pages, inputs, action_type, max_pages, first_page"
                 ]
             ),
-            (#"ids, "label": "a", "label": "a""#, ["runs[0].label: the key stands twice: keep one of them"]),
+            (#"ids, "label": "a", "label": "a""#, ["runs[0].label: duplicate key: remove one"]),
             (
                 "",
                 [
@@ -200,12 +200,12 @@ struct JSONManifestTests {
                 """)
         #expect(
             try problems(text) == [
-                "stored_actions.abc: \"abc\" is no UUID: the keys of stored_actions are stored action ids",
+                "stored_actions.abc: \"abc\" is not a UUID: the keys of stored_actions are stored action ids",
                 "stored_actions.\(Self.action).lable: unknown key: did you mean \"label\"?",
                 "stored_actions.\(Self.action).executed_at: unknown key: remove it; known here are "
                     + "label, follow_pages, inputs, action_type, max_pages, first_page",
                 "stored_actions.\(Self.action).max_pages: is a string: write an integer from 1 to 1000000",
-                "stored_actions.\(Self.action.uppercased()): the stored action stands twice: keep one of them",
+                "stored_actions.\(Self.action.uppercased()): duplicate stored action: remove one",
                 "stored_actions.\(ManifestFixture.otherAction): is a number: "
                     + "write an object such as {\"label\": \"new_leads\"}",
             ])
@@ -296,6 +296,6 @@ struct JSONManifestTests {
     }
 }
 
-private let noUUID = " is no UUID: write one such as \"9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d\""
+private let noUUID = " is not a UUID: write one such as \"9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d\""
 private let noDate =
-    " is no ISO 8601 date-time with a zone, of the years 1970 to 9999: write one such as \"2026-11-20T09:30:00Z\""
+    " is not an ISO 8601 date-time with a time zone (years 1970 to 9999): write one such as \"2026-11-20T09:30:00Z\""

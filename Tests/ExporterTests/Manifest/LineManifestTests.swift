@@ -49,7 +49,7 @@ struct LineManifestTests {
         #expect(
             try jsonLines(text) == [
                 "line 1: column 21: the text ends before its value is complete: write one JSON object a line",
-                "line 4: run_id: the key stands twice: keep one of them",
+                "line 4: run_id: duplicate key: remove one",
                 "line 5: is an array: write an object with stored_action_id and run_id",
                 "line 6: column 112: something follows after the end of the value: write one JSON object a line",
                 "line 7: max_pages: is 0: write an integer from 1 to 1000000",
@@ -109,7 +109,7 @@ struct LineManifestTests {
                 ["the text is empty: its first line must name the columns, such as stored_action_id,run_id,executed_at"]
             ),
             ("run_id\n", ["line 1: stored_action_id: missing: the header needs this column"]),
-            ("stored_action_id,run_id,run_id\n", ["line 1: run_id: the column stands twice: keep one of them"]),
+            ("stored_action_id,run_id,run_id\n", ["line 1: run_id: duplicate column: remove one"]),
             (
                 "stored_action_id,run_id,secret-word-in-the-wrong-place\n",
                 [
@@ -155,9 +155,10 @@ struct LineManifestTests {
             """#
         #expect(
             try csv(text) == [
-                "line 2: inputs: is no JSON: the text ends before its value is complete (byte 10 of the cell): "
+                "line 2: inputs: is not JSON: the text ends before its value is complete (byte 10 of the cell): "
                     + "write an object such as {\"list\": \"leads\"}",
-                "line 5: executed_at: \"2026-11-20\" is no ISO 8601 date-time with a zone, of the years 1970 to 9999: "
+                "line 5: executed_at: \"2026-11-20\" is not an ISO 8601 date-time with a time zone "
+                    + "(years 1970 to 9999): "
                     + "write one such as \"2026-11-20T09:30:00Z\"",
                 "line 5: follow_pages: is \"yes\": write true or false",
                 "line 5: inputs: is an array: write an object such as {\"list\": \"leads\"}",
@@ -167,7 +168,7 @@ struct LineManifestTests {
                 "line 8: has 8 fields, but the header names 6: "
                     + "put fields that hold commas in quotes, and leave absent ones empty",
                 "line 9: run_id: missing: every run needs it",
-                "line 9: stored_action_id: \"x\" is no UUID: "
+                "line 9: stored_action_id: \"x\" is not a UUID: "
                     + "write one such as \"9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d\"",
                 "line 10: bytes follow after a closing quote: double the quotes that belong to the field",
                 "line 11: a quoted field is not closed before the end of the text: close the quote",

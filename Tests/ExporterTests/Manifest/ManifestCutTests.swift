@@ -94,7 +94,8 @@ struct ManifestCutTests {
     @Test(
         "A last value that is valid but may have been cut is warned of",
         arguments: [
-            ("label", "lea", true), ("label", "lea\n", false), ("label", "\"lea\"", false), ("label", "", false),
+            ("label", "lea", true), ("label", "lea\n", false), ("label", "\"lea\"", false), ("label", "", true),
+            ("executed_at", "", true), ("executed_at", "\n", false),
             ("max_pages", "50", true), ("first_page", "1", true), ("action_type", "read", true),
             ("follow_pages", "true", false), ("executed_at", "2026-11-20T09:30:00Z", false),
             ("inputs", "{}", false),

@@ -50,47 +50,43 @@ struct ManifestLabelTests {
     }
 
     @Test(
-        "An action that two labels name is a problem that names both places",
+        "Within one manifest a run's label wins over the one under stored_actions, and the last run's over those before",
         arguments: [
             (
-                [
-                    (
-                        "a.jsonl",
-                        "{\(ManifestFixture.ids(1)), \"label\": \"a\"}\n\n{\(ManifestFixture.ids(2)), \"label\": \"b\"}\n"
-                    )
-                ],
-                ["line 3: label: differs from what line 1 says of it: make the two agree"]
+                "a.jsonl",
+                "{\(ManifestFixture.ids(1)), \"label\": \"a\"}\n\n{\(ManifestFixture.ids(2)), \"label\": \"b\"}\n"
+                    + "{\(ManifestFixture.ids(3)), \"label\": \"c\"}\n",
+                "c", ["line 3: label"]
             ),
             (
-                [
-                    (
-                        "a.json",
-                        ManifestFixture.json(
-                            "{\(ManifestFixture.ids(1)), \"label\": \"own\"}, {\(ManifestFixture.ids(2)), \"label\": \"leads\"}",
-                            storedActions: "{\"\(ManifestFixture.action)\": {\"label\": \"leads\"}}")
-                    )
-                ],
-                ["runs[0].label: differs from what stored_actions says of it: make the two agree"]
+                "a.json",
+                ManifestFixture.json(
+                    "{\(ManifestFixture.ids(1)), \"label\": \"own\"}, {\(ManifestFixture.ids(2))}",
+                    storedActions: "{\"\(ManifestFixture.action)\": {\"label\": \"leads\"}}"),
+                "own", []
             ),
             (
-                [
-                    (
-                        "a.json",
-                        "{\"runs\": [{\(ManifestFixture.ids(1)), \"label\": \"own\"}], \"version\": 1, "
-                            + "\"stored_actions\": {\"\(ManifestFixture.action)\": {\"label\": \"leads\"}}}"
-                    )
-                ],
-                [
-                    "stored_actions.\(ManifestFixture.action).label: differs from what runs[0] says of it: "
-                        + "make the two agree"
-                ]
+                "a.json",
+                "{\"runs\": [{\(ManifestFixture.ids(1)), \"label\": \"own\"}], \"version\": 1, "
+                    + "\"stored_actions\": {\"\(ManifestFixture.action)\": {\"label\": \"leads\"}}}",
+                "own", []
             ),
+        ] as [(String, String, String, [String])])
+    func lastWins(name: String, text: String, label: String, warned: [String]) throws {
+        let source = fixture.file(name, text)
+        #expect(try labels([source]) == [action: label])
+        #expect(try fixture.read([source]).warnings.map(\.place) == warned)
+    }
+
+    @Test(
+        "Two labels of one action in two manifests are a problem that names both places",
+        arguments: [
             (
                 [
                     ("a.jsonl", "{\(ManifestFixture.ids(1)), \"label\": \"a\"}\n"),
                     (
                         "b.csv",
-                        "stored_action_id,run_id,label\n\(ManifestFixture.action),\(ManifestFixture.run(1)),b\n"
+                        "stored_action_id,run_id,label\n\(ManifestFixture.action),\(ManifestFixture.run(3)),b\n"
                             + "\(ManifestFixture.action),\(ManifestFixture.run(2)),a\n"
                     ),
                 ],
@@ -111,14 +107,13 @@ struct ManifestLabelTests {
                     (
                         "a.json",
                         ManifestFixture.json(
-                            "{\(ManifestFixture.ids(1)), \"label\": \"a\"}, {\(ManifestFixture.ids(1)), \"label\": \"b\", \"max_pages\": 2}"
+                            "{\(ManifestFixture.ids(1)), \"label\": \"a\"}, {\(ManifestFixture.ids(1)), \"label\": \"b\"}"
                         )
                     )
                 ],
                 [
-                    "runs[1].label: differs from what runs[0] says of it: make the two agree",
                     "runs[1].run_id: the run \(ManifestFixture.run(1)) is named before, at runs[0].run_id, "
-                        + "with another max_pages: make the two agree, or remove one",
+                        + "with another label: make the two agree, or remove one"
                 ]
             ),
         ] as [([(String, String)], [String])])

@@ -53,6 +53,23 @@ struct AccountWatchTests {
         #expect(watch.sawAbsence() == .drop)
     }
 
+    @Test("A run of a witness shows that the token is the account's, though all of them have been deleted")
+    func runSeen() {
+        var watch = AccountWatch(witnesses: [witnesses[0], witnesses[1]])
+        watch.sawRun(of: UUID())
+        watch.sawRun(of: witnesses[1])
+        // The look-up is made all the same: what it shows is the better evidence.
+        #expect(watch.sawAbsence() == .hold(lookUp: witnesses[0]))
+        #expect(watch.lookedUp(witnesses[0], .hidden) == .lookUp(witnesses[1]))
+        #expect(watch.lookedUp(witnesses[1], .hidden) == .accept)
+        #expect(watch.sawAbsence() == .accept)
+
+        watch = AccountWatch(witnesses: [witnesses[0]])
+        watch.sawRun(of: UUID())
+        _ = watch.sawAbsence()
+        #expect(watch.lookedUp(witnesses[0], .hidden) == .refuse(witnesses[0]))
+    }
+
     @Test("Where no look-up is answered, nothing is known, and nothing is recorded")
     func unanswered() {
         var watch = AccountWatch(witnesses: [witnesses[0]])

@@ -40,8 +40,34 @@ struct CredentialsWatchTests {
         #expect(watch.saw(success, status: 200) == .accept)
     }
 
-    @Test("A proxy that answers 403 to everybody counts like the API")
-    func proxy() {
+    @Test(
+        "A firewall's pages say nothing of the credentials: 20 of them, and the API is out of reach",
+        arguments: [401, 403])
+    func pages(status: Int) {
+        var watch = CredentialsWatch()
+        #expect(!watch.hasSeenOnlyPages)
+        for _ in 1..<20 {
+            #expect(watch.saw(.retry(after: .seconds(1)), status: status, isPage: true) == .pass)
+            #expect(watch.hasSeenOnlyPages)
+        }
+        #expect(watch.saw(.retry(after: .seconds(1)), status: status, isPage: true) == .blocked)
+    }
+
+    @Test("Pages among the API's own answers are failures like any other")
+    func somePages() {
+        var watch = CredentialsWatch()
+        #expect(watch.saw(success, status: 200) == .accept)
+        for _ in 0..<50 { #expect(watch.saw(.retry(after: .seconds(1)), status: 403, isPage: true) == .accept) }
+        #expect(!watch.hasSeenOnlyPages)
+
+        watch = CredentialsWatch()
+        for _ in 0..<50 { _ = watch.saw(.retry(after: .seconds(1)), status: 403, isPage: true) }
+        for _ in 1..<20 { #expect(watch.saw(forbidden, status: 403) == .hold) }
+        #expect(watch.saw(forbidden, status: 403) == .refuse)
+    }
+
+    @Test("A 403 of the API's own that names another reason counts like permission_denied")
+    func otherReason() {
         var watch = CredentialsWatch()
         for _ in 1..<20 { #expect(watch.saw(.retry(after: .seconds(1)), status: 403) == .pass) }
         #expect(watch.saw(.retry(after: .seconds(1)), status: 403) == .refuse)

@@ -219,5 +219,8 @@ struct RunRulesTests {
             return
         }
         #expect(verdict.outcome == .failed)
+        #expect(
+            verdict.failure
+                == "the API answered 503, with a Retry-After of 3600 s: this export waits for 600 s at most")
     }
 }
