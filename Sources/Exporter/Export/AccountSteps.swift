@@ -1,8 +1,8 @@
 import Foundation
 
-/// The export loop's part in whose token it is: holds the first runs that are not there, and the first refusals that
+/// The machine's part in whose token it is: holds the first runs that are not there, and the first refusals that
 /// chains meet, until a look-up has shown whether the token sees the account's stored actions.
-extension ExportLoop {
+extension ExportMachine {
     /// A refusal that would end chains.
     enum HeldRefusal {
         case lookUp(of: [RunKey], ActionDescription)
@@ -45,12 +45,11 @@ extension ExportLoop {
     }
 
     private mutating func tell(_ refusal: HeldRefusal, counts: Bool) {
-        let now = clock.now
         switch refusal {
         case .lookUp(let roots, let description):
-            for root in roots { tell(root) { $0.lookedUp(counts ? description : nil, at: now) } }
+            for root in roots { tell(root) { $0.lookedUp(counts ? description : nil, at: $1) } }
         case .post(let root, let outcome):
-            tell(root) { $0.posted(counts ? outcome : .stopped, at: now, random: 0) }
+            tell(root) { $0.posted(counts ? outcome : .stopped, at: $1, random: 0) }
         }
     }
 
@@ -61,7 +60,7 @@ extension ExportLoop {
 
     /// Before all else: what is held up meanwhile would have to be asked for again after a crash.
     private mutating func lookUpWitness(_ action: UUID) {
-        switch lookUps.want(RunKey(storedActionID: action, runID: action)) {
+        switch lookUps.want(action) {
         case .known(let description): witnessLookedUp(action, description)
         case .failed: witnessLookedUp(action, nil)
         case .waits(let isFirst): if isFirst { scheduler.lookUpFirst(action) }
@@ -82,7 +81,8 @@ extension ExportLoop {
             absent = []
             limitAbsent()
             releaseRefusals(counts: false)
-            logger.warning(
+            log(
+                .warning,
                 """
                 runs were answered with 404 or 403, and the export could not determine whether the token can see this \
                 account's stored actions; these runs are unchanged

@@ -98,30 +98,31 @@ package struct Exporter: Sendable {
 
         let loader = Loader(session: session, exportID: ledger.exportID, refetch: options.refetch)
         let intents = IntentLog(database: database, exportID: ledger.exportID, logger: logger)
-        var loop = ExportLoop(
-            fetch: Fetch(client: client, clock: clock, keepsBodies: options.keepRaw),
-            pages: PageRequests(client: client, clock: clock, manifests: work.manifests), ledger: ledger,
-            loader: loader, intents: intents, options: options, accountWatch: AccountWatch(witnesses: witnesses),
-            deadline: deadline, clock: clock, board: board, logger: logger)
+        var machine = ExportMachine(
+            options: options, accountWatch: AccountWatch(witnesses: witnesses), deadline: deadline)
+        let driver = ExportDriver(
+            requests: Requests(
+                client: client, clock: clock, keepsBodies: options.keepRaw, manifests: work.manifests),
+            ledger: ledger, loader: loader, intents: intents, clock: clock, board: board, logger: logger)
         do {
             let ending: Ending
             do {
-                ending = try await loop.run(signals: signals)
+                ending = try await driver.run(&machine, signals: signals)
             } catch {
                 await intents.close()
                 throw error
             }
             await intents.close()
-            return try await close(ledger, work: work, ending: ending, loop: loop, clock: clock, session: session)
+            return try await close(ledger, work: work, ending: ending, machine: machine, clock: clock, session: session)
         } catch {
             // A commit that came through as the loop was cancelled is known to the loader alone.
             let stored = await loader.stored
             board.update {
-                $0.tally = loop.tally
-                $0.tally.results = max(stored.results, loop.tally.results)
-                $0.tally.errors = max(stored.errors, loop.tally.errors)
+                $0.tally = machine.tally
+                $0.tally.results = max(stored.results, machine.tally.results)
+                $0.tally.errors = max(stored.errors, machine.tally.errors)
             }
-            throw await brokenOff(ledger, error, requests: loop.tally.requestCount)
+            throw await brokenOff(ledger, error, requests: machine.tally.requestCount)
         }
     }
 
@@ -218,10 +219,10 @@ package struct Exporter: Sendable {
     // MARK: After
 
     private func close(
-        _ ledger: Ledger, work: Work, ending: Ending, loop: ExportLoop, clock: SteadyClock,
+        _ ledger: Ledger, work: Work, ending: Ending, machine: ExportMachine, clock: SteadyClock,
         session: PostgresSession
     ) async throws -> Summary {
-        let tally = loop.tally
+        let tally = machine.tally
         if case .interrupted(let signal) = ending {
             // The account of a large export takes seconds, and there may be none left.
             try await ledger.finish(
@@ -231,7 +232,7 @@ package struct Exporter: Sendable {
         }
         if ending != .finished { try await ledger.releaseSuspects() }
         var account = try await ledger.account()
-        account.hasPagesToRefetch = loop.hasPagesToRefetch
+        account.hasPagesToRefetch = machine.hasPagesToRefetch
         account.rejects = tally.rejects
         account.isOfDoubtfulAccount = tally.isOfDoubtfulAccount
         try check(account, work: work, tally: tally)

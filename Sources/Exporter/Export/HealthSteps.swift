@@ -1,20 +1,9 @@
 import ActionsAPI
 import Foundation
 
-/// The export loop's part in what concerns all requests alike: whether there is an API, how it does, and whether there is
+/// The machine's part in what concerns all requests alike: whether there is an API, how it does, and whether there is
 /// a token for it.
-extension ExportLoop {
-    /// The API answered.
-    mutating func heard() {
-        noConnection = nil
-        tally.answeredAt = clock.now
-        logAnswer(at: clock.now)
-        if reachability.answered() {
-            if let probesAt = circuit.probesAt { scheduler.probe(at: probesAt) } else { scheduler.resume() }
-        }
-        releaseSilent()
-    }
-
+extension ExportMachine {
     /// Nothing goes out for a while; after too many such, the export ends.
     ///
     /// - Returns: when the request may be tried again; nil if the export ends.
@@ -69,21 +58,5 @@ extension ExportLoop {
         case .invalidSetting: end(.invalidSetting(error.reason))
         case .unreachable: end(.apiUnreachable(error.reason))
         }
-    }
-
-    mutating func countTokenRequests(isLast: Bool = false) {
-        for status in fetch.client.tokenRequests.take(isLast: isLast) { tally.request(status: status) }
-    }
-
-    /// A read left in vain so many times before, on connections that failed under it: it costs no try.
-    mutating func countResent(_ times: Int) {
-        for _ in 0..<times { tally.request(status: nil) }
-        scheduler.withBudget { $0.resent(times: times) }
-    }
-
-    /// A read that the end of the export cut short.
-    mutating func cancelled(mayHaveLeft: Bool, at now: Date) {
-        if mayHaveLeft { tally.request(status: nil) }
-        scheduler.withBudget { mayHaveLeft ? $0.lost(at: now) : $0.notSent(at: now) }
     }
 }

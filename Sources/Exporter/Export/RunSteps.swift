@@ -1,62 +1,41 @@
 import ActionsAPI
 import Foundation
 
-/// The export loop's part in runs: makes of each answer what the rules say.
-extension ExportLoop {
-    mutating func answered(_ item: RunItem, _ result: Fetch.Result, at now: Date) {
+/// The machine's part in runs: makes of each answer what the rules say.
+extension ExportMachine {
+    mutating func fetched(_ item: RunItem, _ reply: Reply<RunAnswer>, at time: Date) {
         var item = item
         scheduler.returned(item)
         let chance = random()
-        switch result {
-        case .cancelled(let mayHaveLeft):
-            cancelled(mayHaveLeft: mayHaveLeft, at: now)
+        if case .answered(.throttled(insideOK: true), _) = reply { item.quotedThrottles += 1 }
+        let isBelieved = item.quotedThrottles <= RunRules.quotedThrottles
+        let heard = hear(reply, of: .reads, at: time, chance: chance) { answer, status in
+            isBelieved ? answer.effectiveStatus(status) : status
+        }
+        switch heard {
+        case .cancelled, .stopped:
             scheduler.untrack(item)
             if item.page?.isRefetch == true { wasPageCut = true }
-        case .noToken(let error):
-            scheduler.withBudget { $0.notSent(at: now) }
-            scheduler.untrack(item)
-            if item.page?.isRefetch == true { wasPageCut = true }
-            noToken(error)
-        case .failed(let error) where error.kind == .notConnected:
-            item.requests += error.resent
-            countResent(error.resent)
-            scheduler.withBudget { $0.notSent(at: now) }
-            if let time = notConnected(error, at: now, random: chance) {
-                scheduler.retry(item, at: time)
-            } else {
-                scheduler.untrack(item)
-            }
-        case .failed(let error):
-            tally.request(status: nil)
+        case .again(let due): scheduler.retry(item, at: due)
+        case .unanswered(let error):
             item.requests += 1 + error.resent
-            countResent(error.resent)
-            scheduler.withBudget { $0.lost(at: now) }
-            if error.answerBegan { heard() }
-            let run = LoadedRun(item: item, verdict: .unanswered, answeredAt: now)
+            let run = LoadedRun(item: item, verdict: .unanswered, answeredAt: time)
             let step = rules.step(item, error: error, random: chance)
             if reachability.hasAnswered {
                 take(step, run, health: Health(error), retryAfter: nil, random: chance)
             } else {
                 takeSilent(step, run, error)
             }
-        case .answered(let answer, let status, let headers, let body, let lease, let resent):
-            tally.request(status: status)
-            item.requests += 1 + resent
-            countResent(resent)
-            heard()
-            compareClocks(headers, at: now)
-            if case .throttled(insideOK: true) = answer { item.quotedThrottles += 1 }
-            let isBelieved = item.quotedThrottles <= RunRules.quotedThrottles
-            let effectiveStatus = isBelieved ? answer.effectiveStatus(status) : status
-            scheduler.withBudget { $0.answered(headers, status: effectiveStatus, at: now) }
-            logStatus(effectiveStatus, of: .reads, opening: scheduler.budget.nextOpening, at: now)
-            let step = rules.step(item, answer: answer, retryAfter: headers.retryAfter, at: now, random: chance)
-            tally.answered(step, status: status, isPastTime: item.expiresAt <= now)
+        case .answered(let answer, let details):
+            item.requests += 1 + details.resent
+            let (status, retryAfter) = (details.status, details.headers.retryAfter)
+            let step = rules.step(item, answer: answer, retryAfter: retryAfter, at: time, random: chance)
+            count(step, status: status, isPastTime: item.expiresAt <= time)
             let run = LoadedRun(
-                item: item, answer: answer, httpStatus: status, body: body, answeredAt: now, lease: lease)
-            take(
-                step, run, health: Health(answer, status: effectiveStatus), retryAfter: headers.retryAfter,
-                random: chance)
+                item: item, answer: answer, httpStatus: status, body: details.body, answeredAt: time,
+                lease: details.lease)
+            let effectiveStatus = isBelieved ? answer.effectiveStatus(status) : status
+            take(step, run, health: Health(answer, status: effectiveStatus), retryAfter: retryAfter, random: chance)
         }
     }
 
@@ -159,7 +138,7 @@ extension ExportLoop {
         // With the database lost, nothing would ever commit it: the next export asks again.
         guard failure == nil else { return scheduler.untrack(run.item) }
         gathered.append(run)
-        gate.gathered(run, at: clock.now)
+        gate.gathered(run, at: now)
         scheduler.gathered()
     }
 }

@@ -27,15 +27,17 @@ struct LookUps: Sendable {
         return nil
     }
 
-    mutating func want(_ chain: RunKey) -> Word {
-        switch states[chain.storedActionID] {
+    /// - Parameter chain: the one that waits for the look-up; nil for an action that is looked up for its own sake.
+    mutating func want(_ action: UUID, for chain: RunKey? = nil) -> Word {
+        let new = chain.map { [$0] } ?? []
+        switch states[action] {
         case .answered(let description): return .known(description)
         case .failed: return .failed
         case .asked(let waiting, let failures):
-            states[chain.storedActionID] = .asked(waiting: waiting + [chain], failures: failures)
+            states[action] = .asked(waiting: waiting + new, failures: failures)
             return .waits(isFirst: false)
         case nil:
-            states[chain.storedActionID] = .asked(waiting: [chain], failures: 0)
+            states[action] = .asked(waiting: new, failures: 0)
             return .waits(isFirst: true)
         }
     }

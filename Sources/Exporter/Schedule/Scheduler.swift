@@ -3,7 +3,7 @@ import DequeModule
 import Foundation
 import HeapModule
 
-/// Which request is made next, and when. Decides alone; `ExportLoop` acts.
+/// Which request is made next, and when. Decides alone; `ExportDriver` acts.
 ///
 /// What is ready goes in this order: first fetches and retries within an hour of their expiry, steps of chains of pages,
 /// other first fetches and retries, stored pages that are fetched again, polls, runs past their time; and when nothing but
@@ -124,7 +124,7 @@ struct Scheduler: Sendable {
         for poll in new { polls.insert(Due(at: poll.at, item: poll.item)) }
     }
 
-    /// The request came back, with an answer or without; what it means for the budget is told by `withBudget`.
+    /// The request came back, with an answer or without; what it means for the budget is told by `settle`.
     mutating func returned(_ item: RunItem) {
         inFlight -= 1
         if item.isPoll { pollsInFlight -= 1 }
@@ -136,7 +136,13 @@ struct Scheduler: Sendable {
         if item.page == nil { tracked.remove(item.key) }
     }
 
-    mutating func withBudget(_ change: (inout RateBudget) -> Void) { change(&budget) }
+    /// Tells a bucket's budget what became of a request.
+    mutating func settle(_ bucket: Bucket, _ change: (inout RateBudget) -> Void) {
+        switch bucket {
+        case .reads: change(&budget)
+        case .runs: change(&runsBudget)
+        }
+    }
 
     mutating func retry(_ item: RunItem, at due: Date) {
         if item.page == nil {
@@ -200,11 +206,10 @@ struct Scheduler: Sendable {
     /// A look-up came back.
     mutating func lookUpReturned() { inFlight -= 1 }
 
-    /// The slot that `post` took is used up, or given back: which of the two is told by `change`.
-    mutating func postReturned(_ change: (inout RateBudget) -> Void) {
+    /// The slot that `post` took is used up, or given back: which of the two is told by `settle`.
+    mutating func postReturned() {
         inFlight -= 1
         postsInFlight -= 1
-        change(&runsBudget)
     }
 
     // MARK: Decision
@@ -292,7 +297,8 @@ struct Scheduler: Sendable {
         }
     }
 
-    private func nextOpening(_ bucket: Bucket) -> Date? {
+    /// When the bucket opens again, as far as that is known.
+    func nextOpening(_ bucket: Bucket) -> Date? {
         switch bucket {
         case .reads: budget.nextOpening
         case .runs: runsBudget.nextOpening

@@ -70,7 +70,7 @@ struct LedgerFixture {
         return ledger
     }
 
-    /// What `ExportLoop` would hand over after this answer.
+    /// What `ExportMachine` would hand over after this answer.
     static func loaded(
         _ number: Int, status: Int, body: String, keepRaw: Bool = false, at now: Date = Date()
     ) -> LoadedRun {

@@ -54,7 +54,7 @@ struct ExportSimulationTests {
                 }
                 now = answer.at
                 answers.removeFirst()
-                scheduler.withBudget { $0.answered(answer.headers, status: answer.status, at: now) }
+                scheduler.settle(.reads) { $0.answered(answer.headers, status: answer.status, at: now) }
                 scheduler.returned(answer.item)
                 if answer.status == 429 {
                     played.refused += 1

@@ -16,7 +16,7 @@ struct SchedulerChainTests {
     ) -> Scheduler {
         var scheduler = Scheduler.withoutChains(
             Scheduler.Options(concurrency: concurrency, budgetShare: 1, maxWait: maxWait))
-        scheduler.withBudget { budget in
+        scheduler.settle(.reads) { budget in
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(), status: 200, at: now)
         }
@@ -34,7 +34,8 @@ struct SchedulerChainTests {
     private func openRuns(_ scheduler: inout Scheduler, _ headers: RateLimitHeaders) {
         scheduler.chains.add(.post(Self.root))
         #expect(scheduler.next(at: now) == .post(Self.root))
-        scheduler.postReturned { $0.answered(headers, status: 201, at: now) }
+        scheduler.postReturned()
+        scheduler.settle(.runs) { $0.answered(headers, status: 201, at: now) }
     }
 
     private func item(_ number: Int, expiresIn hours: Double) -> RunItem {
@@ -78,7 +79,7 @@ struct SchedulerChainTests {
         scheduler.chains.add(.post(Self.root))
         scheduler.chains.add(.fetch(page))
         #expect(scheduler.next(at: now) == .fetch(page))
-        scheduler.withBudget { $0.answered(RateLimitHeaders(), status: 200, at: now) }
+        scheduler.settle(.reads) { $0.answered(RateLimitHeaders(), status: 200, at: now) }
         scheduler.returned(page)
         guard case .wait(let until?) = scheduler.next(at: now) else {
             Issue.record("a window is to be waited for")
@@ -93,7 +94,7 @@ struct SchedulerChainTests {
     func readsSpent() {
         let run = item(1, expiresIn: 0.5)
         var scheduler = scheduler([run])
-        scheduler.withBudget { budget in
+        scheduler.settle(.reads) { budget in
             _ = budget.request(at: now)
             budget.answered(
                 RateLimitHeaders(
@@ -136,7 +137,8 @@ struct SchedulerChainTests {
         scheduler.chains.add(.post(Self.root), at: now + 90, isWait: true)
         #expect(scheduler.next(at: now) == .wait(until: now + 90))
         #expect(scheduler.next(at: now + 90) == .post(Self.root))
-        scheduler.postReturned { $0.answered(RateLimitHeaders(), status: 201, at: now + 90) }
+        scheduler.postReturned()
+        scheduler.settle(.runs) { $0.answered(RateLimitHeaders(), status: 201, at: now + 90) }
         scheduler.chains.add(.post(Self.root), at: now + 180, isWait: true)
         #expect(scheduler.next(at: now + 91) == .wait(until: now + 180))
         #expect(scheduler.next(at: now + 180) == .post(Self.root))
@@ -180,7 +182,7 @@ struct SchedulerChainTests {
             }
             #expect(next == item)
             #expect(scheduler.hasStoredPages == (item != pages[1]))
-            scheduler.withBudget { $0.answered(RateLimitHeaders(), status: 200, at: now) }
+            scheduler.settle(.reads) { $0.answered(RateLimitHeaders(), status: 200, at: now) }
             scheduler.returned(item)
         }
         #expect(afterRefills(&scheduler, pages: pages) == .done)

@@ -24,7 +24,7 @@ struct SchedulerTests {
     ) -> Scheduler {
         var scheduler = Scheduler.withoutChains(
             Scheduler.Options(concurrency: concurrency, budgetShare: 1, maxWait: maxWait, stretch: 100))
-        scheduler.withBudget { budget in
+        scheduler.settle(.reads) { budget in
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(), status: 200, at: now)
         }
@@ -39,7 +39,7 @@ struct SchedulerTests {
 
     /// The item's request came back and its state is committed.
     static func finish(_ item: RunItem, pollAt: Date? = nil, in scheduler: inout Scheduler, at time: Date = now) {
-        scheduler.withBudget { $0.answered(RateLimitHeaders(), status: 200, at: time) }
+        scheduler.settle(.reads) { $0.answered(RateLimitHeaders(), status: 200, at: time) }
         scheduler.returned(item)
         scheduler.gathered()
         scheduler.committed(item, pollAt: pollAt)
@@ -75,7 +75,7 @@ struct SchedulerTests {
         #expect(scheduler.next(at: now) == .wait(until: now + 10))
         #expect(scheduler.next(at: now + 10) == .fetch(items[4]))
         #expect(scheduler.next(at: now + 10) == .wait(until: nil))
-        scheduler.withBudget { $0.answered(RateLimitHeaders(), status: 500, at: now + 11) }
+        scheduler.settle(.reads) { $0.answered(RateLimitHeaders(), status: 500, at: now + 11) }
         scheduler.returned(items[4])
         scheduler.retry(items[4], at: now + 20)
         scheduler.probe(at: now + 20)
@@ -97,7 +97,7 @@ struct SchedulerTests {
         #expect(scheduler.next(at: now) == .fetch(Self.item(2)))
 
         var spent = Self.scheduler([])
-        spent.withBudget { budget in
+        spent.settle(.reads) { budget in
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(limit: 10, remaining: 0, resetsIn: .seconds(60)), status: 200, at: now)
         }
@@ -132,7 +132,7 @@ struct SchedulerTests {
         }
         var scheduler = Scheduler.withoutChains(
             Scheduler.Options(concurrency: 4, budgetShare: 1, maxWait: .seconds(600), stretch: 100, hasSuspects: true))
-        scheduler.withBudget { budget in
+        scheduler.settle(.reads) { budget in
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(), status: 200, at: now)
         }
@@ -150,7 +150,7 @@ struct SchedulerTests {
         #expect(scheduler.next(at: now) == .fetch(suspects[0]))
         // Not even a poll that is due.
         #expect(scheduler.next(at: now + 2) == .wait(until: nil))
-        scheduler.withBudget { $0.answered(RateLimitHeaders(), status: 500, at: now + 2) }
+        scheduler.settle(.reads) { $0.answered(RateLimitHeaders(), status: 500, at: now + 2) }
         scheduler.returned(suspects[0])
         scheduler.retry(suspects[0], at: now + 10)
         // Due as well, the poll goes while the suspect waits for its next try.
@@ -175,7 +175,7 @@ struct SchedulerTests {
         let item = Self.item(1)
         var scheduler = Self.scheduler([item])
         #expect(scheduler.next(at: now) == .fetch(item))
-        scheduler.withBudget { $0.lost(at: now) }
+        scheduler.settle(.reads) { $0.lost(at: now) }
         scheduler.returned(item)
         scheduler.retry(item, at: now + 2)
         #expect(scheduler.next(at: now) == .refill(.late, after: nil))
@@ -272,7 +272,7 @@ struct SchedulerTests {
         let item = Self.item(1)
         var scheduler = Self.scheduler([item])
         #expect(scheduler.next(at: now) == .fetch(item))
-        scheduler.withBudget { $0.answered(RateLimitHeaders(), status: 200, at: now) }
+        scheduler.settle(.reads) { $0.answered(RateLimitHeaders(), status: 200, at: now) }
         scheduler.returned(item)
         scheduler.gathered()
         #expect(scheduler.next(at: now) == .refill(.late, after: nil))
@@ -328,7 +328,7 @@ struct SchedulerTests {
         let items = (1...5).map { Self.item($0) }
         var scheduler = Scheduler.withoutChains(
             Scheduler.Options(concurrency: 2, budgetShare: 1, maxWait: .seconds(600), stretch: 3))
-        scheduler.withBudget { budget in
+        scheduler.settle(.reads) { budget in
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(), status: 200, at: now)
         }
@@ -351,7 +351,7 @@ struct SchedulerTests {
         let items = (1...4).map { Self.item($0) }
         var scheduler = Scheduler.withoutChains(
             Scheduler.Options(concurrency: 1, budgetShare: 1, maxWait: .seconds(600), stretch: 2))
-        scheduler.withBudget { budget in
+        scheduler.settle(.reads) { budget in
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(), status: 200, at: now)
         }

@@ -1,0 +1,154 @@
+import ActionsAPI
+import Foundation
+import Logging
+
+/// Performs what an `ExportMachine` decides, and feeds back what comes of it. It decides nothing.
+struct ExportDriver {
+    let requests: Requests
+    let ledger: Ledger
+    let loader: Loader
+    let intents: IntentLog
+    let clock: SteadyClock
+    let board: ProgressBoard
+    let logger: Logger
+
+    /// Runs the export to its end.
+    ///
+    /// - Parameter signals: numbers of signals that ask the export to end.
+    /// - Throws: `PostgresError` when the database could not be reached any more. What was committed stays.
+    func run(_ machine: inout ExportMachine, signals: AsyncStream<Int32>) async throws -> Ending {
+        let (events, mailbox) = AsyncStream<ExportMachine.Event>.makeStream()
+        let listener = Task {
+            for await signal in signals { mailbox.yield(.interrupted(signal: signal)) }
+        }
+        defer { listener.cancel() }
+        // Groups of their own, so that requests can be cut short, POSTs last, while what they brought is still stored.
+        await withDiscardingTaskGroup { reads in
+            await withDiscardingTaskGroup { posts in
+                await withDiscardingTaskGroup { stores in
+                    var alarm = Alarm()
+                    var events = events.makeAsyncIterator()
+                    var effects = machine.begin(at: clock.now)
+                    while true {
+                        var isFinished = false
+                        for effect in effects {
+                            switch effect {
+                            case .fetch(let item): reads.addTask { await fetch(item, mailbox) }
+                            case .lookUp(let action):
+                                reads.addTask {
+                                    let reply = await requests.lookUp(action)
+                                    mailbox.yield(.lookedUp(action, reply, at: clock.now))
+                                }
+                            case .post(let submission, let position):
+                                posts.addTask { await post(submission, inputsAt: position, mailbox) }
+                            case .cancelReads: reads.cancelAll()
+                            case .cancelPosts: posts.cancelAll()
+                            case .wake(let time): alarm.set(for: time, clock: clock) { mailbox.yield(.woke) }
+                            case .log(let severity, let text): logger.log(level: severity.level, "\(text)")
+                            case .finish: isFinished = true
+                            case .read, .prepare, .commit, .write, .remember:
+                                stores.addTask { mailbox.yield(await store(effect)) }
+                            }
+                        }
+                        board.update { machine.report(to: &$0) }
+                        guard !isFinished, let event = await events.next() else { break }
+                        if case .woke = event { alarm.rang() }
+                        countTokenRequests(&machine)
+                        effects = machine.handle(event, at: clock.now)
+                    }
+                    alarm.cancel()
+                }
+            }
+        }
+        countTokenRequests(&machine, isLast: true)
+        return try machine.result.get()
+    }
+
+    private func countTokenRequests(_ machine: inout ExportMachine, isLast: Bool = false) {
+        for status in requests.client.tokenRequests.take(isLast: isLast) { machine.tokenRequested(status: status) }
+    }
+
+    private func fetch(_ item: RunItem, _ mailbox: AsyncStream<ExportMachine.Event>.Continuation) async {
+        // What does not work here does not work when the answer is stored either, where it is reported.
+        if item.isSuspect { try? await ledger.willAskSuspect(item.key) }
+        let reply = await requests.fetch(item.key)
+        mailbox.yield(.fetched(item, reply, at: clock.now))
+    }
+
+    private func post(
+        _ submission: PageFollower.Submission, inputsAt position: Int?,
+        _ mailbox: AsyncStream<ExportMachine.Event>.Continuation
+    ) async {
+        do {
+            let inputs = try requests.inputs(at: position)
+            let reply = await requests.post(submission, inputs: inputs)
+            mailbox.yield(.posted(submission.root, reply, at: clock.now))
+        } catch {
+            mailbox.yield(.inputsUnreadable(submission.root, error))
+        }
+    }
+
+    // MARK: The database
+
+    /// - Parameter effect: one of those that read or write.
+    private func store(_ effect: ExportMachine.Effect) async -> ExportMachine.Event {
+        switch effect {
+        case .read(let queue, let cursor, let limit): await read(queue, after: cursor, limit: limit)
+        case .prepare(let open): .chainReady(open.chain.root, await result { try ready(open) })
+        case .commit(let batch, let count):
+            .committed(await result { try await loader.commit(batch, requests: count) })
+        case .write(let write, let root): .chain(root, await self.write(write, of: root))
+        case .remember(let description, let action):
+            .remembered(await result { try await ledger.remember(description, of: action) })
+        case .fetch, .lookUp, .post, .cancelReads, .cancelPosts, .log, .wake, .finish: .woke
+        }
+    }
+
+    private func read(_ queue: WorkQueue, after cursor: WorkCursor?, limit: Int) async -> ExportMachine.Event {
+        switch queue {
+        case .first:
+            .queueRead(
+                queue, await result { try await ledger.firstFetches(after: cursor, limit: limit, at: clock.now) })
+        case .late: .queueRead(queue, await result { try await ledger.lateFetches(after: cursor, limit: limit) })
+        case .suspects: .queueRead(queue, await result { try await ledger.suspects(limit: limit) })
+        case .storedPages:
+            .queueRead(queue, await result { try await ledger.pagesToRefetch(after: cursor, limit: limit) })
+        case .polls: .pollsRead(await result { try await ledger.polls(limit: limit) })
+        case .chains: .chainsRead(await result { try await ledger.openChains(limit: limit).map(ready) })
+        }
+    }
+
+    private func ready(_ open: OpenChain) throws -> ExportMachine.ReadyChain {
+        ExportMachine.ReadyChain(open: open, inputsHash: try requests.inputsHash(of: open))
+    }
+
+    private func write(_ write: ExportMachine.ChainWrite, of root: RunKey) async -> ExportMachine.ChainNews {
+        switch write {
+        case .intent(let submission): .intended(await result { try await intents.write(submission) })
+        case .withdrawal(let submission): .withdrawn(await result { try await intents.withdraw(submission) })
+        case .record(let submission, let runID, let time):
+            .recorded(await result { try await intents.record(submission, runID: runID, at: time) })
+        case .end(let chain, let end, let failedAttempts, let intentID):
+            .closed(
+                await result {
+                    try await ledger.end(chain, end, failedAttempts: failedAttempts, intentID: intentID)
+                })
+        case .leave(let left): .closed(await result { try await ledger.leave(root, left) })
+        case .read: .read(await result { try await ledger.openChain(root) })
+        }
+    }
+}
+
+extension ExportMachine.Severity {
+    fileprivate var level: Logger.Level {
+        switch self {
+        case .info: .info
+        case .notice: .notice
+        case .warning: .warning
+        }
+    }
+}
+
+func result<T>(_ body: () async throws -> T) async -> Result<T, any Error> {
+    do { return .success(try await body()) } catch { return .failure(error) }
+}

@@ -1,0 +1,63 @@
+import ActionsAPI
+import Foundation
+
+/// Makes an export's requests, and makes sense of their answers, away from the machine that decides.
+struct Requests: Sendable {
+    let client: ActionsClient
+    let clock: SteadyClock
+    /// Bodies of runs are kept whole.
+    let keepsBodies: Bool
+    /// nil for an export without manifest.
+    let manifests: Manifests?
+
+    func fetch(_ key: RunKey) async -> Reply<RunAnswer> {
+        await Reply {
+            let (answer, response) = try await client.fetchRun(storedActionID: key.storedActionID, runID: key.runID)
+            var details = details(of: response)
+            details.body = keepsBodies ? response.body : nil
+            details.lease = response.lease
+            return (answer, details)
+        }
+    }
+
+    func lookUp(_ storedActionID: UUID) async -> Reply<LookUpAnswer> {
+        await Reply {
+            let (answer, response) = try await client.lookUp(storedActionID: storedActionID)
+            return (answer, details(of: response))
+        }
+    }
+
+    func post(_ submission: PageFollower.Submission, inputs: [UInt8]) async -> Reply<StartAnswer> {
+        await Reply {
+            let (answer, response) = try await client.startRun(
+                storedActionID: submission.root.storedActionID, inputs: inputs, page: submission.cursor)
+            return (answer, details(of: response))
+        }
+    }
+
+    private func details(of response: APIResponse) -> ReplyDetails {
+        ReplyDetails(
+            status: response.status, headers: RateLimitHeaders(receivedAt: clock.now, field: response.header),
+            resent: response.resent)
+    }
+
+    // MARK: Inputs
+
+    /// What the manifest sends with requests for pages; `{}` where it names nothing, or where there is none and the
+    /// chain is known to have been asked for with that.
+    ///
+    /// - Throws: `SpoolError` if the temporary file cannot be read.
+    func inputs(at position: Int?) throws -> [UInt8] {
+        guard let manifests, let position else { return PageSettings.noInputs }
+        return try manifests.run(at: position).pages.inputs ?? PageSettings.noInputs
+    }
+
+    /// The hash of what this export would send for the chain's pages; nil if it has nothing to send: without a manifest
+    /// only a chain that is asked for without inputs can go on.
+    ///
+    /// - Throws: `SpoolError`.
+    func inputsHash(of open: OpenChain) throws -> [UInt8]? {
+        guard manifests != nil else { return open.chain.inputsHash == InputsHash.none ? InputsHash.none : nil }
+        return InputsHash.of(try inputs(at: open.manifestPosition))
+    }
+}
