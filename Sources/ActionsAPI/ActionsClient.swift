@@ -19,14 +19,18 @@ package struct ActionsClient: Sendable {
 
     /// `GET /actions/v1/stored-actions/{stored_action_id}/runs/{run_id}`: a run's result.
     ///
+    /// - Parameter onHead: gets the answer's status and headers before its body has come.
     /// - Returns: what the answer means, and the answer.
     /// - Throws: `TokenError`, `CancelledBeforeDeparture`, after which nothing was sent; `TransportError`;
     ///   `CancellationError`.
-    package func fetchRun(storedActionID: UUID, runID: UUID) async throws -> (RunAnswer, APIResponse) {
+    package func fetchRun(
+        storedActionID: UUID, runID: UUID, onHead: @escaping @Sendable (APIResponse) -> Void = { _ in }
+    ) async throws -> (RunAnswer, APIResponse) {
         var (response, token) = try await send(
             APIRequest(
                 method: .get,
-                path: "/actions/v1/stored-actions/\(storedActionID.lowercase)/runs/\(runID.lowercase)"))
+                path: "/actions/v1/stored-actions/\(storedActionID.lowercase)/runs/\(runID.lowercase)"),
+            onHead)
         // A result is data, kept as it came; what else is answered may quote the request, and may be kept whole.
         if response.status != 200 { response.body = token.redacted(response.body) }
         let answer = RunAnswer(response, runID: runID, redactedBy: token)
@@ -43,14 +47,16 @@ package struct ActionsClient: Sendable {
     /// - Throws: `TransportError`, of the kind `notConnected` only when the request surely never left; `TokenError`,
     ///   `CancelledBeforeDeparture`, after which nothing was sent; `CancellationError`, after which it may have left.
     package func startRun(
-        storedActionID: UUID, inputs: [UInt8], page: String
+        storedActionID: UUID, inputs: [UInt8], page: String,
+        onHead: @escaping @Sendable (APIResponse) -> Void = { _ in }
     ) async throws -> (StartAnswer, APIResponse) {
         let body =
             Array(#"{"data": {"inputs": "#.utf8) + inputs + Array(#", "page": \#(JSONValue.quoted(page))}}"#.utf8)
         let (response, token) = try await send(
             APIRequest(
                 method: .post, path: "/actions/v1/stored-actions/\(storedActionID.lowercase)/run",
-                headers: [("Content-Type", "application/json")], body: body))
+                headers: [("Content-Type", "application/json")], body: body),
+            onHead)
         let answer = StartAnswer(response, redactedBy: token)
         return (await isEnded(token, answer.refusesCredentials) ? .tokenEnded : answer, response)
     }
@@ -60,9 +66,11 @@ package struct ActionsClient: Sendable {
     /// - Returns: what the answer means, and the answer.
     /// - Throws: `TokenError`, `CancelledBeforeDeparture`, after which nothing was sent; `TransportError`;
     ///   `CancellationError`.
-    package func lookUp(storedActionID: UUID) async throws -> (LookUpAnswer, APIResponse) {
+    package func lookUp(
+        storedActionID: UUID, onHead: @escaping @Sendable (APIResponse) -> Void = { _ in }
+    ) async throws -> (LookUpAnswer, APIResponse) {
         let (response, token) = try await send(
-            APIRequest(method: .get, path: "/actions/v1/stored-actions/\(storedActionID.lowercase)"))
+            APIRequest(method: .get, path: "/actions/v1/stored-actions/\(storedActionID.lowercase)"), onHead)
         let answer = LookUpAnswer(response, storedActionID: storedActionID, redactedBy: token)
         return (await isEnded(token, answer.refusesCredentials) ? .tokenEnded : answer, response)
     }
@@ -80,11 +88,13 @@ package struct ActionsClient: Sendable {
         return await isEnded(token, isRefused) ? try await send(request).0 : response
     }
 
-    private func send(_ request: APIRequest) async throws -> (APIResponse, AccessToken) {
+    private func send(
+        _ request: APIRequest, _ onHead: @escaping @Sendable (APIResponse) -> Void = { _ in }
+    ) async throws -> (APIResponse, AccessToken) {
         let token = try await tokens.current()
         var request = request
         request.headers.insert(token.authorization, at: 0)
-        var response = try await transport.send(request)
+        var response = try await transport.send(request, onHead: onHead)
         // The reason names the redirect's host, and a Location may quote the request.
         response.headers = response.headers.map { name, value in
             name.lowercased() == "location" ? (name, token.redacted(value)) : (name, value)

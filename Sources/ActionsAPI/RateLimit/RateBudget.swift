@@ -109,7 +109,7 @@ package struct RateBudget: Sendable, Equatable {
         }
     }
 
-    /// A request came back with an answer of any status.
+    /// The head of an answer, of any status, came back; its body says no more of the budget.
     package mutating func answered(_ headers: RateLimitHeaders, status: Int, at now: Date) {
         inFlight = max(0, inFlight - 1)
         // A 403 carries no word on the budget, and what looks like one is not to be trusted.
@@ -120,6 +120,11 @@ package struct RateBudget: Sendable, Equatable {
             admitted(headers, news, status: status, at: now)
         }
         closeIfSpentWithoutReset(at: now)
+    }
+
+    /// The body of an answer turned out to quote a 429 of the API's own, behind a head that said otherwise.
+    package mutating func wasThrottled(_ headers: RateLimitHeaders, at now: Date) {
+        refused(headers, .nothing, at: now)
     }
 
     /// A request ended without an answer: the server may have counted it, and is assumed to have.

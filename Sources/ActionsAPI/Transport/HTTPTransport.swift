@@ -68,12 +68,14 @@ package struct HTTPTransport: Transport {
             host: host.trimmingCharacters(in: ["[", "]"]), port: url.port ?? 443, patience: patience)
     }
 
-    package func send(_ request: APIRequest) async throws -> APIResponse {
+    package func send(
+        _ request: APIRequest, onHead: @escaping @Sendable (APIResponse) -> Void
+    ) async throws -> APIResponse {
         let watch = stallWatch(request.method == .get)
         let departure = Departure()
         do {
             var response = try await withThrowingTaskGroup(of: APIResponse.self) { group in
-                group.addTask { try await exchange(request, departure: departure, watch: watch) }
+                group.addTask { try await exchange(request, departure: departure, watch: watch, onHead) }
                 group.addTask { throw try await watch.run() }
                 defer { group.cancelAll() }
                 guard let response = try await group.next() else { throw CancellationError() }
@@ -90,7 +92,9 @@ package struct HTTPTransport: Transport {
         }
     }
 
-    private func exchange(_ request: APIRequest, departure: Departure, watch: StallWatch) async throws -> APIResponse {
+    private func exchange(
+        _ request: APIRequest, departure: Departure, watch: StallWatch, _ onHead: (APIResponse) -> Void
+    ) async throws -> APIResponse {
         var message = HTTPClientRequest(url: baseURL + request.path)
         message.method = HTTPMethod(rawValue: request.method.rawValue)
         message.headers.add(name: "User-Agent", value: userAgent)
@@ -102,7 +106,7 @@ package struct HTTPTransport: Transport {
             let number = pool.enter { watch.left() }
             defer { pool.leave(number) }
             message.headers.add(name: PoolWatch.header, value: "\(number)")
-            return try await received(answer(to: message, number, watch: watch), watch: watch)
+            return try await received(answer(to: message, number, watch: watch), watch: watch, onHead)
         case .post:
             message.body = .bytes(departure.watching(request.body ?? []))
             message.headers.add(name: "Connection", value: "close")
@@ -112,7 +116,7 @@ package struct HTTPTransport: Transport {
             } catch {
                 throw try await failure(error, at: departure.mayHaveLeft ? .sent(isReused: false) : .inLine)
             }
-            return try await received(response, watch: watch)
+            return try await received(response, watch: watch, onHead)
         }
     }
 
@@ -150,12 +154,13 @@ package struct HTTPTransport: Transport {
     }
 
     private func received(
-        _ response: HTTPClientResponse, watch: StallWatch
+        _ response: HTTPClientResponse, watch: StallWatch, _ onHead: (APIResponse) -> Void
     ) async throws -> APIResponse {
         watch.moved()
         var answer = APIResponse(
-            status: Int(response.status.code), headers: response.headers.map { ($0.name, $0.value) },
-            lease: room.lease())
+            status: Int(response.status.code), headers: response.headers.map { ($0.name, $0.value) })
+        onHead(answer)
+        answer.lease = room.lease()
         let coding = ContentCoding(answer.headers)
         if case .unknown(let name) = coding {
             answer.flaw =

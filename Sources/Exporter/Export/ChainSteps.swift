@@ -153,7 +153,7 @@ extension ExportMachine {
     mutating func lookedUp(_ action: UUID, _ reply: Reply<LookUpAnswer>, at time: Date) {
         scheduler.lookUpReturned()
         let chance = random()
-        switch hear(reply, of: .reads, at: time, chance: chance) {
+        switch hear(reply, to: .lookUp(action), at: time, chance: chance) {
         case .cancelled, .stopped: break
         case .again(let due): scheduler.chains.add(.lookUp(action), at: due)
         case .unanswered(let error):
@@ -162,7 +162,7 @@ extension ExportMachine {
             }
             lookUpFailed(action, error.failure, retryAfter: nil, at: time, random: chance)
         case .answered(let answer, let details):
-            let retryAfter = details.headers.retryAfter
+            let retryAfter = details.head.headers.retryAfter
             hear(Health(answer), isRetry: true, retryAfter: retryAfter, at: time, random: chance)
             switch answer {
             case .known(let description):
@@ -203,7 +203,7 @@ extension ExportMachine {
         scheduler.postReturned()
         let chance = random()
         let outcome: SubmitOutcome
-        switch hear(reply, of: .runs, at: time, chance: chance) {
+        switch hear(reply, to: .page(root), at: time, chance: chance) {
         case .cancelled(mayHaveLeft: true): outcome = .inDoubt("the export was ended before the answer came")
         case .cancelled(mayHaveLeft: false), .stopped: outcome = .stopped
         case .again(let due): outcome = .notSent(notBefore: due)
@@ -211,11 +211,11 @@ extension ExportMachine {
             outcome = .inDoubt(error.reason)
             hearOfPages(.failing(reason: error.reason), retryAfter: nil, at: time, random: chance)
         case .answered(let answer, let details):
-            let retryAfter = details.headers.retryAfter
+            let retryAfter = details.head.headers.retryAfter
             outcome = SubmitOutcome(answer, retryAfter: retryAfter)
             hearOfPages(Health(answer), retryAfter: retryAfter, at: time, random: chance)
             if case .credentialsRefused(let errors) = answer { end(.credentialsRefused(errors.first?.plainCode ?? "")) }
-            if case .refused = outcome, [403, 404, 410].contains(details.status) {
+            if case .refused = outcome, [403, 404, 410].contains(details.head.status) {
                 return settle(.post(of: root, outcome))
             }
         }

@@ -36,7 +36,9 @@ struct ExportDriver {
                             case .fetch(let item): reads.addTask { await fetch(item, mailbox) }
                             case .lookUp(let action):
                                 reads.addTask {
-                                    let reply = await requests.lookUp(action)
+                                    let reply = await requests.lookUp(action) {
+                                        mailbox.yield(.headArrived(.lookUp(action), $0))
+                                    }
                                     mailbox.yield(.lookedUp(action, reply, at: clock.now))
                                 }
                             case .post(let submission, let position):
@@ -71,7 +73,7 @@ struct ExportDriver {
     private func fetch(_ item: RunItem, _ mailbox: AsyncStream<ExportMachine.Event>.Continuation) async {
         // What does not work here does not work when the answer is stored either, where it is reported.
         if item.isSuspect { try? await ledger.willAskSuspect(item.key) }
-        let reply = await requests.fetch(item.key)
+        let reply = await requests.fetch(item.key) { mailbox.yield(.headArrived(.run(item.key), $0)) }
         mailbox.yield(.fetched(item, reply, at: clock.now))
     }
 
@@ -81,7 +83,9 @@ struct ExportDriver {
     ) async {
         do {
             let inputs = try requests.inputs(at: position)
-            let reply = await requests.post(submission, inputs: inputs)
+            let reply = await requests.post(submission, inputs: inputs) {
+                mailbox.yield(.headArrived(.page(submission.root), $0))
+            }
             mailbox.yield(.posted(submission.root, reply, at: clock.now))
         } catch {
             mailbox.yield(.inputsUnreadable(submission.root, error))

@@ -4,6 +4,8 @@ import Foundation
 extension ExportMachine {
     /// What happens to an export.
     enum Event: Sendable {
+        /// The first bytes of an answer; its reply follows.
+        case headArrived(RequestID, ReplyHead)
         /// With the time when the reply came, as in the next two.
         case fetched(RunItem, Reply<RunAnswer>, at: Date)
         case lookedUp(UUID, Reply<LookUpAnswer>, at: Date)
@@ -20,6 +22,21 @@ extension ExportMachine {
         case committed(Result<[Commit], any Error>)
         case interrupted(signal: Int32)
         case woke
+    }
+
+    /// What a request in flight asks for: there is one of each at most.
+    enum RequestID: Hashable, Sendable {
+        case run(RunKey)
+        case lookUp(UUID)
+        /// A page of that chain.
+        case page(RunKey)
+
+        var bucket: Scheduler.Bucket {
+            switch self {
+            case .run, .lookUp: .reads
+            case .page: .runs
+            }
+        }
     }
 
     /// What is to be done about it.

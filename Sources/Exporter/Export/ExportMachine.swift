@@ -36,6 +36,8 @@ struct ExportMachine: Sendable {
     var pagesFail = false
     /// Why no connection is to be had at present.
     var noConnection: String?
+    /// Requests of which the head of the answer has come, and not yet the rest.
+    private var answering: Set<RequestID> = []
     /// A request was made, or a connection for one.
     private var hasAsked = false
     /// The chains of pages that this export is at, by their roots.
@@ -104,6 +106,7 @@ struct ExportMachine: Sendable {
 
     private mutating func hear(_ event: Event) {
         switch event {
+        case .headArrived(let id, let head): headArrived(id, head)
         case .fetched(let item, let reply, let time): fetched(item, reply, at: time)
         case .lookedUp(let action, let reply, let time): lookedUp(action, reply, at: time)
         case .posted(let root, let reply, let time): posted(root, reply, at: time)
@@ -291,19 +294,29 @@ struct ExportMachine: Sendable {
         case cancelled(mayHaveLeft: Bool)
     }
 
+    /// The API answers: the budget need not wait for a body that may be long in coming.
+    private mutating func headArrived(_ id: RequestID, _ head: ReplyHead) {
+        answering.insert(id)
+        apiAnswered()
+        compareClocks(head.headers, at: head.at)
+        scheduler.settle(id.bucket) { $0.answered(head.headers, status: head.status, at: head.at) }
+        logStatus(head.status, of: id.bucket, opening: scheduler.nextOpening(id.bucket), at: head.at)
+    }
+
     /// The one place that hears replies, whatever was asked for.
     ///
     /// - Parameters:
-    ///   - status: the HTTP status that the answer stands for; its own unless it quotes another.
+    ///   - isThrottled: whether an answer is throttled though its head says otherwise.
     ///   - chance: 0 to 1, 1 excluded.
     mutating func hear<Answer>(
-        _ reply: Reply<Answer>, of bucket: Scheduler.Bucket, at time: Date, chance: Double,
-        status: (Answer, Int) -> Int = { $1 }
+        _ reply: Reply<Answer>, to id: RequestID, at time: Date, chance: Double,
+        isThrottled: (Answer) -> Bool = { _ in false }
     ) -> Heard<Answer> {
+        let (bucket, hasHead) = (id.bucket, answering.remove(id) != nil)
         switch reply {
         case .cancelled(let mayHaveLeft):
             if mayHaveLeft { tally.request(status: nil) }
-            scheduler.settle(bucket) { mayHaveLeft ? $0.lost(at: time) : $0.notSent(at: time) }
+            if !hasHead { scheduler.settle(bucket) { mayHaveLeft ? $0.lost(at: time) : $0.notSent(at: time) } }
             return .cancelled(mayHaveLeft: mayHaveLeft)
         case .noToken(let error):
             scheduler.settle(bucket) { $0.notSent(at: time) }
@@ -316,17 +329,19 @@ struct ExportMachine: Sendable {
         case .failed(let error):
             tally.request(status: nil)
             countResent(error.resent)
-            scheduler.settle(bucket) { $0.lost(at: time) }
+            if !hasHead { scheduler.settle(bucket) { $0.lost(at: time) } }
             if error.answerBegan { apiAnswered() }
             return .unanswered(error)
         case .answered(let answer, let details):
-            tally.request(status: details.status)
+            let head = details.head
+            tally.request(status: head.status)
             countResent(details.resent)
-            apiAnswered()
-            compareClocks(details.headers, at: time)
-            let status = status(answer, details.status)
-            scheduler.settle(bucket) { $0.answered(details.headers, status: status, at: time) }
-            logStatus(status, of: bucket, opening: scheduler.nextOpening(bucket), at: time)
+            if hasHead { apiAnswered() } else { headArrived(id, head) }
+            answering.remove(id)
+            if isThrottled(answer), head.status != 429 {
+                scheduler.settle(bucket) { $0.wasThrottled(head.headers, at: time) }
+                logStatus(429, of: bucket, opening: scheduler.nextOpening(bucket), at: time)
+            }
             return .answered(answer, details)
         }
     }

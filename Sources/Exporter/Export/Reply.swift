@@ -1,4 +1,5 @@
 import ActionsAPI
+import Foundation
 
 /// What came of one request, whatever it asked for.
 enum Reply<Answer: Sendable>: Sendable {
@@ -22,10 +23,17 @@ enum Reply<Answer: Sendable>: Sendable {
     }
 }
 
-/// What is known of an answer besides its meaning.
-struct ReplyDetails: Sendable {
+/// The beginning of an answer: all that the budget learns from it.
+struct ReplyHead: Sendable {
     var status: Int
     var headers: RateLimitHeaders
+    /// When it came.
+    var at: Date
+}
+
+/// What is known of an answer besides its meaning.
+struct ReplyDetails: Sendable {
+    var head: ReplyHead
     /// How often the request had left before, on connections that failed under it.
     var resent = 0
     /// The body, only if it is to be kept.

@@ -10,9 +10,13 @@ struct Requests: Sendable {
     /// nil for an export without manifest.
     let manifests: Manifests?
 
-    func fetch(_ key: RunKey) async -> Reply<RunAnswer> {
+    /// Gets the head of each answer, whose body may be long in coming.
+    typealias OnHead = @Sendable (ReplyHead) -> Void
+
+    func fetch(_ key: RunKey, _ onHead: @escaping OnHead) async -> Reply<RunAnswer> {
         await Reply {
-            let (answer, response) = try await client.fetchRun(storedActionID: key.storedActionID, runID: key.runID)
+            let (answer, response) = try await client.fetchRun(
+                storedActionID: key.storedActionID, runID: key.runID, onHead: telling(onHead))
             var details = details(of: response)
             details.body = keepsBodies ? response.body : nil
             details.lease = response.lease
@@ -20,25 +24,37 @@ struct Requests: Sendable {
         }
     }
 
-    func lookUp(_ storedActionID: UUID) async -> Reply<LookUpAnswer> {
+    func lookUp(_ storedActionID: UUID, _ onHead: @escaping OnHead) async -> Reply<LookUpAnswer> {
         await Reply {
-            let (answer, response) = try await client.lookUp(storedActionID: storedActionID)
+            let (answer, response) = try await client.lookUp(
+                storedActionID: storedActionID, onHead: telling(onHead))
             return (answer, details(of: response))
         }
     }
 
-    func post(_ submission: PageFollower.Submission, inputs: [UInt8]) async -> Reply<StartAnswer> {
+    func post(
+        _ submission: PageFollower.Submission, inputs: [UInt8], _ onHead: @escaping OnHead
+    ) async -> Reply<StartAnswer> {
         await Reply {
             let (answer, response) = try await client.startRun(
-                storedActionID: submission.root.storedActionID, inputs: inputs, page: submission.cursor)
+                storedActionID: submission.root.storedActionID, inputs: inputs, page: submission.cursor,
+                onHead: telling(onHead))
             return (answer, details(of: response))
         }
+    }
+
+    private func telling(_ onHead: @escaping OnHead) -> @Sendable (APIResponse) -> Void {
+        { response in onHead(head(of: response)) }
+    }
+
+    private func head(of response: APIResponse) -> ReplyHead {
+        let now = clock.now
+        return ReplyHead(
+            status: response.status, headers: RateLimitHeaders(receivedAt: now, field: response.header), at: now)
     }
 
     private func details(of response: APIResponse) -> ReplyDetails {
-        ReplyDetails(
-            status: response.status, headers: RateLimitHeaders(receivedAt: clock.now, field: response.header),
-            resent: response.resent)
+        ReplyDetails(head: head(of: response), resent: response.resent)
     }
 
     // MARK: Inputs

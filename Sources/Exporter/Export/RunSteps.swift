@@ -9,8 +9,8 @@ extension ExportMachine {
         let chance = random()
         if case .answered(.throttled(insideOK: true), _) = reply { item.quotedThrottles += 1 }
         let isBelieved = item.quotedThrottles <= RunRules.quotedThrottles
-        let heard = hear(reply, of: .reads, at: time, chance: chance) { answer, status in
-            isBelieved ? answer.effectiveStatus(status) : status
+        let heard = hear(reply, to: .run(item.key), at: time, chance: chance) { answer in
+            isBelieved && answer.effectiveStatus(200) == 429
         }
         switch heard {
         case .cancelled, .stopped:
@@ -28,7 +28,7 @@ extension ExportMachine {
             }
         case .answered(let answer, let details):
             item.requests += 1 + details.resent
-            let (status, retryAfter) = (details.status, details.headers.retryAfter)
+            let (status, retryAfter) = (details.head.status, details.head.headers.retryAfter)
             let step = rules.step(item, answer: answer, retryAfter: retryAfter, at: time, random: chance)
             count(step, status: status, isPastTime: item.expiresAt <= time)
             let run = LoadedRun(

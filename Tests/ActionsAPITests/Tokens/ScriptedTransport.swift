@@ -17,12 +17,16 @@ final class ScriptedTransport: Transport {
     }
     var requests: [APIRequest] { state.withLock(\.asked) }
 
-    func send(_ request: APIRequest) async throws -> APIResponse {
+    func send(
+        _ request: APIRequest, onHead: @escaping @Sendable (APIResponse) -> Void
+    ) async throws -> APIResponse {
         let answer = state.withLock { state in
             state.asked.append(request)
             return state.answers.count > 1 ? state.answers.removeFirst() : state.answers[0]
         }
-        return try await answer(request)
+        let response = try await answer(request)
+        onHead(APIResponse(status: response.status, headers: response.headers))
+        return response
     }
 
     static func json(_ status: Int, _ body: String, _ headers: (name: String, value: String)...) -> Answer {

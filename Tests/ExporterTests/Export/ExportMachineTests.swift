@@ -234,15 +234,35 @@ struct ExportMachineTests {
         #expect(export.elapsed < 10)
     }
 
-    @Test("A slow answer holds up no other, but for the one that opens the window")
-    func slow() throws {
+    @Test("One answer that drips holds up no other, not even the one that opens the window", arguments: [0, 5, 60])
+    func dripping(number: Int) throws {
         var export = SimulatedExport(200)
-        var latencies = (0..<200).map { $0 == 5 ? 40.0 : 0.1 }.makeIterator()
-        export.latency = { latencies.next() ?? 0.1 }
+        export.api.limit = 1000
+        export.bodyTime = { $0 == SchedulerTests.item(number).key ? 500 : 0 }
+        export.deadline = SimulatedExport.start + 10
         export.play()
         expectSound(export)
+        #expect(export.database.outcomes == [.success: 199, .queued: 1])
+        export.deadline = nil
+        export.bodyTime = { _ in 0 }
+        export.play()
         #expect(export.database.outcomes == [.success: 200])
-        #expect((40...42).contains(export.elapsed))
+    }
+
+    @Test("A 200 that quotes a 429 of the API's own closes the window, behind a head that did not")
+    func quotedThrottle() throws {
+        var export = SimulatedExport(100)
+        export.api.behaviour = { key, attempt, _ in
+            key == SchedulerTests.item(50).key && attempt == 1 ? .quoted(429) : .result(rows: 1)
+        }
+        export.bodyTime = { _ in 0.05 }
+        export.options.concurrency = 1
+        export.play()
+        expectSound(export)
+        #expect(export.database.outcomes == [.success: 100])
+        #expect(export.log.count { $0.contains("answered 429") } == 1)
+        // The window opens again a second later.
+        #expect((16...17).contains(export.elapsed))
     }
 
     // MARK: Hundreds of exports

@@ -14,6 +14,8 @@ struct SimulatedAPI {
         /// A page of a firewall.
         case blocked
         case status(Int, retryAfter: Int? = nil)
+        /// 200 with an error of the API's own.
+        case quoted(Int)
         case notConnected, connectionLost
         /// No answer at all.
         case silence
@@ -63,6 +65,9 @@ struct SimulatedAPI {
         case .status(let status, let retryAfter):
             if let retryAfter { headers.append(("Retry-After", "\(retryAfter)")) }
             return answer(status, Self.error("trouble"), headers, key, arrival)
+        case .quoted(let status):
+            let body = #"{"errors": [{"status": \#(status), "code": "trouble", "title": "x"}]}"#
+            return answer(200, body, headers, key, arrival)
         case .connectionLost: return .failed(TransportError(.connectionLost, "the connection was lost"))
         case .notConnected, .silence: return nil
         }
@@ -91,6 +96,9 @@ struct SimulatedAPI {
         let response = APIResponse(status: status, headers: headers, body: Array(body.utf8))
         return .answered(
             RunAnswer(response, runID: key.runID),
-            ReplyDetails(status: status, headers: RateLimitHeaders(receivedAt: arrival, field: response.header)))
+            ReplyDetails(
+                head: ReplyHead(
+                    status: status, headers: RateLimitHeaders(receivedAt: arrival, field: response.header), at: arrival)
+            ))
     }
 }

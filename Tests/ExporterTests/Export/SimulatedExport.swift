@@ -105,6 +105,8 @@ struct SimulatedExport {
     var loseDatabaseAt: Date?
     /// Seconds that a request takes.
     var latency: () -> TimeInterval = { 0.1 }
+    /// Seconds that a body takes after its head.
+    var bodyTime: (RunKey) -> TimeInterval = { _ in 0 }
     var random: @Sendable () -> Double = { 0.5 }
     var witnesses: [UUID] = []
 
@@ -168,7 +170,11 @@ struct SimulatedExport {
             mostInFlight = max(mostInFlight, inFlight.count)
             let arrival = now + latency()
             if let reply = api.reply(to: item.key, at: now, arrivingAt: arrival) {
-                schedule(.fetched(item, reply, at: arrival), at: arrival)
+                let whole = arrival + bodyTime(item.key)
+                if case .answered(_, let details) = reply, whole > arrival {
+                    schedule(.headArrived(.run(item.key), details.head), at: arrival)
+                }
+                schedule(.fetched(item, reply, at: whole), at: whole)
             }
         case .lookUp(let action): faults.append("\(action) is looked up")
         case .read(.polls, _, let limit): schedule(.pollsRead(.success(database.polls(limit: limit))), at: now + 0.002)
