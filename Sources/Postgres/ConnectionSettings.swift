@@ -228,7 +228,7 @@ extension ConnectionSettings {
         return nil
     }
 
-    /// Where libpq looks for trusted authorities; nil if there is no such place.
+    /// Where libpq looks for trusted authorities; nil if it looks nowhere.
     static func rootFile(_ sslrootcert: String?, home: String?) -> String? {
         if let sslrootcert, !sslrootcert.isEmpty { return sslrootcert }
         return home.map { "\($0)/.postgresql/root.crt" }

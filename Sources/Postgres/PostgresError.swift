@@ -60,6 +60,7 @@ extension PostgresError: CustomStringConvertible {
     }
 
     private func singleLine(_ text: String) -> String {
-        text.split(whereSeparator: \.isNewline).joined(separator: " ")
+        // libpq indents its further lines by a tab.
+        text.split(whereSeparator: \.isNewline).map { $0.trimmingPrefix(while: \.isWhitespace) }.joined(separator: " ")
     }
 }

@@ -162,7 +162,7 @@ struct ExitStatusTests {
     }
 
     @Test(arguments: [60, 2])
-    func `Pages of a firewall for everybody are no word of the API's: 69, not 77`(_ runs: Int) async throws {
+    func `Firewall pages in answer to every request end the export with 69, not 77`(_ runs: Int) async throws {
         try await Stage.with { stage in
             let export = try await stage.export(
                 Manifest.of(runs, .forbiddenHTML), "--concurrency", "4")

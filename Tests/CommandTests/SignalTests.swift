@@ -54,7 +54,7 @@ struct SignalTests {
         }
     }
 
-    @Test func `A second signal ends the export at once, which tells what it had stored`() async throws {
+    @Test func `A second signal ends the export at once, and its summary counts what was stored`() async throws {
         try await Stage.with { stage in
             let manifest = Manifest.of(200, .success, 3)
             // The token is refused in the middle. While another is on its way, one signal does not end the process.

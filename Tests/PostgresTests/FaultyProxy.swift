@@ -28,32 +28,24 @@ final class FaultyProxy: Sendable {
     private let listener: Int32
     private let server: TestServer
     private let faults: Mutex<[Fault]>
-    private let sockets = Mutex<[Int32]>([])
+    private let sockets = OpenSockets()
 
     init(before server: TestServer, faults: [Fault]) throws {
         self.server = server
         self.faults = Mutex(faults)
         (listener, port) = try Self.listen()
-        sockets.withLock { $0.append(listener) }
+        sockets.add(listener)
         Thread.detachNewThread { [self] in acceptLoop() }
     }
 
     /// Ends every connection.
-    func close() {
-        sockets.withLock { sockets in
-            for socket in sockets {
-                shutdown(socket, Int32(SHUT_RDWR))
-                Glibc.close(socket)
-            }
-            sockets = []
-        }
-    }
+    func close() { sockets.close() }
 
     private func acceptLoop() {
         while true {
             let client = accept(listener, nil, nil)
             guard client >= 0, let upstream = try? Self.connect(to: server.port) else { return }
-            sockets.withLock { $0 += [client, upstream] }
+            sockets.add(client, upstream)
             let swallowsAnswer = Flag()
             Thread.detachNewThread { [self] in
                 pump(from: client, to: upstream) { data in

@@ -71,7 +71,7 @@ struct PureTests {
         error.table = "runs"
         error.column = "run_id"
         error.constraint = "runs_pkey"
-        error.hint = "Try\nthis."
+        error.hint = "Try\n\tthis."
         #expect(
             error.description == """
                 query: invalid input syntax for type uuid: "…" (SQLSTATE 22P02, table stored_actions.runs, \

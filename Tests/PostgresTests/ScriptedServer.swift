@@ -1,6 +1,5 @@
 import Foundation
 import Postgres
-import Synchronization
 
 /// A server that lets every client in and gives each statement of the simple protocol the answer that a test wants. To
 /// its clients it looks like a pooler: the process number of a connection's start is not the one that `.row` names.
@@ -23,14 +22,14 @@ final class ScriptedServer: Sendable {
     private let listener: Int32
     private let admitted: Int
     private let script: Script
-    private let sockets = Mutex<[Int32]>([])
+    private let sockets = OpenSockets()
 
     /// - Parameter admitted: how many connections are let in; later ones are accepted and hear nothing.
     init(admitted: Int = .max, _ script: @escaping Script) throws {
         self.admitted = admitted
         self.script = script
         (listener, port) = try FaultyProxy.listen()
-        sockets.withLock { $0.append(listener) }
+        sockets.add(listener)
         Thread.detachNewThread { [self] in acceptLoop() }
     }
 
@@ -41,22 +40,14 @@ final class ScriptedServer: Sendable {
     }
 
     /// Ends every connection.
-    func close() {
-        sockets.withLock { sockets in
-            for socket in sockets {
-                shutdown(socket, Int32(SHUT_RDWR))
-                Glibc.close(socket)
-            }
-            sockets = []
-        }
-    }
+    func close() { sockets.close() }
 
     private func acceptLoop() {
         var connection = 0
         while true {
             let client = accept(listener, nil, nil)
             guard client >= 0 else { return }
-            sockets.withLock { $0.append(client) }
+            sockets.add(client)
             if connection < admitted {
                 let number = connection
                 Thread.detachNewThread { [self] in serve(client, number) }

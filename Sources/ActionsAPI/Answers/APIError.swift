@@ -27,7 +27,7 @@ extension APIError {
         return errors.elements().prefix(most).map(APIError.init).map { error in token.map(error.redacted) ?? error }
     }
 
-    /// So many are kept of one answer: it tells why a request failed, and is not data.
+    /// At most so many are kept of one answer: they explain why a request failed, and are not data.
     private static let most = 1_000
 
     /// The status of the API's own that a list of errors tells, in a body whose HTTP status is another: one that the budget

@@ -1,4 +1,4 @@
-/// Why there is no token to ask the API with: permanently, for this call.
+/// Why this call cannot get a token to ask the API with.
 package struct TokenError: Error, Sendable, Equatable, CustomStringConvertible {
     package enum Kind: Sendable {
         /// The credentials themselves were refused.

@@ -11,7 +11,7 @@ extension ExportMachine {
 
     /// A run that is answered finally.
     mutating func settle(_ run: LoadedRun) {
-        guard run.tellsOfAbsence else {
+        guard run.isAbsence else {
             if run.verdict.outcome.isStored { accountWatch.sawRun(of: run.item.key.storedActionID) }
             return gather(run)
         }

@@ -91,7 +91,7 @@ struct AccountWatch: Sendable {
 extension LoadedRun {
     /// The answer may as well say that the token is another account's. What is fetched again and keeps its result
     /// whatever is answered needs no such doubt.
-    var tellsOfAbsence: Bool {
+    var isAbsence: Bool {
         guard !item.isStored, item.page?.isRefetch != true else { return false }
         return [.expired, .notFound, .forbidden].contains(verdict.outcome)
     }

@@ -53,7 +53,7 @@ struct TestDatabase: Sendable {
         try await connection.query("select count(*) as n from \(tableAndCondition)")[0].decode("n")
     }
 
-    /// Runs whose outcome is `success`; 0 while there is no schema.
+    /// Runs whose outcome is `success`; 0 before the schema exists.
     var storedSuccesses: Int {
         get async throws {
             guard try await holds("to_regclass('stored_actions.runs') is not null") else { return 0 }

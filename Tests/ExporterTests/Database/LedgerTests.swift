@@ -170,7 +170,7 @@ struct LedgerTests {
         }
     }
 
-    @Test("A run that another export stores at that moment is no suspect")
+    @Test("A run that another export stores at that moment does not become a suspect")
     func storedMeanwhile() async throws {
         try await LedgerFixture.with { db in
             let now = Date()

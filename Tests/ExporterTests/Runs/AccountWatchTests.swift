@@ -84,11 +84,11 @@ struct AccountWatchTests {
     func absence(outcome: Outcome) {
         let item = RunItem(key: RunKey(storedActionID: UUID(), runID: UUID()), expiresAt: .distantFuture)
         var run = LoadedRun(item: item, verdict: Verdict(outcome: outcome, seenAlive: false), answeredAt: .distantPast)
-        #expect(run.tellsOfAbsence == [.expired, .notFound, .forbidden].contains(outcome))
+        #expect(run.isAbsence == [.expired, .notFound, .forbidden].contains(outcome))
         run.item.isStored = true
-        #expect(!run.tellsOfAbsence)
+        #expect(!run.isAbsence)
         run.item.isStored = false
         run.item.page = PageOfChain(root: item.key, submittedAt: .distantPast, isRefetch: true)
-        #expect(!run.tellsOfAbsence)
+        #expect(!run.isAbsence)
     }
 }
