@@ -246,7 +246,7 @@ struct TokenTests {
                     try stage.write("tok-good-1\n", to: "token")
                     proxies.api.letGo()
                 }
-                #expect(export.status == 0, "\(export.finished.stderr)")
+                #expect(export.status == 0, "\(export.finished.stdout + export.finished.stderr)")
             }
             try stage.write("tok-old-2\n", to: "token")
             let refused = try await stage.export(.of(40, from: 100), changes: changes)

@@ -42,7 +42,8 @@ struct CredentialsWatch: Sendable {
         case .refused: return step == .refuse || step.isForbidden ? .refuse : .accept
         case .trusting: return .accept
         case .doubting(let forbidden, let pages):
-            if isPage, status == 401 || status == 403 {
+            // What is asked again with another token was refused by the API itself, whose error is not kept.
+            if isPage, status == 401 || status == 403, step != .askAgain {
                 state = .doubting(forbidden: forbidden, pages: pages + 1)
                 return forbidden == 0 && pages + 1 >= Self.patience ? .blocked : .pass
             }

@@ -68,6 +68,17 @@ struct ExportMachineTests {
         #expect(export.api.requests <= 20 + 31)
     }
 
+    @Test("When the token ends under all requests in flight, each is asked for again with the next one")
+    func endedToken() throws {
+        var export = SimulatedExport(100)
+        export.options.concurrency = 40
+        export.api.behaviour = { _, attempt, _ in attempt == 1 ? .tokenEnded : .result(rows: 1) }
+        export.play()
+        expectSound(export)
+        #expect(try ending(export) == .finished)
+        #expect(export.database.outcomes == [.success: 100])
+    }
+
     @Test("Pages of a firewall for everybody: the API is out of reach")
     func firewall() throws {
         var export = SimulatedExport(200)

@@ -11,6 +11,8 @@ struct SimulatedAPI {
         case partnerError
         case waiting, pending
         case permissionDenied, authenticationFailed, notFound
+        /// 401, and the client has another token.
+        case tokenEnded
         /// A page of a firewall.
         case blocked
         case status(Int, retryAfter: Int? = nil)
@@ -61,6 +63,10 @@ struct SimulatedAPI {
         case .permissionDenied: return answer(403, Self.error("permission_denied"), headers, key, arrival)
         case .authenticationFailed: return answer(401, Self.error("authentication_failed"), headers, key, arrival)
         case .notFound: return answer(404, Self.error("not_found"), headers, key, arrival)
+        case .tokenEnded:
+            let head = ReplyHead(
+                status: 401, headers: RateLimitHeaders(receivedAt: arrival, field: { _ in nil }), at: arrival)
+            return .answered(.tokenEnded, ReplyDetails(head: head))
         case .blocked: return answer(403, "<html>Blocked</html>", [], key, arrival)
         case .status(let status, let retryAfter):
             if let retryAfter { headers.append(("Retry-After", "\(retryAfter)")) }

@@ -53,6 +53,14 @@ struct CredentialsWatchTests {
         #expect(watch.saw(.retry(after: .seconds(1)), status: status, isPage: true) == .blocked)
     }
 
+    @Test("A token that ended is no page of a firewall's, however many requests left with it")
+    func endedTokens() {
+        var watch = CredentialsWatch()
+        for _ in 0..<50 { #expect(watch.saw(.askAgain, status: 401, isPage: true) == .pass) }
+        #expect(!watch.hasSeenOnlyPages)
+        #expect(watch.saw(success, status: 200) == .accept)
+    }
+
     @Test("Pages among the API's own answers are failures like any other")
     func somePages() {
         var watch = CredentialsWatch()
