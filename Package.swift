@@ -31,7 +31,7 @@ let package = Package(
         .executableTarget(
             name: "stored-actions",
             dependencies: [
-                "ActionsAPI", "CLinux", "Exporter", "Migrations", "Postgres",
+                "ActionsAPI", "ActionsHTTP", "CLinux", "ExportCore", "Exporter", "Migrations", "Postgres",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -41,18 +41,31 @@ let package = Package(
         .target(
             name: "Exporter",
             dependencies: [
-                "ActionsAPI", "Inflate", "JSONText", "Migrations", "Postgres",
+                "ActionsAPI", "ActionsHTTP", "ExportCore", "Inflate", "JSONText", "Migrations", "Postgres",
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        // What decides: no database, no HTTP, no log, so that the compiler keeps them out.
+        .target(
+            name: "ExportCore",
+            dependencies: [
+                "ActionsAPI",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HeapModule", package: "swift-collections"),
-                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
         ),
         .target(
             name: "ActionsAPI",
+            dependencies: ["JSONText", .product(name: "DequeModule", package: "swift-collections")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "ActionsHTTP",
             dependencies: [
-                "Inflate", "JSONText",
+                "ActionsAPI", "Inflate", "JSONText",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -94,11 +107,12 @@ let package = Package(
         .target(name: "Support", dependencies: ["CZlib", "Postgres"], path: "Tests/Support", swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Support"], swiftSettings: settings),
         .testTarget(
-            name: "ActionsAPITests", dependencies: ["ActionsAPI", "JSONText", "Support"], swiftSettings: settings),
+            name: "ActionsAPITests", dependencies: ["ActionsAPI", "ActionsHTTP", "JSONText", "Support"],
+            swiftSettings: settings),
         .testTarget(
             name: "TransportTests",
             dependencies: [
-                "ActionsAPI", "JSONText", "Support",
+                "ActionsAPI", "ActionsHTTP", "JSONText", "Support",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHPACK", package: "swift-nio-http2"),
@@ -112,19 +126,22 @@ let package = Package(
         ),
         .testTarget(
             name: "ExporterTests",
-            dependencies: ["ActionsAPI", "Exporter", "JSONText", "Migrations", "Postgres", "Support"],
+            dependencies: [
+                "ActionsAPI", "ActionsHTTP", "ExportCore", "Exporter", "JSONText", "Migrations", "Postgres", "Support",
+            ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "Postgres", "Support", "stored-actions", "stored-actions-sandbox",
+                "ExportCore", "Postgres", "Support", "stored-actions", "stored-actions-sandbox",
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             swiftSettings: settings
         ),
         .testTarget(
-            name: "StoredActionsTests", dependencies: ["ActionsAPI", "CLinux", "stored-actions"],
+            name: "StoredActionsTests",
+            dependencies: ["ActionsAPI", "ActionsHTTP", "CLinux", "ExportCore", "stored-actions"],
             swiftSettings: settings),
         .testTarget(name: "SandboxTests", dependencies: ["stored-actions-sandbox"], swiftSettings: settings),
     ],

@@ -8,12 +8,12 @@ extension Duration {
     }
 
     /// Rounded to the microsecond, as a `Date` of this century holds no more, and held within 30,000 years.
-    init(inSeconds seconds: Double) {
+    package init(inSeconds seconds: Double) {
         self = .microseconds(Int64((min(max(seconds, -1e12), 1e12) * 1_000_000).rounded()))
     }
 
     /// Whole nanoseconds; pinned to the range of `Int64`, some 292 years.
-    var nanoseconds: Int64 {
+    package var nanoseconds: Int64 {
         let (seconds, attoseconds) = components
         let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         return overflow ? (seconds < 0 ? .min : .max) : whole + attoseconds / 1_000_000_000

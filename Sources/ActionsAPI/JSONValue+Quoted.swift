@@ -2,7 +2,7 @@ import JSONText
 
 extension JSONValue {
     /// The string as a JSON string.
-    static func quoted(_ string: String) -> String {
+    package static func quoted(_ string: String) -> String {
         var quoted = "\""
         for scalar in string.unicodeScalars {
             switch scalar {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Dispatch
+import ExportCore
 import Exporter
 
 struct StoredActions: AsyncParsableCommand {

@@ -1,4 +1,5 @@
 import CLinux
+import ExportCore
 import Exporter
 import Foundation
 import Testing

@@ -1,4 +1,5 @@
 import ActionsAPI
+import ActionsHTTP
 import Testing
 
 @testable import stored_actions

@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 @testable import stored_actions
 

@@ -3,6 +3,7 @@ import Support
 import Testing
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 @Suite("Bodies are unpacked as they arrive")
 struct BodyDecoderTests {

@@ -1,4 +1,5 @@
 import ActionsAPI
+import ActionsHTTP
 
 extension TransportLimits {
     /// Limits that no test reaches, however busy the machine is: a test that is about one of them sets that one.

@@ -5,6 +5,7 @@ import NIOHTTP2
 import Testing
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 @Suite("HTTP/2", .timeLimit(.minutes(5)))
 struct HTTP2Tests {

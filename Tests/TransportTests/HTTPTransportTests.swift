@@ -3,6 +3,7 @@ import Support
 import Testing
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 @Suite("HTTP", .timeLimit(.minutes(5)))
 struct HTTPTransportTests {

@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 @Suite("Proxies", .timeLimit(.minutes(5)))
 struct ProxyTests {

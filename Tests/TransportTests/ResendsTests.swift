@@ -6,6 +6,7 @@ import NIOSSL
 import Testing
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 @Suite("Whether a GET goes out again at once")
 struct ResendsTests {

@@ -3,6 +3,7 @@ import Foundation
 import Testing
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 @Suite("POSTs over HTTP", .timeLimit(.minutes(5)))
 struct StartRunTests {

@@ -4,6 +4,7 @@ import Synchronization
 import Testing
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 @Suite("TLS", .timeLimit(.minutes(5)))
 struct TLSTests {

@@ -16,7 +16,7 @@ package struct APIError: Sendable {
 
 extension APIError {
     /// The errors of an `ActionsErrorResponse`, without the token; nil if the body is not one.
-    static func list(_ body: [UInt8], redactedBy token: AccessToken?) -> [APIError]? {
+    package static func list(_ body: [UInt8], redactedBy token: AccessToken?) -> [APIError]? {
         guard let body = try? JSONValue(validating: body, allowingBrokenUTF8: true) else { return nil }
         return list(body, redactedBy: token)
     }
@@ -65,5 +65,5 @@ extension APIError {
 
 extension [APIError] {
     /// Said of the token, not of what was asked for.
-    var refuseCredentials: Bool { contains { $0.code == "authentication_failed" } }
+    package var refuseCredentials: Bool { contains { $0.code == "authentication_failed" } }
 }

@@ -1,6 +1,6 @@
 extension String {
     /// A short word, as the codes of errors are; it can be shown and quotes nothing.
-    var isErrorCode: Bool { !isEmpty && utf8.count <= 60 && utf8.allSatisfy(Self.isWordByte) }
+    package var isErrorCode: Bool { !isEmpty && utf8.count <= 60 && utf8.allSatisfy(Self.isWordByte) }
 
     private static func isWordByte(_ byte: UInt8) -> Bool {
         switch byte {

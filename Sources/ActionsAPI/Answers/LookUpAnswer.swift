@@ -41,7 +41,7 @@ package enum LookUpAnswer: Sendable {
         }
     }
 
-    var refusesCredentials: Bool {
+    package var refusesCredentials: Bool {
         if case .credentialsRefused = self { return true }
         return false
     }

@@ -57,7 +57,7 @@ package enum RunAnswer: Sendable {
         }
     }
 
-    var refusesCredentials: Bool {
+    package var refusesCredentials: Bool {
         if case .credentialsRefused = self { return true }
         return false
     }

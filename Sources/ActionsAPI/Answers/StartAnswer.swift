@@ -48,7 +48,7 @@ package enum StartAnswer: Sendable {
         }
     }
 
-    var refusesCredentials: Bool {
+    package var refusesCredentials: Bool {
         if case .credentialsRefused = self { return true }
         return false
     }

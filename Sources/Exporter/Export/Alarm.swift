@@ -1,3 +1,4 @@
+import ExportCore
 import Foundation
 
 /// One wake-up call, set anew when an earlier or later one is wanted.

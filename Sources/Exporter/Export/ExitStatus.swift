@@ -1,4 +1,5 @@
 import ActionsAPI
+import ExportCore
 import Postgres
 
 /// Exit statuses, as `sysexits.h` has them where it does.

@@ -1,4 +1,6 @@
 import ActionsAPI
+import ActionsHTTP
+import ExportCore
 import Foundation
 import Logging
 
@@ -52,7 +54,7 @@ struct ExportDriver {
                                 stores.addTask { mailbox.yield(await store(effect)) }
                             }
                         }
-                        board.update { machine.report(to: &$0) }
+                        board.update { $0.update(from: machine) }
                         guard !isFinished, let event = await events.next() else { break }
                         if case .woke = event { alarm.rang() }
                         countTokenRequests(&machine)

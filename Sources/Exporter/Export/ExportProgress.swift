@@ -1,3 +1,4 @@
+import ExportCore
 import Foundation
 import Synchronization
 
@@ -30,6 +31,17 @@ package struct ExportProgress: Sendable, Equatable {
     package func rate(at now: Date) -> Double? {
         guard let startedAt, now > startedAt, done > alreadySettled else { return nil }
         return Double(done - alreadySettled) / now.timeIntervalSince(startedAt)
+    }
+
+    mutating func update(from machine: ExportMachine) {
+        let (tally, budget) = (machine.tally, machine.readBudget)
+        done = alreadySettled + tally.done
+        pages = tally.pages
+        self.tally = tally
+        rateLimited = tally.rateLimited
+        budgetLimit = budget.limit
+        budgetRemaining = budget.remaining
+        budgetResetsAt = budget.resetsAt
     }
 
     /// What an export that cannot go on has done; nil before it is written down. Without outcomes: nobody has drawn up

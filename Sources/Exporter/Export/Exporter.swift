@@ -1,4 +1,6 @@
 import ActionsAPI
+import ActionsHTTP
+import ExportCore
 import Foundation
 import Logging
 import Postgres
@@ -98,8 +100,7 @@ package struct Exporter: Sendable {
 
         let loader = Loader(session: session, exportID: ledger.exportID, refetch: options.refetch)
         let intents = IntentLog(database: database, exportID: ledger.exportID, logger: logger)
-        var machine = ExportMachine(
-            options: options, accountWatch: AccountWatch(witnesses: witnesses), deadline: deadline)
+        var machine = ExportMachine(options: options, witnesses: witnesses, deadline: deadline)
         let driver = ExportDriver(
             requests: Requests(
                 client: client, clock: clock, keepsBodies: options.keepRaw, manifests: work.manifests),

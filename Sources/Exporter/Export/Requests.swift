@@ -1,4 +1,6 @@
 import ActionsAPI
+import ActionsHTTP
+import ExportCore
 import Foundation
 
 /// Makes an export's requests, and makes sense of their answers, away from the machine that decides.

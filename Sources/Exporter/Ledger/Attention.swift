@@ -1,3 +1,5 @@
+import ExportCore
+
 /// What does not get better until a person acts.
 package struct Attention: Sendable, Equatable {
     /// For people, one sentence each.

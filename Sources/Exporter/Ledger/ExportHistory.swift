@@ -1,3 +1,4 @@
+import ExportCore
 import Foundation
 
 /// What the ledger tells of past exports and of what is left to do.

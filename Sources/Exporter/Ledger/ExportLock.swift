@@ -1,3 +1,4 @@
+import ExportCore
 import Postgres
 
 /// Keeps two exports of one manifest apart: a session's advisory lock for each manifest's name.

@@ -1,13 +1,7 @@
 import ActionsAPI
+import ExportCore
 import Foundation
 import Postgres
-
-/// A chain that an export is to go on with.
-struct OpenChain: Sendable, Equatable {
-    var chain: Chain
-    /// Where the export's manifest has the chain's inputs; nil if it has no manifest.
-    var manifestPosition: Int?
-}
 
 /// The ledger's part in chains of pages. What POSTs need is written by `IntentLog`, what pages bring by `Loader`.
 extension Ledger {

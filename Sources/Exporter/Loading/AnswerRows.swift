@@ -1,4 +1,5 @@
 import ActionsAPI
+import ExportCore
 import Foundation
 import JSONText
 
@@ -33,14 +34,6 @@ enum ErrorRow {
 }
 
 extension PartnerErrors {
-    /// Rows of one run in `errors`: an app that fails for each of a million objects says the same a million times.
-    static let mostRows = 10_000
-
-    var rowCount: Int { Swift.min(count, Self.mostRows) }
-
-    /// Of the errors, those that share the last row.
-    var bundled: Int { count > Self.mostRows ? count - Self.mostRows + 1 : 0 }
-
     fileprivate var rows: [ErrorRow] {
         var rows: [ErrorRow] = []
         rows.reserveCapacity(rowCount)

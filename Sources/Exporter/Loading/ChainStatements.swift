@@ -1,4 +1,5 @@
 import ActionsAPI
+import ExportCore
 import Foundation
 import Postgres
 
@@ -166,11 +167,6 @@ private struct ChainState {
             added += page.resultCount - run.resultsBefore
         }
     }
-}
-
-extension RunItem {
-    /// The chain that the run is a page of.
-    var chainRoot: RunKey? { page?.root ?? (followsPages ? key : nil) }
 }
 
 extension RunResult {

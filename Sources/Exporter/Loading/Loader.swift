@@ -1,33 +1,7 @@
 import ActionsAPI
+import ExportCore
 import Foundation
 import Postgres
-
-/// What became of a run in the database.
-struct Commit: Sendable {
-    var item: RunItem
-    /// As stored now: not always what the answer said.
-    var outcome: Outcome
-    var rule: MergeRule
-    var results: Int
-    var errors: Int
-    /// Errors of the partner that share the run's last row.
-    var bundledErrors: Int
-    /// Parts of the answer that PostgreSQL refused.
-    var rejects: Int
-    var pollAt: Date?
-    /// Where its chain is now, if the run is of one.
-    var chain: Chain?
-    /// The run is the page by which its chain has grown.
-    var isNewPage = false
-}
-
-/// Requests made so far, kept in the export's row with every batch.
-struct RequestCount: Sendable {
-    var total = 0
-    var rateLimited = 0
-    /// When the API last answered, by the database's clock; nil if it never did.
-    var answeredAt: Date?
-}
 
 /// Writes batches of answers, one at a time: a run's rows, its outcome and its place in the ledger in one transaction.
 ///
@@ -146,18 +120,17 @@ private struct Merge {
 
 extension Commit {
     fileprivate init(_ merge: Merge, chain: Chain?) {
-        let run = merge.run
-        item = run.item
+        let (run, rule) = (merge.run, merge.rule)
+        var item = run.item
         // They are counted in the run's row now.
         item.requests = 0
-        rule = merge.rule
-        outcome = merge.writes ? run.verdict.outcome : merge.stored.outcome
-        results = rule == .replace ? run.resultCount : 0
-        errors = rule == .replace ? run.errorCount : 0
-        bundledErrors = rule == .replace ? run.result?.errors.bundled ?? 0 : 0
-        rejects = merge.writes ? run.rejects : 0
-        pollAt = merge.writes ? run.pollAt : nil
-        self.chain = chain
-        isNewPage = item.page != nil && rule == .replace && outcome == .success && !merge.stored.outcome.isStored
+        let outcome = merge.writes ? run.verdict.outcome : merge.stored.outcome
+        let isReplaced = rule == .replace
+        self.init(
+            item: item, outcome: outcome, rule: rule, results: isReplaced ? run.resultCount : 0,
+            errors: isReplaced ? run.errorCount : 0,
+            bundledErrors: isReplaced ? run.result?.errors.bundled ?? 0 : 0,
+            rejects: merge.writes ? run.rejects : 0, pollAt: merge.writes ? run.pollAt : nil, chain: chain,
+            isNewPage: item.page != nil && isReplaced && outcome == .success && !merge.stored.outcome.isStored)
     }
 }

@@ -1,3 +1,4 @@
+import ExportCore
 import JSONText
 
 extension JSONValue {

@@ -1,3 +1,4 @@
+import ExportCore
 import JSONText
 
 /// The value of a key, out of JSON or out of a cell of CSV, where all is text.

@@ -1,3 +1,4 @@
+import ExportCore
 import Inflate
 
 /// Unpacks gzip as it is read, a piece at a time.

@@ -1,3 +1,4 @@
+import ExportCore
 import JSONText
 
 /// A text breaks off the format's grammar: nothing further can be read of it.

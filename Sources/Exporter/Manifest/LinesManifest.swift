@@ -1,3 +1,4 @@
+import ExportCore
 import JSONText
 
 /// What is said of an invalid last line that has no line end.

@@ -1,3 +1,5 @@
+import ExportCore
+
 /// The keys that a manifest knows.
 enum ManifestKeys {
     static let top = ["version", "name", "stored_actions", "runs"]

@@ -1,3 +1,4 @@
+import ExportCore
 import Foundation
 
 /// Reads manifests from files and standard input, each once and as a stream.

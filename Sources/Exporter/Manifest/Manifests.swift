@@ -1,3 +1,4 @@
+import ExportCore
 import Foundation
 
 /// A run that is to be exported.

@@ -1,8 +1,9 @@
+import ExportCore
 import JSONText
 
 /// How a run's pages are followed: what stands on the run, over what stands on its stored action, over the defaults.
 package struct PageSettings: Sendable, Hashable {
-    package static let defaultMaxPages = 1_000
+    package static let defaultMaxPages = Chain.defaultMaxPages
     package static let defaultFirstPage = "0"
     package static let maxPagesRange = 1...1_000_000
     /// What goes out where the manifest has none.

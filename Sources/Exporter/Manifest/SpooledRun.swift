@@ -1,3 +1,4 @@
+import ExportCore
 import Foundation
 
 /// A run as it waits in a temporary file: compact, and without the settings of its stored action.

@@ -1,3 +1,4 @@
+import ExportCore
 import Foundation
 
 /// What all manifests say of their stored actions, setting by setting, and the label of each.

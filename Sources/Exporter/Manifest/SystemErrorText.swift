@@ -1,3 +1,5 @@
+import ExportCore
+
 #if canImport(Glibc)
     import Glibc
 #else

@@ -1,3 +1,5 @@
+import ExportCore
+
 /// What a text looks like by its start, whatever its file is called.
 enum TextLook: Equatable {
     /// Nothing but blanks.

@@ -1,4 +1,5 @@
 import ActionsAPI
+import ExportCore
 import Foundation
 import Postgres
 

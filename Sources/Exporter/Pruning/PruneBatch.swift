@@ -1,3 +1,5 @@
+import ExportCore
+
 /// How much one transaction of a prune takes: it holds locks that a running export may wait for.
 struct PruneBatch: Sendable {
     var runs = 500

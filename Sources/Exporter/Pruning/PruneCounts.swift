@@ -1,3 +1,5 @@
+import ExportCore
+
 /// What was pruned, or would be.
 package struct PruneCounts: Sendable, Encodable, Equatable {
     package var runs = 0

@@ -1,4 +1,5 @@
 import Crypto
+import ExportCore
 import Foundation
 import Migrations
 import Postgres

@@ -1,3 +1,4 @@
+import ExportCore
 import Postgres
 
 /// The roles that share the work on the schema, and the SQL that makes them. Nothing here touches a database.

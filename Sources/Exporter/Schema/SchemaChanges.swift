@@ -1,3 +1,4 @@
+import ExportCore
 import Postgres
 
 /// What somebody has changed in the schema, or set for it, that an export meets.

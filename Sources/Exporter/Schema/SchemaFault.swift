@@ -1,3 +1,4 @@
+import ExportCore
 import Postgres
 
 extension PostgresError {

@@ -1,3 +1,5 @@
+import ExportCore
+
 /// `1 run`, `1,234 runs`.
 package func count(_ number: Int, _ noun: String) -> String {
     "\(grouped(number)) \(noun)\(number == 1 ? "" : "s")"

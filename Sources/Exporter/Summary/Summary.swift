@@ -1,3 +1,4 @@
+import ExportCore
 import Foundation
 
 /// An optional that JSON shows as null, not as an absent key.

@@ -1,5 +1,7 @@
 import ActionsAPI
+import ActionsHTTP
 import ArgumentParser
+import ExportCore
 import Exporter
 import Foundation
 import Postgres

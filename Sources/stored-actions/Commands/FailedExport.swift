@@ -1,3 +1,4 @@
+import ExportCore
 import Exporter
 
 /// The summary of an export that could not be carried through, with what stood in the way.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ExportCore
 import Exporter
 import Foundation
 import Postgres

@@ -1,4 +1,6 @@
 import ActionsAPI
+import ActionsHTTP
+import ExportCore
 import Exporter
 
 /// What a subcommand wants of the system.

@@ -1,4 +1,6 @@
 import ActionsAPI
+import ActionsHTTP
+import ExportCore
 import Exporter
 import Foundation
 import Postgres

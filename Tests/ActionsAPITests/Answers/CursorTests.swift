@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 @Suite("Cursors of next pages")
 struct CursorTests {

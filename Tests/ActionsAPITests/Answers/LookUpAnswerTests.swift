@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 @Suite("What an answer to the look-up of a stored action means")
 struct LookUpAnswerTests {

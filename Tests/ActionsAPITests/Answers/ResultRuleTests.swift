@@ -3,6 +3,7 @@ import JSONText
 import Testing
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 /// A gateway's page in JSON, or the API's own trouble in a 200, must not be stored as a run's result: it would be
 /// permanent.

@@ -3,6 +3,7 @@ import JSONText
 import Testing
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 @Suite("Decoding the answers of the API")
 struct RunAnswerTests {

@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 @Suite("What an answer to the POST of a page means")
 struct StartAnswerTests {

@@ -2,6 +2,7 @@ import Foundation
 import Support
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 /// A client, a network and a server with fixed windows, played in simulated time: same seed, same course.
 struct BudgetSimulation {

@@ -1,4 +1,5 @@
 import ActionsAPI
+import ActionsHTTP
 import Testing
 
 @Suite("The rate budget over simulated windows")

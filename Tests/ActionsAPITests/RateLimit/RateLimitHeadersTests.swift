@@ -1,4 +1,5 @@
 import ActionsAPI
+import ActionsHTTP
 import Foundation
 import Support
 import Testing

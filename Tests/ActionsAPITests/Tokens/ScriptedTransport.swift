@@ -2,6 +2,7 @@ import Foundation
 import Synchronization
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 /// A transport that answers by script, and remembers what it was asked.
 final class ScriptedTransport: Transport {

@@ -3,6 +3,7 @@ import Synchronization
 import Testing
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 #if canImport(Glibc)
     import Glibc

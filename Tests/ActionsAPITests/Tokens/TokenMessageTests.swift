@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 @Suite("What is said to the token endpoint, and what it answers")
 struct TokenMessageTests {

@@ -3,6 +3,7 @@ import Synchronization
 import Testing
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 @Suite("Getting tokens")
 struct TokenSourceTests {

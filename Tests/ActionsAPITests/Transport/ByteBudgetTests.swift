@@ -1,6 +1,7 @@
 import Testing
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 @Suite("The memory that bodies share")
 struct ByteBudgetTests {

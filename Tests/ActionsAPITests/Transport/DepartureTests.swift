@@ -1,6 +1,7 @@
 import Testing
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 @Suite("Whether a POST may have left")
 struct DepartureTests {

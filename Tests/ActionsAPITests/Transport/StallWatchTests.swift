@@ -2,6 +2,7 @@ import Synchronization
 import Testing
 
 @testable import ActionsAPI
+@testable import ActionsHTTP
 
 /// A clock on which a sleep takes no time: it moves the clock on, and then runs what the test has planned up to then.
 private final class PlannedClock: Clock {

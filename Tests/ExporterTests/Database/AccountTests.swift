@@ -4,6 +4,7 @@ import Postgres
 import Support
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("Accounts in the ledger")

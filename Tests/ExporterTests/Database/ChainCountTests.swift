@@ -3,6 +3,7 @@ import Logging
 import Postgres
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("The rows that a chain counts are those that paged_results shows")

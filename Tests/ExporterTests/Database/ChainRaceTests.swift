@@ -3,6 +3,7 @@ import Logging
 import Postgres
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("An export that opens while another one asks for a page")

@@ -1,8 +1,10 @@
 import ActionsAPI
+import ActionsHTTP
 import Foundation
 import Postgres
 import Support
 
+@testable import ExportCore
 @testable import Exporter
 
 /// A migrated database of its own, and exports opened in it.

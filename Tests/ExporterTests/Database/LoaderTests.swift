@@ -3,6 +3,7 @@ import Postgres
 import Support
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("Loading answers")

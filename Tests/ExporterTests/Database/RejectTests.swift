@@ -2,6 +2,7 @@ import Foundation
 import Postgres
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 /// Surprises: PostgreSQL refuses what nothing told beforehand. Triggers play them.

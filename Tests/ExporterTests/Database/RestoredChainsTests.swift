@@ -3,6 +3,7 @@ import Logging
 import Postgres
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("Chains of a restored database")

@@ -1,8 +1,10 @@
 import ActionsAPI
+import ActionsHTTP
 import Foundation
 import Postgres
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("The exit status of an export")

@@ -1,8 +1,10 @@
 import ActionsAPI
+import ActionsHTTP
 import Foundation
 import Support
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 /// Whole exports by the real machine, in simulated time.

@@ -1,6 +1,8 @@
 import ActionsAPI
+import ActionsHTTP
 import Foundation
 
+@testable import ExportCore
 @testable import Exporter
 
 /// An Actions API in memory: answers for runs, rate windows, and a count of all that was asked.

@@ -1,6 +1,8 @@
 import ActionsAPI
+import ActionsHTTP
 import Foundation
 
+@testable import ExportCore
 @testable import Exporter
 
 /// What the tables hold of the runs of a manifest.
@@ -134,7 +136,7 @@ struct SimulatedExport {
         database.beginExport()
         (queue, inFlight, hasCancelled, wakeAt, ending) = ([], [:], false, .distantFuture, nil)
         var machine = ExportMachine(
-            options: options, accountWatch: AccountWatch(witnesses: witnesses), deadline: deadline, random: random)
+            options: options, witnesses: witnesses, deadline: deadline, random: random)
         if let signalAt { schedule(.interrupted(signal: 15), at: signalAt) }
         var effects = machine.begin(at: now)
         for _ in 0..<1_000_000 {

@@ -1,5 +1,6 @@
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("Answers about runs that are not past their time")

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("Who holds a manifest's lock, and whether it is at work")

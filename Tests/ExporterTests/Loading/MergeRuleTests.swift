@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("What a new answer does to what is stored")

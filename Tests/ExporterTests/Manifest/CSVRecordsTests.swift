@@ -1,5 +1,6 @@
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("CSV, RFC 4180")

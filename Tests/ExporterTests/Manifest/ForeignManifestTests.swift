@@ -2,6 +2,7 @@ import Foundation
 import Support
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("Files of other kinds, and manifests under a wrong name")

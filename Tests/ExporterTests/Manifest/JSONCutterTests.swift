@@ -1,6 +1,7 @@
 import JSONText
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("Cutting a stream of JSON into values")

@@ -1,7 +1,9 @@
 import ActionsAPI
+import ActionsHTTP
 import Foundation
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("Manifests in JSON Lines and CSV")

@@ -2,6 +2,7 @@ import Foundation
 import JSONText
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("The examples and the schema that ship")

@@ -1,5 +1,6 @@
 import Foundation
 
+@testable import ExportCore
 @testable import Exporter
 
 /// Manifests in a folder of their own, which goes with the fixture.

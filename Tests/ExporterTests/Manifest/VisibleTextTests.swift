@@ -1,5 +1,6 @@
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("What may be shown of a text")

@@ -2,6 +2,7 @@ import Foundation
 import JSONText
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("Inputs that are the same JSON value")

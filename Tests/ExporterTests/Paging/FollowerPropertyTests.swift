@@ -1,6 +1,7 @@
 import Support
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("Chains of which any step may be the last of its export")

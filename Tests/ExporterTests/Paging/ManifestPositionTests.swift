@@ -2,6 +2,7 @@ import Foundation
 import Support
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("A run found again by its position")

@@ -1,6 +1,7 @@
 import Foundation
 import Support
 
+@testable import ExportCore
 @testable import Exporter
 
 /// An API with one list of pages behind a bulk read. It starts a run for every request that reaches it, and keeps

@@ -1,5 +1,6 @@
 import Foundation
 
+@testable import ExportCore
 @testable import Exporter
 
 /// What is durable of one chain: `page_chains`, `page_intents` and `runs`, and who holds the lock on its intents.

@@ -1,6 +1,7 @@
 import Foundation
 import Support
 
+@testable import ExportCore
 @testable import Exporter
 
 /// An export on its way: it performs what its follower wants, and tells it what came of it. Between any two steps it

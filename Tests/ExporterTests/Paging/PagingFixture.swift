@@ -1,5 +1,6 @@
 import Foundation
 
+@testable import ExportCore
 @testable import Exporter
 
 /// One chain of pages as the tests of its decisions take it: page 0 is stored and names the cursor "1".

@@ -1,5 +1,6 @@
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("Which stored actions may be run again for their pages")

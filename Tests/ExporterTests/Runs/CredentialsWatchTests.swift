@@ -1,5 +1,6 @@
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("Telling forbidden runs from bad credentials")

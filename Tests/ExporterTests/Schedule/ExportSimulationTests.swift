@@ -1,7 +1,9 @@
 import ActionsAPI
+import ActionsHTTP
 import Foundation
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 /// Exports played in simulated time: the scheduler and its budget against an API with windows and a database in memory.
@@ -18,8 +20,8 @@ struct ExportSimulationTests {
         _ items: [RunItem], limit: Int, window: Double, concurrency: Int = 32, latency: Double = 0.2
     ) -> Played {
         let start = SchedulerTests.now
-        var scheduler = Scheduler.withoutChains(
-            Scheduler.Options(concurrency: concurrency, budgetShare: 1, maxWait: .zero))
+        var scheduler = ScheduledExport.withoutChains(
+            Scheduler.Options(concurrency: concurrency, maxWait: .zero))
         var open = Set(items.map(\.key))
         let queue = items.sorted { $0.expiresAt < $1.expiresAt }
         var answers: [(at: Date, item: RunItem, headers: RateLimitHeaders, status: Int)] = []
@@ -36,10 +38,10 @@ struct ExportSimulationTests {
                     resetInstant: windowEnd, resetGrain: .finer)
                 answers.append((now + latency, item, headers, used > limit ? 429 : 200))
                 played.order.append(item.key)
-            case .refill(let which, let cursor):
+            case .read(let which, let cursor):
                 let floor = max(which == .late ? .distantPast : now, cursor?.expiresAt ?? .distantPast)
-                let stretch = queue[firstIndex(after: floor, in: queue)...].lazy.filter { open.contains($0.key) }
-                scheduler.refilled(which, with: Array(stretch.prefix(scheduler.options.stretch)))
+                let batch = queue[firstIndex(after: floor, in: queue)...].lazy.filter { open.contains($0.key) }
+                scheduler.hasRead(which, Array(batch.prefix(scheduler.options.batchSize)))
             case .lookUp, .post, .lookAgain:
                 Issue.record("there are no chains")
                 return played

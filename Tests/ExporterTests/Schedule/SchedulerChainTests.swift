@@ -1,7 +1,9 @@
 import ActionsAPI
+import ActionsHTTP
 import Foundation
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("The schedule with chains of pages")
@@ -13,28 +15,28 @@ struct SchedulerChainTests {
     /// With both buckets open, nothing in the database, and these runs to fetch.
     private func scheduler(
         _ first: [RunItem] = [], concurrency: Int = 8, maxWait: Duration = .seconds(600)
-    ) -> Scheduler {
-        var scheduler = Scheduler.withoutChains(
-            Scheduler.Options(concurrency: concurrency, budgetShare: 1, maxWait: maxWait))
+    ) -> ScheduledExport {
+        var scheduler = ScheduledExport.withoutChains(
+            Scheduler.Options(concurrency: concurrency, maxWait: maxWait))
         scheduler.settle(.reads) { budget in
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(), status: 200, at: now)
         }
-        #expect(scheduler.next(at: now) == .refill(.first, after: nil))
+        #expect(scheduler.next(at: now) == .read(.first, after: nil))
         openRuns(&scheduler, RateLimitHeaders())
-        scheduler.refilled(.first, with: first)
+        scheduler.hasRead(.first, first)
         if first.isEmpty {
-            #expect(scheduler.next(at: now) == .refill(.late, after: nil))
-            scheduler.refilled(.late, with: [])
+            #expect(scheduler.next(at: now) == .read(.late, after: nil))
+            scheduler.hasRead(.late, [])
         }
         return scheduler
     }
 
     /// One POST that was answered with these headers.
-    private func openRuns(_ scheduler: inout Scheduler, _ headers: RateLimitHeaders) {
-        scheduler.chains.add(.post(Self.root))
+    private func openRuns(_ scheduler: inout ScheduledExport, _ headers: RateLimitHeaders) {
+        scheduler.add(.post(Self.root))
         #expect(scheduler.next(at: now) == .post(Self.root))
-        scheduler.postReturned()
+        scheduler.tell { $0.postReturned() }
         scheduler.settle(.runs) { $0.answered(headers, status: 201, at: now) }
     }
 
@@ -52,8 +54,8 @@ struct SchedulerChainTests {
     func order() {
         let (soon, late) = (item(1, expiresIn: 0.9), item(2, expiresIn: 1.1))
         var scheduler = scheduler([soon, late])
-        scheduler.chains.add(.post(Self.root))
-        scheduler.chains.add(.fetch(page(3)))
+        scheduler.add(.post(Self.root))
+        scheduler.add(.fetch(page(3)))
         #expect(scheduler.next(at: now) == .fetch(soon))
         #expect(scheduler.next(at: now) == .fetch(page(3)))
         #expect(scheduler.next(at: now) == .post(Self.root))
@@ -63,8 +65,8 @@ struct SchedulerChainTests {
     @Test("A chain that has begun goes before one that has not")
     func begunFirst() {
         var scheduler = scheduler()
-        scheduler.chains.add(.post(LedgerFixture.key(901)), isNew: true)
-        scheduler.chains.add(.post(Self.root))
+        scheduler.add(.post(LedgerFixture.key(901)), isNew: true)
+        scheduler.add(.post(Self.root))
         #expect(scheduler.next(at: now) == .post(Self.root))
         #expect(scheduler.next(at: now) == .post(LedgerFixture.key(901)))
     }
@@ -76,8 +78,8 @@ struct SchedulerChainTests {
         let spent = RateLimitHeaders(
             limit: 5, remaining: 0, resetsIn: .seconds(60), resetInstant: now + 60, resetGrain: .finer)
         openRuns(&scheduler, spent)
-        scheduler.chains.add(.post(Self.root))
-        scheduler.chains.add(.fetch(page))
+        scheduler.add(.post(Self.root))
+        scheduler.add(.fetch(page))
         #expect(scheduler.next(at: now) == .fetch(page))
         scheduler.settle(.reads) { $0.answered(RateLimitHeaders(), status: 200, at: now) }
         scheduler.returned(page)
@@ -101,21 +103,21 @@ struct SchedulerChainTests {
                     limit: 5, remaining: 0, resetsIn: .seconds(60), resetInstant: now + 60, resetGrain: .finer),
                 status: 200, at: now)
         }
-        scheduler.chains.add(.post(Self.root))
+        scheduler.add(.post(Self.root))
         #expect(scheduler.next(at: now) == .post(Self.root))
     }
 
     @Test("Look-ups and pages share the requests in flight with all others")
     func concurrency() {
         var scheduler = scheduler([item(1, expiresIn: 100)], concurrency: 2)
-        scheduler.chains.add(.lookUp(Self.action))
-        scheduler.chains.add(.post(Self.root))
+        scheduler.add(.lookUp(Self.action))
+        scheduler.add(.post(Self.root))
         #expect(scheduler.next(at: now) == .lookUp(Self.action))
         #expect(scheduler.next(at: now) == .post(Self.root))
-        guard case .refill(.late, _) = scheduler.next(at: now) else {
+        guard case .read(.late, _) = scheduler.next(at: now) else {
             // Nothing may leave; only the database is asked.
             #expect(scheduler.requestsInFlight == 2)
-            scheduler.lookUpReturned()
+            scheduler.tell { $0.lookUpReturned() }
             #expect(scheduler.next(at: now) == .fetch(item(1, expiresIn: 100)))
             return
         }
@@ -125,21 +127,21 @@ struct SchedulerChainTests {
     @Test("An export does not end while the database is at a step of a chain")
     func writes() {
         var scheduler = scheduler()
-        scheduler.chains.writes += 1
+        scheduler.tell { $0.writeBegins() }
         #expect(scheduler.next(at: now) == .wait(until: nil))
-        scheduler.chains.writes -= 1
+        scheduler.tell { $0.writeEnds() }
         #expect(scheduler.next(at: now) == .done)
     }
 
     @Test("A page that is asked for begins the wait of --max-wait anew")
     func waitBeginsAnew() {
         var scheduler = scheduler(maxWait: .seconds(100))
-        scheduler.chains.add(.post(Self.root), at: now + 90, isWait: true)
+        scheduler.wait(for: .post(Self.root), until: now + 90)
         #expect(scheduler.next(at: now) == .wait(until: now + 90))
         #expect(scheduler.next(at: now + 90) == .post(Self.root))
-        scheduler.postReturned()
+        scheduler.tell { $0.postReturned() }
         scheduler.settle(.runs) { $0.answered(RateLimitHeaders(), status: 201, at: now + 90) }
-        scheduler.chains.add(.post(Self.root), at: now + 180, isWait: true)
+        scheduler.wait(for: .post(Self.root), until: now + 180)
         #expect(scheduler.next(at: now + 91) == .wait(until: now + 180))
         #expect(scheduler.next(at: now + 180) == .post(Self.root))
     }
@@ -147,34 +149,36 @@ struct SchedulerChainTests {
     @Test("A wait that would end after --max-wait is not waited for")
     func waitTooLong() {
         var scheduler = scheduler(maxWait: .seconds(100))
-        scheduler.chains.add(.post(Self.root), at: now + 101, isWait: true)
+        scheduler.wait(for: .post(Self.root), until: now + 101)
         #expect(scheduler.next(at: now) == .done)
     }
 
     @Test("A chain that opens while a stretch of chains is read is not forgotten")
     func missedChain() {
-        var scheduler = Scheduler(options: Scheduler.Options(concurrency: 1, budgetShare: 1, maxWait: .zero))
-        #expect(scheduler.next(at: now) == .refill(.first, after: nil))
-        #expect(scheduler.next(at: now) == .refill(.chains, after: nil))
-        #expect(scheduler.mayFollow() == false)
-        scheduler.refilledChains(0, limit: 10)
-        #expect(scheduler.next(at: now) == .refill(.chains, after: nil))
-        scheduler.refilledChains(0, limit: 10)
-        #expect(scheduler.mayFollow() == true)
+        var scheduler = ScheduledExport(Scheduler.Options(concurrency: 1, maxWait: .zero))
+        #expect(scheduler.next(at: now) == .read(.first, after: nil))
+        #expect(scheduler.next(at: now) == .read(.chains, after: nil))
+        let mayFollowWhileReading = scheduler.tell { $0.mayFollow() }
+        #expect(mayFollowWhileReading == false)
+        scheduler.hasRead(chains: 0, limit: 10)
+        #expect(scheduler.next(at: now) == .read(.chains, after: nil))
+        scheduler.hasRead(chains: 0, limit: 10)
+        let mayFollowAfterwards = scheduler.tell { $0.mayFollow() }
+        #expect(mayFollowAfterwards == true)
     }
 
     @Test("With --refetch stored pages are read a stretch at a time, and asked for after all that is new")
     func storedPages() {
-        var options = Scheduler.Options(concurrency: 1, budgetShare: 1, maxWait: .zero, stretch: 2)
+        var options = Scheduler.Options(concurrency: 1, maxWait: .zero, batchSize: 2)
         options.refetch = true
-        var scheduler = Scheduler.withoutChains(options)
+        var scheduler = ScheduledExport.withoutChains(options)
         let run = item(9, expiresIn: 100)
-        #expect(scheduler.next(at: now) == .refill(.first, after: nil))
-        scheduler.refilled(.first, with: [run])
-        #expect(scheduler.next(at: now) == .refill(.storedPages, after: nil))
+        #expect(scheduler.next(at: now) == .read(.first, after: nil))
+        scheduler.hasRead(.first, [run])
+        #expect(scheduler.next(at: now) == .read(.storedPages, after: nil))
         var pages = [page(1), page(2)]
         for index in pages.indices { pages[index].page?.isRefetch = true }
-        scheduler.refilled(.storedPages, with: pages)
+        scheduler.hasRead(.storedPages, pages)
         for item in [run] + pages {
             guard case .fetch(let next) = afterRefills(&scheduler, pages: pages) else {
                 Issue.record("\(item.key) is to be fetched")
@@ -190,12 +194,12 @@ struct SchedulerChainTests {
     }
 
     /// The next step once the database has said that it holds nothing more.
-    private func afterRefills(_ scheduler: inout Scheduler, pages: [RunItem]) -> Scheduler.Step {
+    private func afterRefills(_ scheduler: inout ScheduledExport, pages: [RunItem]) -> Scheduler.Step {
         while true {
             switch scheduler.next(at: now) {
-            case .refill(let queue, let cursor):
+            case .read(let queue, let cursor):
                 if queue == .storedPages { #expect(cursor?.key == pages.last?.key) }
-                scheduler.refilled(queue, with: [])
+                scheduler.hasRead(queue, [])
             case let step: return step
             }
         }
@@ -203,35 +207,34 @@ struct SchedulerChainTests {
 
     @Test("Chains that wait hold up no others, and only so many wait in memory")
     func waitingChains() {
-        var scheduler = Scheduler(
-            options: Scheduler.Options(concurrency: 1, budgetShare: 1, maxWait: .seconds(600), stretch: 2))
-        #expect(scheduler.next(at: now) == .refill(.first, after: nil))
-        scheduler.refilled(.first, with: [])
-        #expect(scheduler.next(at: now) == .refill(.chains, after: nil))
-        scheduler.refilledChains(6, limit: 6)
-        scheduler.chains.followed = 4
-        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
-        scheduler.refilled(.late, with: [])
-        #expect(scheduler.mayWaitForChain)
+        var scheduler = ScheduledExport(Scheduler.Options(concurrency: 1, maxWait: .seconds(600), batchSize: 2))
+        #expect(scheduler.next(at: now) == .read(.first, after: nil))
+        scheduler.hasRead(.first, [])
+        #expect(scheduler.next(at: now) == .read(.chains, after: nil))
+        scheduler.hasRead(chains: 6, limit: 6)
+        scheduler.tell { $0.follows(4) }
+        #expect(scheduler.next(at: now) == .read(.late, after: nil))
+        scheduler.hasRead(.late, [])
         for number in 1...2 {
-            scheduler.chains.add(.post(LedgerFixture.key(number)), at: now + 60, isWait: true)
+            let isWaitedFor = scheduler.wait(for: .post(LedgerFixture.key(number)), until: now + 60)
+            #expect(isWaitedFor)
         }
-        #expect(scheduler.mayWaitForChain == false)
+        let isThirdWaitedFor = scheduler.wait(for: .post(LedgerFixture.key(3)), until: now + 60)
+        #expect(!isThirdWaitedFor)
         // Of the four, two wait: others may come.
-        #expect(scheduler.next(at: now) == .refill(.chains, after: nil))
+        #expect(scheduler.next(at: now) == .read(.chains, after: nil))
     }
 
     @Test("An export whose chains are more than fit in memory ends when nothing is left but to wait")
     func fullOfChains() {
-        var scheduler = Scheduler(
-            options: Scheduler.Options(concurrency: 1, budgetShare: 1, maxWait: .zero, stretch: 2))
-        #expect(scheduler.next(at: now) == .refill(.first, after: nil))
-        scheduler.refilled(.first, with: [])
-        #expect(scheduler.next(at: now) == .refill(.chains, after: nil))
-        scheduler.refilledChains(6, limit: 6)
-        scheduler.chains.followed = 6
-        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
-        scheduler.refilled(.late, with: [])
+        var scheduler = ScheduledExport(Scheduler.Options(concurrency: 1, maxWait: .zero, batchSize: 2))
+        #expect(scheduler.next(at: now) == .read(.first, after: nil))
+        scheduler.hasRead(.first, [])
+        #expect(scheduler.next(at: now) == .read(.chains, after: nil))
+        scheduler.hasRead(chains: 6, limit: 6)
+        scheduler.tell { $0.follows(6) }
+        #expect(scheduler.next(at: now) == .read(.late, after: nil))
+        scheduler.hasRead(.late, [])
         #expect(scheduler.next(at: now) == .done)
     }
 }

@@ -1,7 +1,9 @@
 import ActionsAPI
+import ActionsHTTP
 import Foundation
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("Which run is asked for next")
@@ -21,24 +23,24 @@ struct SchedulerTests {
     /// A scheduler whose API sends no rate headers, and whose `first` queue holds these items and no others.
     static func scheduler(
         _ items: [RunItem], late: [RunItem] = [], concurrency: Int = 1, maxWait: Duration = .seconds(600)
-    ) -> Scheduler {
-        var scheduler = Scheduler.withoutChains(
-            Scheduler.Options(concurrency: concurrency, budgetShare: 1, maxWait: maxWait, stretch: 100))
+    ) -> ScheduledExport {
+        var scheduler = ScheduledExport.withoutChains(
+            Scheduler.Options(concurrency: concurrency, maxWait: maxWait, batchSize: 100))
         scheduler.settle(.reads) { budget in
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(), status: 200, at: now)
         }
-        #expect(scheduler.next(at: now) == .refill(.first, after: nil))
-        scheduler.refilled(.first, with: items)
+        #expect(scheduler.next(at: now) == .read(.first, after: nil))
+        scheduler.hasRead(.first, items)
         if items.isEmpty {
-            #expect(scheduler.next(at: now) == .refill(.late, after: nil))
-            scheduler.refilled(.late, with: late)
+            #expect(scheduler.next(at: now) == .read(.late, after: nil))
+            scheduler.hasRead(.late, late)
         }
         return scheduler
     }
 
     /// The item's request came back and its state is committed.
-    static func finish(_ item: RunItem, pollAt: Date? = nil, in scheduler: inout Scheduler, at time: Date = now) {
+    static func finish(_ item: RunItem, pollAt: Date? = nil, in scheduler: inout ScheduledExport, at time: Date = now) {
         scheduler.settle(.reads) { $0.answered(RateLimitHeaders(), status: 200, at: time) }
         scheduler.returned(item)
         scheduler.gathered()
@@ -71,17 +73,24 @@ struct SchedulerTests {
         let items = (1...5).map { Self.item($0, expiresInHours: Double($0)) }
         var scheduler = Self.scheduler(Array(items[1...]), concurrency: 3)
         scheduler.retry(items[0], at: now)
-        scheduler.probe(at: now + 10)
-        #expect(scheduler.next(at: now) == .wait(until: now + 10))
-        #expect(scheduler.next(at: now + 10) == .fetch(items[4]))
-        #expect(scheduler.next(at: now + 10) == .wait(until: nil))
-        scheduler.settle(.reads) { $0.answered(RateLimitHeaders(), status: 500, at: now + 11) }
+        guard let first = scheduler.loseConnection(at: now) else {
+            Issue.record("the API is given up")
+            return
+        }
+        #expect(first > now)
+        #expect(scheduler.next(at: now) == .wait(until: first))
+        #expect(scheduler.next(at: first) == .fetch(items[4]))
+        #expect(scheduler.next(at: first) == .wait(until: nil))
+        scheduler.settle(.reads) { $0.notSent(at: first) }
         scheduler.returned(items[4])
-        scheduler.retry(items[4], at: now + 20)
-        scheduler.probe(at: now + 20)
-        #expect(scheduler.next(at: now + 20) == .fetch(items[3]))
+        guard let second = scheduler.loseConnection(at: first + 1) else {
+            Issue.record("the API is given up")
+            return
+        }
+        scheduler.retry(items[4], at: second)
+        #expect(scheduler.next(at: second) == .fetch(items[3]))
         Self.finish(items[3], in: &scheduler, at: now + 21)
-        scheduler.resume()
+        scheduler.findConnection(at: now + 21)
         for item in [items[0], items[1], items[2]] { #expect(scheduler.next(at: now + 21) == .fetch(item)) }
     }
 
@@ -89,11 +98,11 @@ struct SchedulerTests {
     func lookUpFirst() {
         let action = UUID()
         var scheduler = Self.scheduler([Self.item(1, expiresInHours: 0.1), Self.item(2)], concurrency: 2)
-        scheduler.lookUpFirst(action)
+        scheduler.tell { $0.lookUpFirst(action) }
         #expect(scheduler.next(at: now) == .lookUp(action))
         #expect(scheduler.next(at: now) == .fetch(Self.item(1, expiresInHours: 0.1)))
         #expect(scheduler.next(at: now) == .wait(until: nil))
-        scheduler.lookUpReturned()
+        scheduler.tell { $0.lookUpReturned() }
         #expect(scheduler.next(at: now) == .fetch(Self.item(2)))
 
         var spent = Self.scheduler([])
@@ -101,7 +110,7 @@ struct SchedulerTests {
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(limit: 10, remaining: 0, resetsIn: .seconds(60)), status: 200, at: now)
         }
-        spent.lookUpFirst(action)
+        spent.tell { $0.lookUpFirst(action) }
         guard case .wait(let time?) = spent.next(at: now) else {
             Issue.record("the look-up did not wait for its slot")
             return
@@ -130,23 +139,23 @@ struct SchedulerTests {
             suspect.isSuspect = true
             return suspect
         }
-        var scheduler = Scheduler.withoutChains(
-            Scheduler.Options(concurrency: 4, budgetShare: 1, maxWait: .seconds(600), stretch: 100, hasSuspects: true))
+        var scheduler = ScheduledExport.withoutChains(
+            Scheduler.Options(concurrency: 4, maxWait: .seconds(600), batchSize: 100, hasSuspects: true))
         scheduler.settle(.reads) { budget in
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(), status: 200, at: now)
         }
-        #expect(scheduler.next(at: now) == .refill(.first, after: nil))
-        scheduler.refilled(.first, with: [item, poll])
+        #expect(scheduler.next(at: now) == .read(.first, after: nil))
+        scheduler.hasRead(.first, [item, poll])
         #expect(scheduler.next(at: now) == .fetch(item))
         #expect(scheduler.next(at: now) == .fetch(poll))
-        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
-        scheduler.refilled(.late, with: [])
+        #expect(scheduler.next(at: now) == .read(.late, after: nil))
+        scheduler.hasRead(.late, [])
         Self.finish(poll, pollAt: now + 1, in: &scheduler)
         #expect(scheduler.next(at: now) == .wait(until: now + 1))
         Self.finish(item, in: &scheduler)
-        #expect(scheduler.next(at: now) == .refill(.suspects, after: nil))
-        scheduler.refilled(.suspects, with: suspects)
+        #expect(scheduler.next(at: now) == .read(.suspects, after: nil))
+        scheduler.hasRead(.suspects, suspects)
         #expect(scheduler.next(at: now) == .fetch(suspects[0]))
         // Not even a poll that is due.
         #expect(scheduler.next(at: now + 2) == .wait(until: nil))
@@ -178,8 +187,8 @@ struct SchedulerTests {
         scheduler.settle(.reads) { $0.lost(at: now) }
         scheduler.returned(item)
         scheduler.retry(item, at: now + 2)
-        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
-        scheduler.refilled(.late, with: [])
+        #expect(scheduler.next(at: now) == .read(.late, after: nil))
+        scheduler.hasRead(.late, [])
         #expect(scheduler.next(at: now) == .wait(until: now + 2))
         #expect(scheduler.next(at: now + 2) == .fetch(item))
     }
@@ -192,8 +201,8 @@ struct SchedulerTests {
         var scheduler = Self.scheduler([soon, good])
         let later = now + 60
         #expect(scheduler.next(at: later) == .fetch(good))
-        #expect(scheduler.next(at: later) == .refill(.late, after: nil))
-        scheduler.refilled(.late, with: [old, soon])
+        #expect(scheduler.next(at: later) == .read(.late, after: nil))
+        scheduler.hasRead(.late, [old, soon])
         Self.finish(good, in: &scheduler, at: later)
         #expect(scheduler.next(at: later) == .fetch(old))
         Self.finish(old, in: &scheduler, at: later)
@@ -206,8 +215,8 @@ struct SchedulerTests {
         var scheduler = Self.scheduler([good])
         scheduler.retry(old, at: now)
         #expect(scheduler.next(at: now) == .fetch(good))
-        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
-        scheduler.refilled(.late, with: [])
+        #expect(scheduler.next(at: now) == .read(.late, after: nil))
+        scheduler.hasRead(.late, [])
         Self.finish(good, in: &scheduler)
         #expect(scheduler.next(at: now) == .fetch(old))
     }
@@ -220,8 +229,8 @@ struct SchedulerTests {
         Self.finish(unfinished, pollAt: now + 1, in: &scheduler)
         #expect(scheduler.next(at: now + 5) == .fetch(fresh))
         Self.finish(fresh, in: &scheduler, at: now + 5)
-        #expect(scheduler.next(at: now + 5) == .refill(.late, after: nil))
-        scheduler.refilled(.late, with: [])
+        #expect(scheduler.next(at: now + 5) == .read(.late, after: nil))
+        scheduler.hasRead(.late, [])
         #expect(scheduler.next(at: now + 5) == .fetch(unfinished))
     }
 
@@ -231,8 +240,8 @@ struct SchedulerTests {
         var scheduler = Self.scheduler([unfinished])
         #expect(scheduler.next(at: now) == .fetch(unfinished))
         Self.finish(unfinished, pollAt: now + 1, in: &scheduler)
-        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
-        scheduler.refilled(.late, with: [old])
+        #expect(scheduler.next(at: now) == .read(.late, after: nil))
+        scheduler.hasRead(.late, [old])
         #expect(scheduler.next(at: now + 1) == .fetch(unfinished))
     }
 
@@ -242,8 +251,8 @@ struct SchedulerTests {
         var scheduler = Self.scheduler([item], maxWait: .seconds(10))
         #expect(scheduler.next(at: now) == .fetch(item))
         Self.finish(item, pollAt: now + 4, in: &scheduler)
-        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
-        scheduler.refilled(.late, with: [])
+        #expect(scheduler.next(at: now) == .read(.late, after: nil))
+        scheduler.hasRead(.late, [])
         #expect(scheduler.next(at: now) == .wait(until: now + 4))
         #expect(scheduler.next(at: now + 4) == .fetch(item))
         Self.finish(item, pollAt: now + 9, in: &scheduler, at: now + 5)
@@ -262,8 +271,8 @@ struct SchedulerTests {
         Self.finish(items[0], pollAt: now, in: &scheduler)
         #expect(scheduler.next(at: now) == .fetch(items[1]))
         Self.finish(items[1], pollAt: now, in: &scheduler)
-        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
-        scheduler.refilled(.late, with: [])
+        #expect(scheduler.next(at: now) == .read(.late, after: nil))
+        scheduler.hasRead(.late, [])
         #expect(scheduler.next(at: now) == .done)
     }
 
@@ -275,8 +284,8 @@ struct SchedulerTests {
         scheduler.settle(.reads) { $0.answered(RateLimitHeaders(), status: 200, at: now) }
         scheduler.returned(item)
         scheduler.gathered()
-        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
-        scheduler.refilled(.late, with: [])
+        #expect(scheduler.next(at: now) == .read(.late, after: nil))
+        scheduler.hasRead(.late, [])
         #expect(scheduler.next(at: now) == .wait(until: now + 600))
         scheduler.committed(item, pollAt: nil)
         #expect(scheduler.next(at: now) == .done)
@@ -287,13 +296,13 @@ struct SchedulerTests {
         let item = Self.item(1)
         var scheduler = Self.scheduler([item])
         #expect(scheduler.next(at: now) == .fetch(item))
-        scheduler.commitBegins()
+        scheduler.tell { $0.commitBegins() }
         #expect(scheduler.next(at: now) == .wait(until: nil))
-        scheduler.commitEnds()
+        scheduler.tell { $0.commitEnds() }
         #expect(scheduler.mayCommit)
-        #expect(scheduler.next(at: now) == .refill(.late, after: nil))
+        #expect(scheduler.next(at: now) == .read(.late, after: nil))
         #expect(!scheduler.mayCommit)
-        scheduler.refilled(.late, with: [])
+        scheduler.hasRead(.late, [])
         #expect(scheduler.mayCommit)
     }
 
@@ -317,7 +326,7 @@ struct SchedulerTests {
         let items = [Self.item(1), Self.item(2)]
         var scheduler = Self.scheduler(items)
         #expect(scheduler.next(at: now) == .fetch(items[0]))
-        scheduler.stop()
+        scheduler.tell { $0.stop() }
         #expect(scheduler.next(at: now) == .wait(until: nil))
         Self.finish(items[0], in: &scheduler)
         #expect(scheduler.next(at: now) == .done)
@@ -326,18 +335,18 @@ struct SchedulerTests {
     @Test("A queue is read a stretch at a time, behind the last item, and an item that is in memory is not taken twice")
     func stretches() {
         let items = (1...5).map { Self.item($0) }
-        var scheduler = Scheduler.withoutChains(
-            Scheduler.Options(concurrency: 2, budgetShare: 1, maxWait: .seconds(600), stretch: 3))
+        var scheduler = ScheduledExport.withoutChains(
+            Scheduler.Options(concurrency: 2, maxWait: .seconds(600), batchSize: 3))
         scheduler.settle(.reads) { budget in
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(), status: 200, at: now)
         }
-        #expect(scheduler.next(at: now) == .refill(.first, after: nil))
-        scheduler.refilled(.first, with: Array(items[0..<3]))
+        #expect(scheduler.next(at: now) == .read(.first, after: nil))
+        scheduler.hasRead(.first, Array(items[0..<3]))
         #expect(scheduler.next(at: now) == .fetch(items[0]))
         let cursor = WorkCursor(expiresAt: items[2].expiresAt, key: items[2].key)
-        #expect(scheduler.next(at: now) == .refill(.first, after: cursor))
-        scheduler.refilled(.first, with: [items[2], items[3]])
+        #expect(scheduler.next(at: now) == .read(.first, after: cursor))
+        scheduler.hasRead(.first, [items[2], items[3]])
         var asked: [RunItem] = []
         while case .fetch(let item) = scheduler.next(at: now) {
             asked.append(item)
@@ -349,8 +358,8 @@ struct SchedulerTests {
     @Test("Polls that do not fit into memory are read again from the database")
     func pollsElsewhere() {
         let items = (1...4).map { Self.item($0) }
-        var scheduler = Scheduler.withoutChains(
-            Scheduler.Options(concurrency: 1, budgetShare: 1, maxWait: .seconds(600), stretch: 2))
+        var scheduler = ScheduledExport.withoutChains(
+            Scheduler.Options(concurrency: 1, maxWait: .seconds(600), batchSize: 2))
         scheduler.settle(.reads) { budget in
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(), status: 200, at: now)
@@ -363,13 +372,13 @@ struct SchedulerTests {
             case .fetch(let item):
                 asked += 1
                 Self.finish(item, pollAt: now + Double(asked), in: &scheduler)
-            case .refill(.first, _): scheduler.refilled(.first, with: stretches.removeFirst())
-            case .refill(.late, _):
+            case .read(.first, _): scheduler.hasRead(.first, stretches.removeFirst())
+            case .read(.late, _):
                 late = true
-                scheduler.refilled(.late, with: [])
-            case .refill(.suspects, _): scheduler.refilled(.suspects, with: [])
-            case .refill(.polls, _): Issue.record("polls are in memory still")
-            case .lookUp, .post, .lookAgain, .refill(.chains, _), .refill(.storedPages, _):
+                scheduler.hasRead(.late, [])
+            case .read(.suspects, _): scheduler.hasRead(.suspects, [])
+            case .read(.polls, _): Issue.record("polls are in memory still")
+            case .lookUp, .post, .lookAgain, .read(.chains, _), .read(.storedPages, _):
                 Issue.record("there are no chains")
             case .wait, .done: break loop
             }
@@ -381,17 +390,8 @@ struct SchedulerTests {
             #expect(scheduler.next(at: now + 10) == .fetch(expected))
             Self.finish(expected, in: &scheduler, at: now + 10)
         }
-        #expect(scheduler.next(at: now + 10) == .refill(.polls, after: nil))
-        scheduler.refilledPolls(with: [(item: items[2], at: now + 3), (item: items[3], at: now + 4)])
+        #expect(scheduler.next(at: now + 10) == .read(.polls, after: nil))
+        scheduler.hasRead(polls: [(item: items[2], at: now + 3), (item: items[3], at: now + 4)])
         #expect(scheduler.next(at: now + 10) == .fetch(items[2]))
-    }
-}
-
-extension Scheduler {
-    /// Whose manifest asks for no pages.
-    static func withoutChains(_ options: Options) -> Scheduler {
-        var scheduler = Scheduler(options: options)
-        scheduler.refilledChains(0, limit: 1)
-        return scheduler
     }
 }

@@ -1,0 +1,38 @@
+/// A bearer token. Its description and its mirror tell only that it is one, so that no log line and no error message
+/// can show it.
+package struct AccessToken: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible,
+    CustomReflectable
+{
+    private let value: String
+
+    /// - Returns: nil if the text could not stand in a header: empty, or with characters other than visible ASCII.
+    package init?(_ text: String) {
+        guard text.isVisibleASCII else { return nil }
+        value = text
+    }
+
+    /// The text without the token: an API, or a proxy before it, may quote what it was sent.
+    ///
+    /// Found by its bytes: to a String's own search an accent behind the token makes its last letter another one.
+    package func redacted(_ text: String) -> String {
+        stands(in: text) ? String(decoding: redacted(Array(text.utf8)), as: UTF8.self) : text
+    }
+
+    package func redacted(_ bytes: [UInt8]) -> [UInt8] { Spelling(value).replaced(in: bytes, by: "[token]") }
+
+    func stands(in text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { Spelling(value).stands(in: UnsafeRawBufferPointer($0)) }
+    }
+
+    package var authorization: (name: String, value: String) { ("Authorization", "Bearer \(value)") }
+
+    package var description: String { "AccessToken" }
+    package var debugDescription: String { description }
+    package var customMirror: Mirror { Mirror(self, children: [:]) }
+}
+
+extension String {
+    /// One word or more of what can be seen, without spaces.
+    var isVisibleASCII: Bool { !isEmpty && utf8.allSatisfy { (0x21...0x7e).contains($0) } }
+}

@@ -1,0 +1,7 @@
+import ActionsAPI
+
+/// Why one try to get a token brought none.
+enum TokenFailure: Error, Equatable {
+    case final(TokenError)
+    case transient(RetryPolicy.Failure, retryAfter: Duration?, reason: String)
+}

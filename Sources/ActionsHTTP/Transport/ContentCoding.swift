@@ -1,0 +1,25 @@
+import ActionsAPI
+
+/// What `Content-Encoding` says of a body.
+enum ContentCoding: Equatable {
+    case identity
+    /// As sent by servers, gzip, zlib and bare deflate go by each other's names: the first bytes tell.
+    case deflated(isDeflate: Bool)
+    /// One that was not asked for, by its name if that is a known one: a header may hold anything.
+    case unknown(String?)
+
+    private static let names: Set = ["br", "zstd", "compress", "x-compress", "gzip", "x-gzip", "deflate"]
+
+    init(_ headers: [(name: String, value: String)]) {
+        let names = headers.filter { $0.name.lowercased() == "content-encoding" }
+            .flatMap { $0.value.split(separator: ",") }
+            .map { $0.lowercased().filter { !$0.isWhitespace } }
+            .filter { !["", "identity"].contains($0) }
+        switch (names.count, names.first) {
+        case (0, _): self = .identity
+        case (1, "gzip"), (1, "x-gzip"): self = .deflated(isDeflate: false)
+        case (1, "deflate"): self = .deflated(isDeflate: true)
+        default: self = .unknown(names.allSatisfy(Self.names.contains) ? names.joined(separator: ", ") : nil)
+        }
+    }
+}

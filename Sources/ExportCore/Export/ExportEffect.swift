@@ -1,0 +1,97 @@
+import ActionsAPI
+import Foundation
+
+extension ExportMachine {
+    /// What happens to an export.
+    package enum Event: Sendable {
+        /// The first bytes of an answer; its reply follows.
+        case headArrived(RequestID, ReplyHead)
+        /// With the time when the reply came, as in the next two.
+        case fetched(RunItem, Reply<RunAnswer>, at: Date)
+        case lookedUp(UUID, Reply<LookUpAnswer>, at: Date)
+        case posted(RunKey, Reply<StartAnswer>, at: Date)
+        /// What the page is asked for with cannot be read: nothing was sent.
+        case inputsUnreadable(RunKey, any Error)
+        case queueRead(WorkQueue, Result<[RunItem], any Error>)
+        case pollsRead(Result<[PollDue], any Error>)
+        case chainsRead(Result<[ReadyChain], any Error>)
+        /// A chain whose root has just been stored can be followed.
+        case chainReady(RunKey, Result<ReadyChain, any Error>)
+        case chain(RunKey, ChainNews)
+        case remembered(Result<Void, any Error>)
+        case committed(Result<[Commit], any Error>)
+        case interrupted(signal: Int32)
+        case woke
+
+        /// For a message: without what it carries.
+        var name: String { Mirror(reflecting: self).children.first?.label ?? "\(self)" }
+    }
+
+    /// What is to be done about it.
+    package enum Effect: Sendable {
+        case fetch(RunItem)
+        case lookUp(UUID)
+        case post(PageFollower.Submission, manifestPosition: Int?)
+        /// Read the next items of the queue, behind the cursor where there is one.
+        case read(WorkQueue, after: WorkCursor?, limit: Int)
+        /// Hash the inputs that the chain's pages are asked for with; then `chainReady`.
+        case prepare(OpenChain)
+        case commit([LoadedRun], RequestCount)
+        case write(ChainWrite, of: RunKey)
+        case remember(StoredActionDescription, of: UUID)
+        case cancelReads
+        case cancelPosts
+        case log(Severity, String)
+        /// Send `woke` at that time, in place of any time before.
+        case wake(at: Date)
+        /// Nothing is left to do.
+        case finish
+    }
+
+    package enum Severity: Sendable { case info, notice, warning }
+
+    /// A step of a chain in the database.
+    package enum ChainWrite: Sendable {
+        case intent(PageFollower.Submission)
+        case withdrawal(PageFollower.Submission)
+        case record(PageFollower.Submission, runID: UUID, at: Date)
+        case end(Chain, ChainEnd, failedAttempts: Int, intentID: UUID?)
+        case leave(ChainLeft)
+        /// Nothing is written: the chain is read again.
+        case read
+    }
+
+    /// What came of such a step.
+    package enum ChainNews: Sendable {
+        /// nil: the intent is written.
+        case intended(Result<Chain?, any Error>)
+        case withdrawn(Result<Void, any Error>)
+        /// nil: the run is one of an earlier page.
+        case recorded(Result<Chain?, any Error>)
+        case read(Result<OpenChain?, any Error>)
+        /// The end, or why this export leaves the chain.
+        case closed(Result<Void, any Error>)
+
+        /// What the database could not do.
+        var error: (any Error)? {
+            switch self {
+            case .intended(.failure(let error)), .withdrawn(.failure(let error)), .recorded(.failure(let error)),
+                .read(.failure(let error)), .closed(.failure(let error)):
+                error
+            case .intended, .withdrawn, .recorded, .read, .closed: nil
+            }
+        }
+    }
+
+    /// A chain that goes on, with what this export would ask for its pages with.
+    package struct ReadyChain: Sendable {
+        var open: OpenChain
+        /// nil if the export has nothing to ask with.
+        var inputsHash: [UInt8]?
+
+        package init(open: OpenChain, inputsHash: [UInt8]? = nil) {
+            self.open = open
+            self.inputsHash = inputsHash
+        }
+    }
+}
