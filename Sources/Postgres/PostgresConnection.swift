@@ -22,6 +22,9 @@ package actor PostgresConnection {
         package let pid: Int32
         /// nil where the server hides it: from a role that the session took on, and that is not the login's own.
         package let startedAt: Date?
+        /// Key of an advisory lock that the session holds from its start: by it a session is told from another one that
+        /// a pooler has lent the same process since.
+        let mark: Int64
     }
 
     /// Connects and sets up the session (`SessionSetUp`). Throws `.unreachable`, `.authentication`, `.shutdown` (still

@@ -211,7 +211,8 @@ extension PostgresSession {
     }
 
     /// When the network broke, the server may not have noticed: the old process then still holds its locks, and may
-    /// yet commit what it was told to. So it is ended, and its end awaited, before anything else happens.
+    /// yet commit what it was told to. So it is ended, and its end awaited, before anything else happens. Not if the
+    /// session has ended and a pooler has lent its process to somebody else: then it no longer holds the session's mark.
     private func end(_ backend: PostgresConnection.Backend, from connection: PostgresConnection) async throws {
         let remaining = try await connection.query(
             """
@@ -219,7 +220,12 @@ extension PostgresSession {
               from pg_catalog.pg_stat_activity activity
              where activity.pid = $1
                and activity.backend_start = $2
-            """, [.int(Int(backend.pid)), .timestamp(backend.startedAt)])
+               and exists (select
+                             from pg_catalog.pg_locks lock
+                            where lock.pid = activity.pid and lock.locktype = 'advisory' and lock.objsubid = 1
+                              and lock.classid::bigint = ($3::bigint >> 32) & 4294967295
+                              and lock.objid::bigint = $3::bigint & 4294967295)
+            """, [.int(Int(backend.pid)), .timestamp(backend.startedAt), .int(Int(backend.mark))])
         for row in remaining where try !row.decode("ended", as: Bool.self) {
             throw PostgresError(
                 .lockNotAvailable, operation: "reconnect",

@@ -10,6 +10,7 @@ struct SessionSetUp {
     init(_ statements: Statements, searchPath: String, applicationName: String) throws(PostgresError) {
         // Until the search path is set, every name is qualified, operators too: a database's owner sets where they are
         // looked for.
+        let mark = Int64.random(in: .min ... .max)
         let rows = try statements.query(
             """
             select pg_catalog.set_config('search_path', $1, false),
@@ -21,15 +22,16 @@ struct SessionSetUp {
                    pg_catalog.set_config('default_transaction_isolation', 'read committed', false),
                    pg_catalog.set_config('idle_session_timeout', '0', false),
                    pg_catalog.set_config('idle_in_transaction_session_timeout', '10min', false),
+                   pg_catalog.pg_advisory_lock_shared($3),
                    pg_catalog.pg_backend_pid() as pid,
                    (select activity.backend_start
                       from pg_catalog.pg_stat_activity activity
                      where activity.pid operator(pg_catalog.=) pg_catalog.pg_backend_pid()) as started_at
-            """, [.text(searchPath), .text(applicationName)], operation: Self.operation)
+            """, [.text(searchPath), .text(applicationName), .int(Int(mark))], operation: Self.operation)
         guard let row = rows.first else { throw PostgresConnection.cancelled("connect") }
         backend = PostgresConnection.Backend(
             pid: Int32(clamping: try row.decode("pid", as: Int.self)),
-            startedAt: try row.decode("started_at", as: Date?.self))
+            startedAt: try row.decode("started_at", as: Date?.self), mark: mark)
         limits = try Self.limits(statements)
     }
 

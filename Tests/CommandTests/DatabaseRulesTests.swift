@@ -228,4 +228,19 @@ struct DatabaseRulesTests {
             #expect(try await stage.sandbox.stats.requests == 1)
         }
     }
+
+    @Test func `An export whose row cannot be closed says so, and that it still counts as running`() async throws {
+        try await Stage.with { stage in
+            #expect(try await stage.run("migrate").status == 0)
+            try await stage.database.execute(
+                Self.trigger("if new.finished_at is not null then raise 'never'; end if;", on: "exports"))
+            let export = try await stage.export(.of(3))
+            #expect(export.status == 78, "\(export.finished.stderr)")
+            #expect(
+                export.finished.stderr.contains("export 1 still counts as running, because its row could not be closed")
+            )
+            #expect(try await stage.database.rows("select outcome from exports") == ["running"])
+            #expect(try await stage.database.count("runs where outcome = 'success'") == 3)
+        }
+    }
 }

@@ -92,4 +92,41 @@ struct PoolerTests {
             }
         }
     }
+
+    @Test func `A session that comes back ends nobody else's, whom the pooler has lent its process since`() async throws
+    {
+        try await Stage.with { stage in
+            try await Pooler.with("session", size: 20) { pooler in
+                let wire = try Proxy(before: pooler.port, .postgres, [])
+                defer { wire.close() }
+                let url = { (port: UInt16) in
+                    "postgresql://postgres@127.0.0.1:\(port)/\(stage.database.name)?sslmode=disable&gssencmode=disable"
+                }
+                let lost = PostgresSession(PostgresConfiguration(connectionString: url(wire.port)))
+                let process = try await lost.query("select pg_backend_pid() as pid")[0].decode("pid", as: Int.self)
+                wire.cutConnections()
+                // One of the others gets the process that the lost session had.
+                let others = try await (0..<3).asyncMap { _ in
+                    try await PostgresConnection(PostgresConfiguration(connectionString: url(pooler.port)))
+                }
+                let processes = try await others.asyncMap {
+                    try await $0.query("select pg_backend_pid() as pid")[0].decode("pid", as: Int.self)
+                }
+                let index = try #require(processes.firstIndex(of: process))
+                _ = try await lost.query("select 1 as one")
+                let still = try await others[index].query("select pg_backend_pid() as pid")[0]
+                #expect(try still.decode("pid", as: Int.self) == process)
+                for other in others { await other.close() }
+                await lost.close()
+            }
+        }
+    }
+}
+
+extension Sequence {
+    fileprivate func asyncMap<T>(_ transform: (Element) async throws -> T) async rethrows -> [T] {
+        var result: [T] = []
+        for element in self { result.append(try await transform(element)) }
+        return result
+    }
 }

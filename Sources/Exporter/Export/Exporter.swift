@@ -133,9 +133,14 @@ package struct Exporter: Sendable {
         let status = ExitStatus.of(error)
         let postgres = (error as? PostgresError)?.kind
         if postgres?.isConnectionLoss != true, postgres != .cancelled {
-            try? await ledger.finish(
-                ExitStatus.exportOutcome(status), exitStatus: status, reason: "\(error)", account: nil,
-                requests: requests)
+            do {
+                try await ledger.finish(
+                    ExitStatus.exportOutcome(status), exitStatus: status, reason: "\(error)", account: nil,
+                    requests: requests)
+            } catch {
+                logger.warning(
+                    "export \(ledger.exportID) still counts as running, because its row could not be closed: \(error)")
+            }
         }
         return BrokenOffExport(cause: error, summary: board.current.summary(exitStatus: status))
     }

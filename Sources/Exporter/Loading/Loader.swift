@@ -12,6 +12,8 @@ actor Loader {
     private let exportID: Int
     private let refetch: Bool
     private var batches = 0
+    /// The commit that is under way: the number of a batch is only good for one at a time.
+    private var turn: Task<[Commit], any Error>?
     private var hasWrittenRows = false
     /// Rows of results and of errors, so far.
     private(set) var stored = (results: 0, errors: 0)
@@ -28,7 +30,16 @@ actor Loader {
     /// - Throws: `PostgresError` when the database is out of reach or refuses to work; nothing of the batch is stored
     ///   then, or whole halves of it.
     func commit(_ batch: [LoadedRun], requests: RequestCount) async throws -> [Commit] {
-        try await commitHalving(batch[...], requests: requests)
+        let turn = Task { [before = turn] in
+            _ = await before?.result
+            return try await commitHalving(batch[...], requests: requests)
+        }
+        self.turn = turn
+        return try await withTaskCancellationHandler {
+            try await turn.value
+        } onCancel: {
+            turn.cancel()
+        }
     }
 
     private func commitHalving(_ batch: ArraySlice<LoadedRun>, requests: RequestCount) async throws -> [Commit] {

@@ -44,7 +44,7 @@ extension Verb {
         let desk = SignalDesk()
         desk.onExit { signal in end(with: Failure(interruptedBy: signal), on: console) }
         let trapped = await SignalDesk.trap()
-        let watcher = Task { await desk.watch(trapped) }
+        let watcher = desk.watch(trapped)
         defer { watcher.cancel() }
         let status: Int32
         do {

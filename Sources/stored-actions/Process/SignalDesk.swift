@@ -21,6 +21,9 @@ final class SignalDesk: Sendable {
     /// blocks in the kernel, such as the look-up of a host name, hears of no cancellation.
     private static let (cancelAfter, endAfter): (Duration, Duration) = (.milliseconds(3800), .milliseconds(4700))
 
+    /// Seconds that the last message may take.
+    private static let messageLimit: TimeInterval = 1
+
     private struct State {
         var phase = Phase.preparing
         var received: Int32?
@@ -33,6 +36,7 @@ final class SignalDesk: Sendable {
     private let feed: AsyncStream<Int32>.Continuation
     private let now: @Sendable () -> ContinuousClock.Instant
     private let state = Mutex(State())
+    private let executor = ThreadExecutor(label: "signals")
 
     init(now: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock.now }) {
         self.now = now
@@ -57,8 +61,15 @@ final class SignalDesk: Sendable {
             trapping: [UnixSignal.sighup, .sigint, .sigterm].filter { !isIgnored($0.rawValue) })
     }
 
-    /// Runs until the task is cancelled.
-    func watch(_ trapped: UnixSignalsSequence) async {
+    /// Begins to listen, on a thread of its own: the others may all be blocked, by a manifest that comes through a pipe or
+    /// by a stderr that nobody reads.
+    ///
+    /// - Returns: what listens, until it is cancelled.
+    func watch(_ trapped: UnixSignalsSequence) -> Task<Void, Never> {
+        Task(executorPreference: executor) { await self.listen(to: trapped) }
+    }
+
+    private func listen(to trapped: UnixSignalsSequence) async {
         for await signal in trapped {
             let now = now()
             let (decision, phase) = state.withLock { state in
@@ -73,13 +84,13 @@ final class SignalDesk: Sendable {
             switch phase {
             case .preparing:
                 guard mustStay else { end(by: signal.rawValue) }
-                Task.detached {
+                Task.detached(executorPreference: executor) {
                     while self.mustStay { try await Task.sleep(for: .milliseconds(50)) }
                     self.end(by: signal.rawValue)
                 }
             case .working(let isUnderWay, let cancel):
                 feed.yield(signal.rawValue)
-                Task.detached {
+                Task.detached(executorPreference: executor) {
                     if isUnderWay() { try await Task.sleep(for: Self.cancelAfter) }
                     cancel()
                     var hadToStay: Bool
@@ -96,6 +107,11 @@ final class SignalDesk: Sendable {
     private var mustStay: Bool { state.withLock(\.mustStay)() }
 
     private func end(by signal: Int32) -> Never {
+        // The message may find stdout or stderr stalled, or held by a thread that is.
+        Thread.detachNewThread {
+            Thread.sleep(forTimeInterval: Self.messageLimit)
+            _exit(128 + signal)
+        }
         _exit(state.withLock { $0.exitMessage }(signal))
     }
 

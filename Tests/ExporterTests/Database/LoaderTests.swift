@@ -37,6 +37,22 @@ struct LoaderTests {
         }
     }
 
+    @Test("Batches that come at once are committed one after the other, each with a number of its own")
+    func simultaneousBatches() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open((1...8).map { ($0, nil) })
+            let loader = Loader(session: db.session, exportID: ledger.exportID, refetch: false)
+            try await withThrowingTaskGroup(of: [Commit].self) { group in
+                for number in 1...8 {
+                    let run = LedgerFixture.loaded(number, status: 200, body: Self.one)
+                    group.addTask { try await loader.commit([run], requests: RequestCount()) }
+                }
+                for try await commits in group { #expect(commits.map(\.results) == [1]) }
+            }
+            #expect(try await db.texts("select batches from stored_actions.exports") == ["8"])
+        }
+    }
+
     @Test("A partner's error keeps all its fields")
     func partnerErrors() async throws {
         try await LedgerFixture.with { db in
