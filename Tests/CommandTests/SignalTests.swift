@@ -150,22 +150,6 @@ struct SignalTests {
         }
     }
 
-    @Test func `On one processor a signal is heard while a manifest is read from a pipe`() async throws {
-        try await Stage.with { stage in
-            let script = """
-                mkfifo in err
-                exec 3<>in 4<>err
-                taskset -c 0 "$0" export --manifest - --json <in 2>err >out &
-                head -n 1 <err >first
-                kill -TERM $!
-                wait $!
-                """
-            let shell = try await Program(path: "/bin/sh").run(
-                ["-c", script, stage.tool.path], environment: stage.environment, workingFolder: stage.folder)
-            #expect(shell.status == 143, "\(shell.stderr)")
-        }
-    }
-
     @Test func `A stderr that takes nothing any more does not keep a signal from ending the process`() async throws {
         try await Stage.with { stage in
             try stage.write(Manifest.of(3).json, to: "today.json")
