@@ -1,11 +1,13 @@
-/// What does not get better until a person acts.
-package struct Attention: Sendable, Equatable {
-    /// For people, one sentence each.
-    package private(set) var points: [String] = []
-    /// Of `status --check`: 4 if the same export gets no further, 3 if something was found that does not hold it up.
-    package private(set) var exitStatus = ExitStatus.complete
+import Exporter
 
-    package init(_ history: ExportHistory) {
+/// What does not get better until a person acts.
+struct Attention: Sendable, Equatable {
+    /// For people, one sentence each.
+    private(set) var points: [String] = []
+    /// Of `status --check`: 4 if the same export gets no further, 3 if something was found that does not hold it up.
+    private(set) var exitStatus = ExitStatus.complete
+
+    init(_ history: ExportHistory) {
         let doubts = history.left.chainsInDoubtCount
         if doubts > 0 {
             needsPerson(
