@@ -79,7 +79,7 @@ struct StoredActions: AsyncParsableCommand {
         }
         if CommandLine.arguments.contains("--json") {
             let json = Failure(ExitStatus.usage, redacted(message(for: error))).json
-            _ = console.end(ExitStatus.usage, printing: jsonText(json))
+            _ = console.end(ExitStatus.usage, printingJSON: json)
         }
         console.line(redacted(fullMessage(for: error)))
         return ExitStatus.usage

@@ -64,17 +64,17 @@ struct OutputTests {
 
     @Test("The summary counts every outcome that there is, and names the command that continues")
     func summary() throws {
-        var summary = Summary(manifests: ["today"], outcome: "incomplete", exitStatus: 75)
+        var summary = Summary(manifests: ["today"], end: .ended(.finished, .incomplete(.init())))
         summary.exportID = 12
-        summary.items = 1302
-        summary.outcomes["success"] = 1300
-        summary.outcomes["pending"] = 2
-        summary.alreadySettled = 10
-        summary.results = 5000
+        summary.runs.items = 1302
+        summary.runs.outcomes[.success] = 1300
+        summary.runs.outcomes[.pending] = 2
+        summary.runs.alreadySettled = 10
+        summary.stored.results = 5000
         summary.requests.total = 1292
-        summary.requests.byStatus = ["200": 1290, "none": 2]
+        summary.requests.byStatus = [200: 1290, nil: 2]
         summary.duration = 12.34
-        summary.unfinishedElsewhere = 1
+        summary.elsewhere.runs = 1
         let export = try #require(try Export.parse(["--manifest", "my jobs/today.json"]) as Export?)
         let command = ContinuingCommand(export: export, arguments: ["export", "--manifest", "my jobs/today.json"])
         #expect(
@@ -98,9 +98,9 @@ struct OutputTests {
 
     @Test("Commands that are told name the account that was named")
     func account() throws {
-        var summary = Summary(manifests: ["today"], outcome: "incomplete", exitStatus: 75)
+        var summary = Summary(manifests: ["today"], end: .ended(.finished, .incomplete(.init())))
         summary.account = "Kunde 7"
-        summary.unfinishedElsewhere = 1
+        summary.elsewhere.runs = 1
         let arguments = ["--manifest", "today.json", "--account", "Kunde 7"]
         let export = try #require(try Export.parse(arguments) as Export?)
         let command = ContinuingCommand(export: export, arguments: ["export"] + arguments)

@@ -25,7 +25,7 @@ struct ShownTextTests {
 
     @Test("JSON keeps the text and shows none of it raw")
     func json() throws {
-        let text = jsonText([Self.evil + "\u{7F}é👩‍👩‍👧"])
+        let text = try jsonText([Self.evil + "\u{7F}é👩‍👩‍👧"])
         #expect(text == text.shownOnOneLine)
         #expect(text.contains("é👩‍👩‍👧"))
         #expect(try JSONDecoder().decode([String].self, from: Data(text.utf8)) == [Self.evil + "\u{7F}é👩‍👩‍👧"])
@@ -49,9 +49,8 @@ struct ShownTextTests {
 
     @Test("The summary's names and reasons are within their line")
     func summary() throws {
-        var summary = Summary(manifests: [Self.evil], outcome: "failed", exitStatus: 75)
+        var summary = Summary(manifests: [Self.evil], end: .ended(.invalidSetting(Self.evil), .invalidSetting))
         summary.exportID = 1
-        summary.reason = Self.evil
         let export = try #require(try Export.parse(["--manifest", Self.evil]) as Export?)
         let command = ContinuingCommand(export: export, arguments: ["export", "--manifest", Self.evil])
         let text = SummaryText(summary: summary, command: command).text

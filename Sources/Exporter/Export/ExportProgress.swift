@@ -44,16 +44,15 @@ package struct ExportProgress: Sendable, Equatable {
         budgetResetsAt = budget.resetsAt
     }
 
-    /// What an export that cannot go on has done; nil before it is written down. Without outcomes: nobody has drawn up
-    /// the account.
-    package func summary(exitStatus: Int32) -> Summary? {
+    /// What an export that cannot go on has done; nil before it is written down. Without outcomes: nothing has counted
+    /// them yet.
+    package func summary(_ end: ExportEnd) -> Summary? {
         guard let exportID else { return nil }
-        var summary = Summary(
-            manifests: manifests, outcome: ExitStatus.exportOutcome(exitStatus), exitStatus: exitStatus)
+        var summary = Summary(manifests: manifests, end: end)
         summary.exportID = exportID
         summary.account = account?.name
-        summary.items = items
-        summary.alreadySettled = alreadySettled
+        summary.runs.items = items
+        summary.runs.alreadySettled = alreadySettled
         summary.add(tally)
         return summary
     }

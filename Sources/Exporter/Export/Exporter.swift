@@ -25,6 +25,7 @@ package struct Exporter: Sendable {
     private let ifLocked: IfLocked
     private let migrates: Bool
     private let deadline: Date?
+    private let record: @Sendable (ExportEnd) -> ExportRecord
     private let clock: SteadyClock
     private let board: ProgressBoard
     private let logger: Logger
@@ -32,9 +33,11 @@ package struct Exporter: Sendable {
     /// - Parameters:
     ///   - migrates: false for `--no-migrate`: a schema that is behind is then an error.
     ///   - deadline: when `--time-limit` is over, counted from the start of the call.
+    ///   - record: what the row of the export keeps of its end.
     package init(
         database: PostgresConfiguration, client: ActionsClient, origin: ExportOrigin, options: ExportOptions,
-        ifLocked: IfLocked, migrates: Bool, deadline: Date?, clock: SteadyClock, board: ProgressBoard, logger: Logger
+        ifLocked: IfLocked, migrates: Bool, deadline: Date?, record: @escaping @Sendable (ExportEnd) -> ExportRecord,
+        clock: SteadyClock, board: ProgressBoard, logger: Logger
     ) {
         self.database = database
         self.client = client
@@ -43,6 +46,7 @@ package struct Exporter: Sendable {
         self.ifLocked = ifLocked
         self.migrates = migrates
         self.deadline = deadline
+        self.record = record
         self.clock = clock
         self.board = board
         self.logger = logger
@@ -56,19 +60,17 @@ package struct Exporter: Sendable {
         return try await PostgresSession.withSession(database, observer: databaseLog) { connection in
             try await lock.acquire(on: connection)
         } _: { session in
-            try await export(work, lock: lock, session: session, signals: signals)
+            try await export(work, session: session, signals: signals)
         }
     }
 
     private func export(
-        _ work: Work, lock: ExportLock, session: PostgresSession, signals: AsyncStream<Int32>
+        _ work: Work, session: PostgresSession, signals: AsyncStream<Int32>
     ) async throws -> Summary {
         try await PostgresSession.withSession(database, observer: databaseLog) { try await prepareSchema(on: $0) }
-        if let taken = try await connect(session, lock: lock) {
-            var summary = Summary(manifests: work.names, outcome: "skipped", exitStatus: ExitStatus.complete)
-            let holder = taken.holder.map { " (\($0.description))" } ?? ""
+        if let taken = try await LockWait(ifLocked: ifLocked, clock: clock, logger: logger).connect(session) {
+            var summary = Summary(manifests: work.names, end: .skipped(holder: taken.holder))
             summary.account = origin.account.name
-            summary.reason = "another export of this manifest is running\(holder)"
             return summary
         }
         // From here on, use the database's clock.
@@ -81,13 +83,16 @@ package struct Exporter: Sendable {
             $0.account = origin.account
             $0.items = work.manifests?.runCount ?? 0
         }
+        let closing = ExportClosing(
+            ledger: ledger, work: work, account: origin.account, options: options, record: record, clock: clock,
+            board: board, logger: logger)
         let begin: Ledger.Account
         let witnesses: [UUID]
         do {
             begin = try await ledger.account()
             witnesses = try await ledger.actionsWithResults(limit: AccountWatch.witnesses)
         } catch {
-            throw await brokenOff(ledger, error, requests: RequestCount())
+            throw await closing.breakOff(error, requests: RequestCount())
         }
         board.update {
             $0.items = begin.items
@@ -114,7 +119,7 @@ package struct Exporter: Sendable {
                 throw error
             }
             await intents.close()
-            return try await close(ledger, work: work, ending: ending, machine: machine, clock: clock, session: session)
+            return try await closing.close(machine, after: ending)
         } catch {
             // A commit that came through as the loop was cancelled is known to the loader alone.
             let stored = await loader.stored
@@ -123,31 +128,11 @@ package struct Exporter: Sendable {
                 $0.tally.results = max(stored.results, machine.tally.results)
                 $0.tally.errors = max(stored.errors, machine.tally.errors)
             }
-            throw await brokenOff(ledger, error, requests: machine.tally.requestCount)
+            throw await closing.breakOff(error, requests: machine.tally.requestCount)
         }
-    }
-
-    /// Closes the row of an export that cannot go on, as far as the database still answers; otherwise the next export of
-    /// the manifest does.
-    private func brokenOff(_ ledger: Ledger, _ error: any Error, requests: RequestCount) async -> BrokenOffExport {
-        let status = ExitStatus.of(error)
-        let postgres = (error as? PostgresError)?.kind
-        if postgres?.isConnectionLoss != true, postgres != .cancelled {
-            do {
-                try await ledger.finish(
-                    ExitStatus.exportOutcome(status), exitStatus: status, reason: "\(error)", account: nil,
-                    requests: requests)
-            } catch {
-                logger.warning(
-                    "export \(ledger.exportID) still counts as running, because its row could not be closed: \(error)")
-            }
-        }
-        return BrokenOffExport(cause: error, summary: board.current.summary(exitStatus: status))
     }
 
     private var databaseLog: DatabaseLog { DatabaseLog(database: database, logger: logger) }
-
-    // MARK: Before
 
     private func prepareSchema(on session: PostgresSession) async throws {
         let migrator = Migrator(toolVersion: origin.toolVersion)
@@ -181,125 +166,17 @@ package struct Exporter: Sendable {
             throw await session.explained(error)
         }
     }
-
-    /// - Returns: who holds the lock, if another export of the manifest is running and this one is to be skipped.
-    /// - Throws: `ExportLock.Taken` if it is to fail, or if the other one hangs: skipped for ever, it would never be
-    ///   noticed.
-    private func connect(_ session: PostgresSession, lock: ExportLock) async throws -> ExportLock.Taken? {
-        let begin = clock.now
-        var waitingFor: String?
-        var isHangTold = false
-        while true {
-            do {
-                try await session.connect()
-                if let waitingFor {
-                    let time = Int(clock.now.timeIntervalSince(begin).rounded())
-                    logger.notice("the other export of \"\(waitingFor)\" has ended: going on after \(time) s")
-                }
-                return nil
-            } catch let taken as ExportLock.Taken {
-                // The session of a killed export may linger on the server for a moment.
-                let patient = clock.now < begin + 2
-                if !patient {
-                    switch ifLocked {
-                    case .fail: throw taken
-                    case .skip where taken.holder?.hangs != nil: throw taken
-                    case .skip: return taken
-                    case .wait: break
-                    }
-                    let holder = taken.holder?.description ?? "it is just ending"
-                    if waitingFor == nil {
-                        waitingFor = taken.name
-                        logger.notice("waiting: another export of \"\(taken.name)\" is running (\(holder))")
-                    }
-                    if let reason = taken.holder?.hangs, !isHangTold {
-                        isHangTold = true
-                        logger.warning("the export of \"\(taken.name)\" hangs (\(holder)): \(reason)")
-                    }
-                }
-                try await clock.sleep(until: clock.now + (patient ? 0.1 : 1))
-            }
-        }
-    }
-
-    // MARK: After
-
-    private func close(
-        _ ledger: Ledger, work: Work, ending: Ending, machine: ExportMachine, clock: SteadyClock,
-        session: PostgresSession
-    ) async throws -> Summary {
-        let tally = machine.tally
-        if case .interrupted(let signal) = ending {
-            // The account of a large export takes seconds, and there may be none left.
-            try await ledger.finish(
-                "interrupted", exitStatus: ExitStatus.interrupted(by: signal),
-                reason: ending.reason(account: origin.account), account: nil,
-                requests: tally.requestCount)
-        }
-        if ending != .finished { try await ledger.releaseSuspects() }
-        var account = try await ledger.account()
-        account.hasPagesToRefetch = machine.hasPagesToRefetch
-        account.rejects = tally.rejects
-        account.isOfDoubtfulAccount = tally.isOfDoubtfulAccount
-        try check(account, work: work, tally: tally)
-        let exitStatus = ending.exitStatus(account, options: options)
-        var summary = Summary(
-            manifests: work.names, outcome: ExitStatus.exportOutcome(exitStatus), exitStatus: exitStatus)
-        try await ledger.finish(
-            summary.outcome, exitStatus: exitStatus,
-            reason: ending.reason(account: origin.account) ?? account.reason(of: exitStatus, options),
-            account: account, requests: tally.requestCount)
-        summary.exportID = ledger.exportID
-        summary.account = origin.account.name
-        summary.add(tally)
-        summary.add(account)
-        summary.chainsInDoubt = try await ChainReport.of(
-            export: ledger.exportID, account: nil, inDoubt: true, session: session)
-        summary.chainsLeft = try await ChainReport.of(
-            export: ledger.exportID, account: nil, inDoubt: false, session: session)
-        summary.reason = ending.reason(account: origin.account)
-        if tally.rejects > 0 {
-            logger.error(
-                "PostgreSQL refused \(tally.rejects) parts of answers: see stored_actions.rejects for parts and reasons"
-            )
-        }
-        if tally.bundledErrors > 0 {
-            logger.warning(
-                """
-                \(tally.bundledErrors) partner errors share the last row of their runs in stored_actions.errors, as one \
-                array in its column raw: a run has at most \(PartnerErrors.mostRows) rows there
-                """)
-        }
-        let elsewhere = try await ledger.unfinishedElsewhere(at: clock.now)
-        summary.unfinishedElsewhere = elsewhere.runs
-        summary.soonestExpiryElsewhere = elsewhere.soonestExpiry
-        let duration = board.current.startedAt.map { clock.now.timeIntervalSince($0) } ?? 0
-        summary.duration = (duration * 1000).rounded() / 1000
-        return summary
-    }
-
-    /// What went in must have come out.
-    private func check(_ account: Ledger.Account, work: Work, tally: Tally) throws {
-        if case .manifests(let manifests) = work, account.items != manifests.runCount {
-            throw AccountingError(
-                description: "the manifests name \(manifests.runCount) runs, the export has \(account.items) items")
-        }
-        if account.results != tally.itemResults {
-            throw AccountingError(
-                description: "\(tally.itemResults) results were stored, the ledger has \(account.results)")
-        }
-    }
 }
 
 extension Exporter.Work {
-    fileprivate var names: [String] {
+    var names: [String] {
         switch self {
         case .manifests(let manifests): manifests.list.map(\.name)
         case .unfinished: []
         }
     }
 
-    fileprivate var manifests: Manifests? {
+    var manifests: Manifests? {
         switch self {
         case .manifests(let manifests): manifests
         case .unfinished: nil

@@ -3,7 +3,10 @@ import Foundation
 import Postgres
 
 /// A chain that needs somebody's attention, as summaries and `status` name it.
-package struct ChainReport: Sendable, Encodable, Equatable {
+package struct ChainReport: Sendable, Equatable {
+    /// Chains that a list of reports has at most.
+    static let limit = 1000
+
     package var storedActionID: String
     package var rootRunID: String
     /// The page that is next, or in doubt.
@@ -16,19 +19,10 @@ package struct ChainReport: Sendable, Encodable, Equatable {
     package var askedAt: Date?
     /// The page in doubt may have been asked for after this time, which the database was restored to.
     package var restoredTo: Date?
-    /// What settles a page in doubt: one of these commands.
-    package var resolve: [String]
-
-    private enum CodingKeys: String, CodingKey {
-        case storedActionID = "stored_action_id"
-        case rootRunID = "root_run_id"
-        case pageNumber = "page_number"
-        case leftFor = "left_for"
-        case detail
-        case askedAt = "asked_at"
-        case restoredTo = "restored_to"
-        case resolve
-    }
+    /// The next page was perhaps asked for, and a person has to say whether its run has started.
+    package var isInDoubt: Bool
+    /// Chains of other stored actions have the same root.
+    package var sharesRoot: Bool
 
     /// SQL over `c`, a chain, `$1`, an export or null for all, and `$2`, an account or null for all.
     static let isInScope = """
@@ -54,10 +48,10 @@ package struct ChainReport: Sendable, Encodable, Equatable {
     }
 
     /// SQL over `$1`, an export, and `$2`, an account's name; each may be null for all.
-    static func query(inDoubt: Bool, limit: Int = Summary.chainsTold) -> String {
+    static func query(inDoubt: Bool, limit: Int = ChainReport.limit) -> String {
         """
         select c.stored_action_id::text, c.root_run_id::text, c.pages,
-               count(*) over (partition by c.root_run_id) > 1 as is_ambiguous,
+               count(*) over (partition by c.root_run_id) > 1 as shares_root,
                (select i.chain_left from stored_actions.export_items i
                  where i.export_id = $1 and i.stored_action_id = c.stored_action_id and i.run_id = c.root_run_id)
                   as left_for,
@@ -82,13 +76,10 @@ package struct ChainReport: Sendable, Encodable, Equatable {
         pageNumber = try row.decode("pages")
         leftFor = try row.decode("left_for")
         detail = try row.decode("detail")
-        guard inDoubt else {
-            resolve = []
-            return
-        }
+        sharesRoot = try row.decode("shares_root")
+        isInDoubt = inDoubt
+        guard inDoubt else { return }
         askedAt = try row.decode("intended_at")
         restoredTo = try row.decode("restored_to")
-        let which = try row.decode("is_ambiguous") ? "\(rootRunID) --stored-action \(storedActionID)" : rootRunID
-        resolve = ["--run-id RUN_ID", "--not-sent"].map { "stored-actions resolve --chain \(which) \($0)" }
     }
 }

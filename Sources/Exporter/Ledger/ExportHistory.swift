@@ -2,7 +2,7 @@ import ExportCore
 import Foundation
 
 /// What the ledger tells of past exports and of what is left to do.
-package struct ExportHistory: Sendable, Encodable {
+package struct ExportHistory: Sendable {
     package struct Export: Sendable, Encodable, Equatable {
         package var exportID: Int
         package var manifests: [String]
@@ -61,7 +61,7 @@ package struct ExportHistory: Sendable, Encodable {
         package var runs: Int
     }
 
-    package struct Left: Sendable, Encodable, Equatable {
+    package struct Left: Sendable, Equatable {
         package var runs = 0
         package var outcomes: [String: Int] = [:]
         /// The first to expire among those that have not, the soonest first.
@@ -75,16 +75,6 @@ package struct ExportHistory: Sendable, Encodable {
         package var chainsInDoubtCount = 0
         /// Parts of answers that PostgreSQL refused.
         package var rejects = 0
-
-        private enum CodingKeys: String, CodingKey {
-            case runs, outcomes
-            case nextToExpire = "next_to_expire"
-            case failures
-            case openChains = "open_chains"
-            case chainsInDoubt = "chains_in_doubt"
-            case chainsInDoubtCount = "chains_in_doubt_count"
-            case rejects
-        }
     }
 
     /// The newest ones, the newest first.
@@ -98,11 +88,4 @@ package struct ExportHistory: Sendable, Encodable {
     package var readAt = Date.distantPast
     /// For people: how the schema is newer than this binary; nil if it is not.
     package var schemaNotice: String?
-
-    private enum CodingKeys: String, CodingKey {
-        case exports, locks
-        case apiAnsweredAt = "api_answered_at"
-        case left
-        case readAt = "read_at"
-    }
 }

@@ -18,16 +18,18 @@ package struct ChainResolution: Sendable {
     }
 
     /// Why there is nothing to settle.
-    package struct Refusal: Error, Sendable, CustomStringConvertible {
-        package enum Kind: Sendable {
-            /// No such chain, or none in doubt; or the run cannot be its page.
-            case usage
-            /// An export is at the page right now.
-            case inFlight
-        }
-
-        package var kind: Kind
-        package var description: String
+    package enum Refusal: Error, Sendable, Equatable {
+        /// The account has no chain of that root.
+        case noChain(root: UUID, account: ZapierAccount)
+        /// Several stored actions have a chain of that root, and none was named.
+        case severalChains(root: UUID)
+        case notInDoubt(root: UUID)
+        /// An export has just asked for the page, and waits for the answer.
+        case inFlight(page: Int)
+        /// A restored database has no row of the root's result, from which the page could be asked for.
+        case rootNotStored(UUID)
+        /// The run that was named is a page of a chain already, or a root.
+        case runTaken(UUID)
     }
 
     private let session: PostgresSession
@@ -47,31 +49,20 @@ package struct ChainResolution: Sendable {
             try transaction.makeDurable()
             let root = try transaction.chain(rootRunID, of: storedActionID, account: account)
             guard let chain = try transaction.lockChain(root), chain.isInDoubt else {
-                throw Refusal(kind: .usage, description: "no page of chain \(rootRunID.lowercase) is in doubt")
+                throw Refusal.notInDoubt(root: rootRunID)
             }
             if chain.end == nil, chain.attempt?.isInFlight == true {
-                throw Refusal(
-                    kind: .inFlight,
-                    description:
-                        "an export has just asked for page \(chain.pages) of the chain: wait until it has ended")
+                throw Refusal.inFlight(page: chain.pages)
             }
             switch fate {
             case .started(let runID):
                 var attempt = chain.attempt
                 if attempt == nil { attempt = try transaction.insertLostIntent(of: chain) }
-                guard let attempt else {
-                    throw Refusal(
-                        kind: .usage,
-                        description: "the root of chain \(rootRunID.lowercase) is not stored yet: export its manifest "
-                            + "first")
-                }
+                guard let attempt else { throw Refusal.rootNotStored(rootRunID) }
                 guard
                     try transaction.record(
                         runID, root: root, intentID: attempt.intentID, exportID: nil, at: attempt.askedAt)
-                else {
-                    throw Refusal(
-                        kind: .usage, description: "run \(runID.lowercase) is a page of a chain already, or a root")
-                }
+                else { throw Refusal.runTaken(runID) }
             case .notSent:
                 try transaction.takeBack(chain.attempt?.intentID, of: root)
                 try transaction.settleRestore(of: root)
@@ -114,17 +105,9 @@ extension PostgresTransaction {
             try row.decode("stored_action_id", as: UUID.self)
         }
         guard let action = actions.first else {
-            throw ChainResolution.Refusal(
-                kind: .usage,
-                description: "account \"\(account.name)\" has no chain of pages whose root is run "
-                    + "\(rootRunID.lowercase) (stored-actions status lists those in doubt)")
+            throw ChainResolution.Refusal.noChain(root: rootRunID, account: account)
         }
-        guard actions.count == 1 else {
-            throw ChainResolution.Refusal(
-                kind: .usage,
-                description: "several stored actions have such a chain of root \(rootRunID.lowercase): name one with"
-                    + " --stored-action")
-        }
+        guard actions.count == 1 else { throw ChainResolution.Refusal.severalChains(root: rootRunID) }
         return RunKey(storedActionID: action, runID: rootRunID)
     }
 }

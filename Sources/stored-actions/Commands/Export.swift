@@ -135,8 +135,9 @@ struct Export: Verb {
 
         let board = ProgressBoard()
         desk.onExit { signal in
-            let summary = board.current.summary(exitStatus: ExitStatus.interrupted(by: signal))
-            return end(with: Failure(interruptedBy: signal, summary: summary), on: console)
+            var failure = Failure(interruptedBy: signal)
+            failure.summary = board.current.summary(.failed(failure))
+            return end(with: failure, on: console)
         }
         let export = Task {
             try await access.withClient(
@@ -149,8 +150,8 @@ struct Export: Verb {
                         apiURL: access.api.value, toolVersion: toolVersion, host: ProcessInfo.processInfo.hostName,
                         account: owner),
                     options: options(requests: plan.requests), ifLocked: ifLocked, migrates: !noMigrate,
-                    deadline: deadline, clock: clock,
-                    board: board, logger: console.logger)
+                    deadline: deadline, record: { EndText.record($0, account: owner) }, clock: clock, board: board,
+                    logger: console.logger)
                 return try await exporter.run(work, signals: desk.signals)
             }
         }
@@ -163,9 +164,8 @@ struct Export: Verb {
         defer { timer.cancel() }
         do {
             let summary = try await display.showing(board) { try await export.value }
-            return Report(
-                text: SummaryText(summary: summary, command: ContinuingCommand(export: self)).text, json: summary,
-                exitStatus: summary.exitStatus)
+            let text = SummaryText(summary: summary, command: ContinuingCommand(export: self))
+            return Report(text: text.text, json: SummaryJSON(summary: summary), exitStatus: text.end.status)
         } catch  where Failure.isCancellation(error) && desk.received == nil && deadline != nil {
             var failure = Failure(
                 ExitStatus.incomplete,

@@ -115,25 +115,20 @@ struct Resolve: Verb {
 
     private func settle(_ chain: UUID, of account: ZapierAccount, _ session: PostgresSession) async throws -> Report {
         let fate = runID.map { PageFate.started(runID: $0) } ?? .notSent
-        do {
-            let resolved = try await ChainResolution(session: session, account: account)
-                .resolve(root: chain, of: storedAction, as: fate)
-            let found = runID.map { "is run \($0.lowercase)" } ?? "was not asked for"
-            var text =
-                "page \(resolved.pageNumber) of chain \(chain.lowercase) \(found): the next export of its manifest "
-                + "goes on with it"
-            if resolved.isNextInDoubt {
-                text += "\nThe database was restored, so the page after it is in doubt as well; --not-sent ends that."
-            }
-            return Report(
-                text: text,
-                json: Result(
-                    storedActionID: resolved.storedActionID.lowercase, rootRunID: chain.lowercase,
-                    pageNumber: resolved.pageNumber, runID: runID?.lowercase))
-        } catch let refusal as ChainResolution.Refusal {
-            throw Failure(
-                refusal.kind == .usage ? ExitStatus.usage : ExitStatus.incomplete, refusal.description)
+        let resolved = try await ChainResolution(session: session, account: account)
+            .resolve(root: chain, of: storedAction, as: fate)
+        let found = runID.map { "is run \($0.lowercase)" } ?? "was not asked for"
+        var text =
+            "page \(resolved.pageNumber) of chain \(chain.lowercase) \(found): the next export of its manifest "
+            + "goes on with it"
+        if resolved.isNextInDoubt {
+            text += "\nThe database was restored, so the page after it is in doubt as well; --not-sent ends that."
         }
+        return Report(
+            text: text,
+            json: Result(
+                storedActionID: resolved.storedActionID.lowercase, rootRunID: chain.lowercase,
+                pageNumber: resolved.pageNumber, runID: runID?.lowercase))
     }
 
     private func putInDoubt(

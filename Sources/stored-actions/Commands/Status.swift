@@ -39,7 +39,7 @@ struct Status: Verb {
         }
 
         func encode(to encoder: any Encoder) throws {
-            try history.encode(to: encoder)
+            try HistoryJSON(history: history).encode(to: encoder)
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(exitStatus, forKey: .exitStatus)
             try container.encode(account, forKey: .account)

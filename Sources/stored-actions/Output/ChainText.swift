@@ -8,13 +8,13 @@ enum ChainText {
     private static let shown = 20
 
     /// Nil if the manifests ask for no pages.
-    static func figures(_ summary: Summary) -> String? {
-        guard !summary.chains.isEmpty || summary.openChains > 0 else { return nil }
+    static func figures(_ chains: Summary.Chains) -> String? {
+        guard !chains.ended.isEmpty || chains.open > 0 else { return nil }
         var parts = EndReason.allCases.compactMap { reason in
-            summary.chains[reason.rawValue].map { "\(grouped($0)) \(reason.rawValue)" }
+            chains.ended[reason].map { "\(grouped($0)) \(reason.rawValue)" }
         }
-        if summary.openChains > 0 { parts.append("\(grouped(summary.openChains)) without an end yet") }
-        return parts.joined(separator: ", ") + "; \(count(summary.pagesFollowed, "page")) followed"
+        if chains.open > 0 { parts.append("\(grouped(chains.open)) without an end yet") }
+        return parts.joined(separator: ", ") + "; \(count(chains.pagesFollowed, "page")) followed"
     }
 
     /// - Parameters:
@@ -32,17 +32,16 @@ enum ChainText {
                 chain.askedAt.map { " at \($0.formatted(.iso8601))" }
                 ?? chain.restoredTo.map { ", if it was requested after \($0.formatted(.iso8601))" } ?? ""
             lines.append("  page \(chain.pageNumber) of stored action \(chain.storedActionID)\(time)")
-            lines += chain.resolve.map { "    \($0)\(settings)" }
+            lines += chain.resolveCommands.map { "    \($0)\(settings)" }
         }
         return lines + more(number, min(chains.count, shown))
     }
 
-    static func left(_ summary: Summary) -> [String] {
-        let told = summary.chainsLeft
-        guard !told.isEmpty else { return [] }
+    static func left(_ chains: Summary.Chains) -> [String] {
+        guard !chains.left.isEmpty else { return [] }
         return ["Chains of pages without an end yet:"]
-            + told.prefix(shown).map { "  chain \($0.rootRunID): \($0.detail)".shownOnOneLine }
-            + more(summary.openChains, min(told.count, shown))
+            + chains.left.prefix(shown).map { "  chain \($0.rootRunID): \($0.detail)".shownOnOneLine }
+            + more(chains.open, min(chains.left.count, shown))
     }
 
     private static func more(_ number: Int, _ told: Int) -> [String] {

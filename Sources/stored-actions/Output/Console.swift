@@ -14,6 +14,9 @@ enum LogFormat: String, CaseIterable, Sendable { case text, json }
 ///
 /// With `--quiet` lines are held back until the end: they are printed only if something is wrong.
 final class Console: Sendable {
+    private let stdout: Int32
+    private let stderr: Int32
+
     private struct State {
         var live = ""
         var quiet = false
@@ -25,8 +28,14 @@ final class Console: Sendable {
     private let state = Mutex(State())
 
     /// stderr is a terminal that can redraw a line.
-    let isTerminal: Bool =
-        isatty(STDERR_FILENO) == 1 && ![nil, "", "dumb"].contains(ProcessInfo.processInfo.environment["TERM"])
+    let isTerminal: Bool
+
+    /// - Parameters: descriptors, which stay the caller's.
+    init(stdout: Int32 = STDOUT_FILENO, stderr: Int32 = STDERR_FILENO) {
+        self.stdout = stdout
+        self.stderr = stderr
+        isTerminal = isatty(stderr) == 1 && ![nil, "", "dumb"].contains(ProcessInfo.processInfo.environment["TERM"])
+    }
 
     func configure(_ options: OutputOptions) {
         state.withLock { state in
@@ -55,7 +64,8 @@ final class Console: Sendable {
         } else if !asJSON, state.withLock(\.quiet) {
             return report.exitStatus
         }
-        return end(report.exitStatus, printing: asJSON ? jsonText(report.json) : report.text)
+        return asJSON
+            ? end(report.exitStatus, printingJSON: report.json) : end(report.exitStatus, printing: report.text)
     }
 
     /// - Parameter json: nil if stdout stays empty.
@@ -64,30 +74,43 @@ final class Console: Sendable {
         endLive()
         releaseLines()
         error(failure)
-        return json.map { end(failure.status, printing: jsonText($0)) } ?? failure.status
+        return json.map { end(failure.status, printingJSON: $0) } ?? failure.status
     }
 
     /// - Parameter result: its line breaks stay; callers that insert foreign text into a line use `shownOnOneLine`.
     /// - Returns: the exit status.
     func end(_ status: Int32, printing result: String) -> Int32 {
         let shown = result.shownOnItsLines
-        let code = Self.writeResult(shown.hasSuffix("\n") ? shown : shown + "\n")
+        let code = writeResult(shown.hasSuffix("\n") ? shown : shown + "\n")
         guard code != 0 else { return status }
+        return end(
+            status, withoutResult: "the result could not be written to stdout: \(String(cString: strerror(code)))")
+    }
+
+    /// Prints one JSON object, or nothing if the value cannot be encoded.
+    ///
+    /// - Returns: the exit status.
+    func end(_ status: Int32, printingJSON value: any Encodable) -> Int32 {
+        do {
+            return end(status, printing: try jsonText(value))
+        } catch {
+            return end(status, withoutResult: "the result could not be encoded as JSON, which is a bug: \(error)")
+        }
+    }
+
+    private func end(_ status: Int32, withoutResult reason: String) -> Int32 {
         releaseLines()
-        let failure = Failure(
-            ExitStatus.withoutResult(status),
-            "the result could not be written to stdout: \(String(cString: strerror(code)))"
-        )
+        let failure = Failure(ExitStatus.withoutResult(status), reason)
         error(failure)
         return failure.status
     }
 
     /// - Returns: 0, or the error's number.
-    private static func writeResult(_ text: String) -> Int32 {
-        let code = write(text, to: STDOUT_FILENO)
+    private func writeResult(_ text: String) -> Int32 {
+        let code = Self.write(text, to: stdout)
         guard code == 0 else { return code }
         // A network file system may say only when a descriptor is closed that there was no room.
-        let copy = dup(STDOUT_FILENO)
+        let copy = dup(stdout)
         guard copy >= 0, close(copy) != 0, errno != EINTR else { return 0 }
         return errno
     }
@@ -111,7 +134,7 @@ final class Console: Sendable {
         state.withLock { state in
             guard !state.quiet else { return state.held.append(shown) }
             let clear = state.live.isEmpty ? "" : "\r\u{1B}[2K"
-            _ = Self.write(clear + shown + "\n" + state.live, to: STDERR_FILENO)
+            _ = Self.write(clear + shown + "\n" + state.live, to: stderr)
         }
     }
 
@@ -125,7 +148,7 @@ final class Console: Sendable {
                 LogLine(level: .notice, message: "\(count(omitted, "line")) left out here", fields: [], at: Date())
                     .text(format)
             }
-            if !lines.isEmpty { _ = Self.write(lines.map { $0 + "\n" }.joined(), to: STDERR_FILENO) }
+            if !lines.isEmpty { _ = Self.write(lines.map { $0 + "\n" }.joined(), to: stderr) }
         }
     }
 
@@ -134,8 +157,8 @@ final class Console: Sendable {
         guard isTerminal else { return }
         state.withLock { state in
             guard !state.quiet else { return }
-            state.live = String(text.shownOnOneLine.prefix(max(20, Self.width() - 1)))
-            _ = Self.write("\r\u{1B}[2K" + state.live, to: STDERR_FILENO)
+            state.live = String(text.shownOnOneLine.prefix(max(20, width() - 1)))
+            _ = Self.write("\r\u{1B}[2K" + state.live, to: stderr)
         }
     }
 
@@ -143,13 +166,13 @@ final class Console: Sendable {
         state.withLock { state in
             guard !state.live.isEmpty else { return }
             state.live = ""
-            _ = Self.write("\r\u{1B}[2K", to: STDERR_FILENO)
+            _ = Self.write("\r\u{1B}[2K", to: stderr)
         }
     }
 
-    private static func width() -> Int {
+    private func width() -> Int {
         var size = winsize()
-        return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+        return ioctl(stderr, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
     }
 
     /// Writes all of the text, whatever the descriptor takes at once.
@@ -174,11 +197,13 @@ final class Console: Sendable {
 
 /// One line, keys sorted, so that two outputs can be compared. Also what JSON itself lets pass, but a terminal should not
 /// get, is written as an escape of JSON's.
-func jsonText(_ value: any Encodable) -> String {
+///
+/// - Throws: `EncodingError`, such as for a number that is not finite.
+func jsonText(_ value: any Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     encoder.dateEncodingStrategy = .iso8601
-    let text = (try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    let text = String(decoding: try encoder.encode(value), as: UTF8.self)
     guard text.unicodeScalars.contains(where: \.isUnsafeToShow) else { return text }
     return text.unicodeScalars.map { scalar in
         // Unsafe characters stand in strings alone, and each is one unit of UTF-16.

@@ -49,7 +49,8 @@ struct LogLine {
         case .json:
             var object = ["time": time, "level": "\(level)", "message": message]
             for field in fields where object[field.key] == nil { object[field.key] = field.value }
-            return jsonText(object)
+            // Texts can always be encoded.
+            return (try? jsonText(object)) ?? text(.text)
         }
     }
 }

@@ -5,94 +5,88 @@ import Foundation
 /// An export's summary for people: what came of the runs, what it took, and what to do next.
 struct SummaryText {
     let text: String
+    let end: EndText
 
     init(summary: Summary, command: ContinuingCommand) {
-        var paragraphs = [Self.headline(summary)]
+        end = EndText(summary.end, account: summary.account)
+        var paragraphs = [Self.headline(summary, end)]
         if summary.exportID != nil {
-            paragraphs += [Self.outcomes(summary), Self.figures(summary)]
+            paragraphs += [Self.outcomes(summary.runs), Self.figures(summary)]
         }
-        let todo = Self.todo(summary, command: command)
+        let todo = Self.todo(summary, end, command)
         if !todo.isEmpty { paragraphs.append(todo.joined(separator: "\n")) }
         text = paragraphs.joined(separator: "\n\n")
     }
 
-    private static func headline(_ summary: Summary) -> String {
+    private static func headline(_ summary: Summary, _ end: EndText) -> String {
         let number = summary.exportID.map { " \($0)" } ?? ""
         let names = summary.manifests.isEmpty ? "unfinished runs" : summary.manifests.joined(separator: ", ")
-        let reason = summary.reason.map { ": \($0)" } ?? ""
+        let reason = end.reason.map { ": \($0)" } ?? ""
         let account = summary.account.flatMap { $0 == ZapierAccount.standard.name ? nil : " of account \($0)" } ?? ""
-        return "export\(number) of \(names)\(account): \(summary.outcome)\(reason) (exit status \(summary.exitStatus))"
+        return "export\(number) of \(names)\(account): \(end.outcome.rawValue)\(reason) (exit status \(end.status))"
             .shownOnOneLine
     }
 
-    private static func outcomes(_ summary: Summary) -> String {
+    private static func outcomes(_ runs: Summary.Runs) -> String {
         var rows = Outcome.allCases.compactMap { outcome -> [String]? in
-            let number = summary.outcomes[outcome.rawValue] ?? 0
+            let number = runs.outcomes[outcome] ?? 0
             return number == 0 ? nil : [outcome.rawValue, grouped(number), outcome.meaning]
         }
-        let settled = summary.alreadySettled > 0 ? "\(grouped(summary.alreadySettled)) of them settled before" : ""
-        rows.append(["runs", grouped(summary.items), settled])
+        let settled = runs.alreadySettled > 0 ? "\(grouped(runs.alreadySettled)) of them settled before" : ""
+        rows.append(["runs", grouped(runs.items), settled])
         return aligned(rows, indent: "  ")
     }
 
     private static func figures(_ summary: Summary) -> String {
-        let byStatus = summary.requests.byStatus.sorted { $0.key < $1.key }
-            .map { "\(grouped($0.value)) × \($0.key == "none" ? "no answer" : $0.key)" }
+        let (stored, requests) = (summary.stored, summary.requests)
+        // Requests without an answer come last.
+        let byStatus = requests.byStatus.sorted { $0.key ?? .max < $1.key ?? .max }
+            .map { "\(grouped($0.value)) × \($0.key.map(String.init) ?? "no answer")" }
             .joined(separator: ", ")
         var rows = [
-            ["stored", "\(count(summary.results, "result")), \(count(summary.errors, "partner error"))"],
-            [
-                "requests",
-                grouped(summary.requests.total) + (byStatus.isEmpty ? "" : " (\(byStatus))"),
-            ],
+            ["stored", "\(count(stored.results, "result")), \(count(stored.errors, "partner error"))"],
+            ["requests", grouped(requests.total) + (byStatus.isEmpty ? "" : " (\(byStatus))")],
             [
                 "time",
-                "\(seconds(summary.duration)) s, \(seconds(summary.waitedForBudget)) s of it waiting for the rate window",
+                "\(seconds(summary.duration)) s, \(seconds(requests.waitedForBudget)) s of it waiting for the rate window",
             ],
         ]
-        if let chains = ChainText.figures(summary) { rows.append(["chains", chains]) }
-        if summary.rejects > 0 {
+        if let chains = ChainText.figures(summary.chains) { rows.append(["chains", chains]) }
+        if stored.rejects > 0 {
             rows.append([
-                "refused", "\(count(summary.rejects, "part")) of answers that PostgreSQL would not take: see rejects",
+                "refused", "\(count(stored.rejects, "part")) of answers that PostgreSQL would not take: see rejects",
             ])
         }
-        if summary.kept > 0 {
-            rows.append(["kept", "\(count(summary.kept, "run")) gave nothing better this time: what was stored stays"])
+        if summary.runs.kept > 0 {
+            rows.append([
+                "kept", "\(count(summary.runs.kept, "run")) gave nothing better this time: what was stored stays",
+            ])
         }
         return aligned(rows, indent: "  ", numbersRight: false)
     }
 
-    private static func todo(_ summary: Summary, command: ContinuingCommand) -> [String] {
+    private static func todo(_ summary: Summary, _ end: EndText, _ command: ContinuingCommand) -> [String] {
         var lines: [String] = []
-        if summary.onlyNotFound {
+        if summary.runs.onlyNotFound {
             lines.append(
                 "Every answer about a run that is not past its time was 404: are this API address and this token those "
                     + "of the account that ran the actions?"
             )
         }
         lines += ChainText.inDoubt(
-            summary.chainsInDoubt, of: summary.chains[EndReason.submitUnknown.rawValue] ?? 0,
-            settings: command.database)
-        lines += ChainText.left(summary)
-        switch summary.exitStatus {
-        case ExitStatus.credentialsRefused:
-            lines += ["Check the token (stored-actions check), then run the same command again:", "  \(command.text)"]
-        case ExitStatus.unreachable:
-            lines += ["When the API is back, the same command continues:", "  \(command.text)"]
-        case ExitStatus.needsPerson:
-            lines += ["Calling the export again changes nothing before that. Afterwards the same command continues:"]
-            lines += ["  \(command.text)"]
-        case ExitStatus.incomplete where summary.isLeftToManifests:
+            summary.chains.inDoubt, of: summary.chains.ended[.submitUnknown] ?? 0, settings: command.database)
+        lines += ChainText.left(summary.chains)
+        if summary.isLeftToManifests {
             lines += ["An export of their own manifests, with the inputs they began with, goes on with these chains."]
-        case ExitStatus.incomplete, 129...:
-            lines += ["The same command continues:", "  \(command.text)"]
-        default: break
+        } else if let next = end.next {
+            lines += [next, "  \(command.text)"]
         }
-        if summary.unfinishedElsewhere > 0 {
-            let expiry = summary.soonestExpiryElsewhere.map { ", the first expires \($0.formatted(.iso8601))" } ?? ""
+        let elsewhere = summary.elsewhere
+        if elsewhere.runs > 0 {
+            let expiry = elsewhere.soonestExpiry.map { ", the first expires \($0.formatted(.iso8601))" } ?? ""
             lines += [
-                "Of earlier manifests \(count(summary.unfinishedElsewhere, "run")) "
-                    + "\(summary.unfinishedElsewhere == 1 ? "is" : "are") unsettled\(expiry). To fetch them:",
+                "Of earlier manifests \(count(elsewhere.runs, "run")) "
+                    + "\(elsewhere.runs == 1 ? "is" : "are") unsettled\(expiry). To fetch them:",
                 "  \(command.unfinished)",
             ]
         }
@@ -107,14 +101,11 @@ struct SummaryText {
 extension Summary {
     /// All that is left are chains whose inputs this export does not have.
     fileprivate var isLeftToManifests: Bool {
+        guard case .ended(.finished, .incomplete(let rest)) = end else { return false }
         let reasons: Set = ["inputs_missing", "inputs_differ"]
-        return openChains > 0 && openChains == chainsLeft.count
-            && chainsLeft.allSatisfy { $0.leftFor.map(reasons.contains) ?? false } && !hasUnfinishedRuns
-            && chains[EndReason.submitUnknown.rawValue] == nil && reason == nil
-    }
-
-    private var hasUnfinishedRuns: Bool {
-        Outcome.allCases.contains { !$0.isFinal && (outcomes[$0.rawValue] ?? 0) > 0 }
+        return rest.openChains > 0 && rest.openChains == chains.left.count && rest.pagesInDoubt == 0
+            && chains.left.allSatisfy { $0.leftFor.map(reasons.contains) ?? false }
+            && !runs.outcomes.contains { !$0.isFinal && $1 > 0 }
     }
 }
 

@@ -151,7 +151,7 @@ struct AccountTests {
             let refusal = await #expect(throws: ChainResolution.Refusal.self) {
                 _ = try await ChainResolution(session: db.session).resolve(root: root, of: nil, as: .notSent)
             }
-            #expect(refusal?.kind == .usage)
+            #expect(refusal == .noChain(root: root, account: .standard))
             let resolved = try await ChainResolution(session: db.session, account: Self.other)
                 .resolve(root: root, of: nil, as: .notSent)
             #expect(resolved.storedActionID == Self.id(1))

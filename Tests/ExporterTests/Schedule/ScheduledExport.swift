@@ -1,4 +1,5 @@
 import ActionsAPI
+import ActionsHTTP
 import Foundation
 
 @testable import ExportCore

@@ -1,13 +1,14 @@
 import ExportCore
+import Exporter
 
 /// What does not get better until a person acts.
-package struct Attention: Sendable, Equatable {
+struct Attention: Sendable, Equatable {
     /// For people, one sentence each.
-    package private(set) var points: [String] = []
+    private(set) var points: [String] = []
     /// Of `status --check`: 4 if the same export gets no further, 3 if something was found that does not hold it up.
-    package private(set) var exitStatus = ExitStatus.complete
+    private(set) var exitStatus = ExitStatus.complete
 
-    package init(_ history: ExportHistory) {
+    init(_ history: ExportHistory) {
         let doubts = history.left.chainsInDoubtCount
         if doubts > 0 {
             needsPerson(
