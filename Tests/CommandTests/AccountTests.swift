@@ -2,9 +2,7 @@ import Foundation
 import Postgres
 import Testing
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// Runs of several accounts in one database.
 @Suite("Accounts")

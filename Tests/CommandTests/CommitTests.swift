@@ -2,9 +2,7 @@ import Foundation
 import Postgres
 import Testing
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// When answers are committed, and what becomes of an export that cannot commit.
 @Suite("Commits")

@@ -2,9 +2,7 @@ import Foundation
 import Postgres
 import Testing
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// What an operator greps for: one line when a trouble begins, one when it ends, however many requests meet it.
 @Suite("The log of an export")

@@ -2,9 +2,7 @@ import Foundation
 import Postgres
 import Testing
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// SIGHUP, SIGINT and SIGTERM end an export in good order.
 @Suite("Signals")

@@ -2,9 +2,7 @@ import Foundation
 import Postgres
 import Testing
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// What `status` says to an operator who was called.
 @Suite("status and its --check")

@@ -1,9 +1,7 @@
 import Foundation
 import Testing
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// A run whose answer an export may have died of keeps no other from being stored.
 @Suite("Runs that were under way when an export died")

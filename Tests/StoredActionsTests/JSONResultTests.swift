@@ -5,9 +5,7 @@ import Testing
 
 @testable import stored_actions
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 @Suite("Results as JSON")
 struct JSONResultTests {

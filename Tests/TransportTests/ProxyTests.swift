@@ -44,7 +44,6 @@ struct ProxyTests {
                 }
                 #expect(error?.kind == .notConnected)
                 #expect(error?.reason.contains("is not trusted") == true)
-                // And nobody goes round the proxy to find out more.
                 #expect(proxy.heads.count == 1)
                 #expect(server.bytesRead == 0)
             }

@@ -1,6 +1,5 @@
 import Foundation
 import NIOSSL
-import Synchronization
 import Testing
 
 @testable import ActionsAPI
@@ -45,16 +44,16 @@ struct TLSTests {
     }
 
     @Test(arguments: [APIRequest.Method.get, .post])
-    func `One that has expired is not, and the reason says when`(method: APIRequest.Method) async throws {
+    func `One that has expired is not, and the reason says that it may have`(method: APIRequest.Method) async throws {
         try await TLSServer.with(.expired) { server in
             let error = try await error(method, to: server.url, roots: server.roots)
             #expect(error.kind == .notConnected)
-            #expect(error.reason.contains("expired at 20"), "\(error.reason)")
+            #expect(error.reason.contains("is not trusted") && error.reason.contains("expired"), "\(error.reason)")
             #expect(server.bytesRead == 0)
         }
     }
 
-    @Test func `However many fail of a certificate, it is looked at once`() async throws {
+    @Test func `Each request that fails of a certificate has made one connection, and no other is made`() async throws {
         try await TLSServer.with(.expired) { server in
             let reasons = try await HTTPTransport.withTransport(
                 baseURL: server.url, connections: 4, limits: .generous, room: BodyRoom(capacity: 1 << 20),
@@ -74,37 +73,8 @@ struct TLSTests {
                     return try await group.reduce(into: []) { $0.append($1) }
                 }
             }
-            #expect(reasons.count == 4 && reasons.allSatisfy { $0?.contains("expired at 20") == true }, "\(reasons)")
-            #expect(server.connections == 5)
-        }
-    }
-
-    @Test func `A server that says nothing is given up, once for all requests`() async throws {
-        try await CannedServer.with("") { server in
-            let looks = Mutex(0)
-            let probe = CertificateProbe(host: "127.0.0.1", port: server.port, patience: .seconds(3600)) { _ in
-                // The time of each look is over once it has its connection.
-                let look = looks.withLock { looks in
-                    looks += 1
-                    return looks
-                }
-                while server.connections < look {
-                    try Task.checkCancellation()
-                    await Task.yield()
-                }
-            }
-            let complaints = [try await probe.complaint(), try await probe.complaint()]
-            #expect(complaints == [nil, nil])
-            #expect(server.connections == 1)
-        }
-    }
-
-    @Test func `A request that is cancelled does not wait for a look at the certificate`() async throws {
-        try await CannedServer.with("") { server in
-            let probe = CertificateProbe(host: "127.0.0.1", port: server.port, patience: .seconds(3600))
-            let waiting = Task { try await probe.complaint() }
-            waiting.cancel()
-            await #expect(throws: CancellationError.self) { _ = try await waiting.value }
+            #expect(reasons.count == 4 && reasons.allSatisfy { $0?.contains("expired") == true }, "\(reasons)")
+            #expect(server.connections == 4)
         }
     }
 

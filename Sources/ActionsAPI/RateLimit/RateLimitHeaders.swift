@@ -48,7 +48,7 @@ package struct RateLimitHeaders: Sendable, Equatable {
         func value(_ name: String) -> String? {
             (field("X-RateLimit-" + name) ?? field("RateLimit-" + name)).map(Self.trimmed)
         }
-        let date = field("Date").flatMap { HTTPDate.parse(Self.trimmed($0), near: receivedAt) }
+        let date = field("Date").flatMap { HTTPDate.parse(Self.trimmed($0)) }
         let serverNow = Self.serverNow(date: date, receivedAt: receivedAt)
         let reset = value("Reset").flatMap { Reset($0, receivedAt: receivedAt, serverNow: serverNow) }
         self.init(
@@ -75,7 +75,7 @@ package struct RateLimitHeaders: Sendable, Equatable {
     }
 
     private static func retryAfter(_ text: String, receivedAt: Date, serverNow: Date) -> Duration? {
-        let seconds = decimal(text) ?? HTTPDate.parse(text, near: receivedAt)?.timeIntervalSince(serverNow)
+        let seconds = decimal(text) ?? HTTPDate.parse(text)?.timeIntervalSince(serverNow)
         guard let seconds, abs(seconds) <= aYear else { return nil }
         return Duration(inSeconds: max(0, seconds))
     }
@@ -105,7 +105,7 @@ extension RateLimitHeaders {
                 seconds = epoch - serverNow.timeIntervalSince1970
                 grain = Self.grain(of: epoch)
             case nil:
-                guard let date = ISODateTime.parse(text, as: .lenient) ?? HTTPDate.parse(text, near: receivedAt) else {
+                guard let date = ISODateTime.parse(text, as: .lenient) ?? HTTPDate.parse(text) else {
                     return nil
                 }
                 (instant, seconds) = (date, date.timeIntervalSince(serverNow))

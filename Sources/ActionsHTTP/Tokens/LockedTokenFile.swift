@@ -1,9 +1,7 @@
 import ActionsAPI
 import Foundation
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// The file while no other process may change it; the lock ends with the last reference, or with the process.
 final class LockedTokenFile: Sendable {

@@ -1,9 +1,7 @@
 import ActionsAPI
 import Foundation
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// The file of a refresh token that changes with every use.
 ///

@@ -1,9 +1,7 @@
 import ActionsAPI
 import Foundation
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// A token that was just issued.
 package struct IssuedToken: Sendable, Equatable {

@@ -1,8 +1,6 @@
 import ActionsAPI
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// How the next token gets into the place of the one in the file, tried with the content that is there: an exchange spends
 /// the old token, so whether the new one can be stored must be known before.

@@ -61,20 +61,15 @@ extension HTTPClient.Configuration {
 
 /// What a TLS handshake failed of, for people. BoringSSL tells it by words alone.
 enum TLSFailure {
-    static func isUntrusted(_ error: NIOSSLError) -> Bool {
-        guard case .handshakeFailed(let cause) = error else { return false }
-        return "\(cause)".contains("CERTIFICATE_VERIFY_FAILED")
-    }
-
     static func reason(_ error: NIOSSLError) -> String {
         guard case .handshakeFailed(let cause) = error else { return "TLS failed" }
-        if isUntrusted(error) {
+        let text = "\(cause)"
+        if text.contains("CERTIFICATE_VERIFY_FAILED") {
             return """
                 the server's certificate is not trusted: its issuer is in neither the system's trust store nor \
                 SSL_CERT_FILE, or it has expired
                 """
         }
-        let text = "\(cause)"
         if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
             return "the TLS handshake failed: the server does not speak TLS on this port"
         }

@@ -14,8 +14,6 @@ package struct HTTPTransport: Transport {
     private let room: BodyRoom
     private let userAgent: String
     private let stallWatch: @Sendable (_ isInLine: Bool) -> StallWatch
-    /// Of the host itself, where no proxy stands before it.
-    private let probe: CertificateProbe?
 
     /// Runs `body` with a transport whose connections are closed when it returns.
     ///
@@ -57,16 +55,9 @@ package struct HTTPTransport: Transport {
                         pooled: pooled, fresh: fresh, baseURL: baseURL, pool: pool,
                         failures: TransportFailure(proxy: route.proxy, limits: limits), room: room,
                         userAgent: userAgent,
-                        stallWatch: { StallWatch(clock: clock, limits: limits, isInLine: $0) },
-                        probe: route.proxy == nil ? probe(of: baseURL, patience: limits.certificate) : nil))
+                        stallWatch: { StallWatch(clock: clock, limits: limits, isInLine: $0) }))
             }
         }
-    }
-
-    private static func probe(of url: String, patience: Duration) -> CertificateProbe? {
-        guard let url = URLComponents(string: url), let host = url.host else { return nil }
-        return CertificateProbe(
-            host: host.trimmingCharacters(in: ["[", "]"]), port: url.port ?? 443, patience: patience)
     }
 
     package func send(
@@ -115,7 +106,7 @@ package struct HTTPTransport: Transport {
             do {
                 response = try await fresh.execute(message, deadline: .distantFuture)
             } catch {
-                throw try await failure(error, at: departure.mayHaveLeft ? .sent(isReused: false) : .inLine)
+                throw try failure(error, at: departure.mayHaveLeft ? .sent(isReused: false) : .inLine)
             }
             return try await received(response, watch: watch, onHead)
         }
@@ -137,20 +128,15 @@ package struct HTTPTransport: Transport {
                 let isDue = resends.isDue(
                     after: error, at: stage, isServing: pool.isServing,
                     isGoingAway: pool.isConnectionGoingAway(of: number))
-                guard isDue else { throw try await failure(error, at: stage) }
+                guard isDue else { throw try failure(error, at: stage) }
                 pool.returnToLine(number)
                 watch.returnedToLine(hasLeft: stage != .inLine)
             }
         }
     }
 
-    private func failure(_ error: any Error, at stage: RequestStage) async throws -> any Error {
+    private func failure(_ error: any Error, at stage: RequestStage) throws -> any Error {
         if (error as? HTTPClientError) == .cancelled { try Task.checkCancellation() }
-        if stage == .inLine, let error = error as? NIOSSLError, TLSFailure.isUntrusted(error),
-            let complaint = try await probe?.complaint()
-        {
-            return TransportError(.notConnected, complaint)
-        }
         return failures.error(error, at: stage)
     }
 
@@ -187,7 +173,7 @@ package struct HTTPTransport: Transport {
             throw TransportError(
                 .bodyTooLarge, "the answer unpacks to over \(BodyDecoder.mostDense) times its size", answerBegan: true)
         } catch {
-            throw try await failure(error, at: .answered)
+            throw try failure(error, at: .answered)
         }
         return answer
     }

@@ -6,8 +6,6 @@ package struct TransportLimits: Sendable {
     package var connect: Duration = .seconds(10)
     /// Without a single byte from the server, the wait for the head included.
     package var read: Duration = .seconds(30)
-    /// For a look at a certificate that is not trusted.
-    package var certificate: Duration = .seconds(2)
     /// From the moment the request leaves to the last byte of the body.
     package var total: Duration = .seconds(600)
     /// A body that goes on for longer than one stretch brings at least so many bytes in each: one that drips would hold

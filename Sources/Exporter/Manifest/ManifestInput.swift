@@ -2,11 +2,7 @@ import Crypto
 import ExportCore
 import Foundation
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// A text that cannot be opened or read.
 struct UnreadableManifest: Error {
@@ -34,11 +30,7 @@ final class ManifestInput {
             guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
             identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
             size = Int(status.st_size)
-            #if canImport(Glibc)
-                let modified = status.st_mtim
-            #else
-                let modified = status.st_mtimespec
-            #endif
+            let modified = status.st_mtim
             modifiedSeconds = Int(modified.tv_sec)
             modifiedNanoseconds = Int(modified.tv_nsec)
         }
@@ -95,11 +87,7 @@ final class ManifestInput {
         let chunk = [UInt8](unsafeUninitializedCapacity: Self.chunkSize) { buffer, count in
             var result = -1
             repeat {
-                #if canImport(Glibc)
-                    result = Glibc.read(descriptor, buffer.baseAddress, Self.chunkSize)
-                #else
-                    result = Darwin.read(descriptor, buffer.baseAddress, Self.chunkSize)
-                #endif
+                result = Glibc.read(descriptor, buffer.baseAddress, Self.chunkSize)
             } while result < 0 && errno == EINTR
             if result < 0 { failure = errno }
             count = max(result, 0)

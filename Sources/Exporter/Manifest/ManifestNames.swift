@@ -8,36 +8,28 @@ func manifestNameFault(_ name: String) -> String? {
     return nil
 }
 
-/// Gives each source a name of its own.
+/// Gives each source its name: the one that the manifest or `--name` gives, or the file's base name. No two may be alike.
 ///
-/// A name given by the manifest or by `--name` stands; two alike are a problem. Among the others a source whose base
-/// name is taken falls back to its file's whole name, then to its path.
 /// - Parameter given: by source, the name that was given, or nil.
 /// - Returns: by source, the name, or what is wrong.
 func assignManifestNames(_ sources: [ManifestSource], given: [String?]) -> [Result<String, ManifestNameFault>] {
-    var owners: [String: Int] = [:]
-    var names: [Result<String, ManifestNameFault>?] = Array(repeating: nil, count: sources.count)
-    for (index, name) in given.enumerated() {
-        guard let name else { continue }
+    var owners: [String: ManifestSource] = [:]
+    return zip(sources, given).map { source, given in
+        let name = given ?? defaultName(of: source)
+        if given == nil, let reason = manifestNameFault(name) {
+            return .failure(
+                ManifestNameFault(message: "no name can be made of the file's: \(reason); rename the file"))
+        }
         if let owner = owners[name] {
-            let message =
-                "the name \(quoted(name)) is that of \(sources[owner].description) too: give one of them another"
-            names[index] = .failure(ManifestNameFault(message: message))
-        } else {
-            owners[name] = index
-            names[index] = .success(name)
+            return .failure(
+                ManifestNameFault(
+                    message: "the name \(quoted(name)) is that of \(owner.description) too: "
+                        + (given == nil
+                            ? "add another \"name\" to a JSON manifest, or rename the file"
+                            : "give one of them another")))
         }
-    }
-    return names.enumerated().map { index, name in
-        if let name { return name }
-        let candidates = defaultNames(of: sources[index])
-        guard let free = candidates.first(where: { owners[$0] == nil && manifestNameFault($0) == nil }) else {
-            let reason =
-                candidates.lazy.compactMap(manifestNameFault).first ?? "the name \(quoted(candidates[0])) is taken"
-            return .failure(ManifestNameFault(message: "no name can be made of the file's: \(reason); rename the file"))
-        }
-        owners[free] = index
-        return .success(free)
+        owners[name] = source
+        return .success(name)
     }
 }
 
@@ -45,11 +37,11 @@ struct ManifestNameFault: Error, Equatable {
     var message: String
 }
 
-private func defaultNames(of source: ManifestSource) -> [String] {
+private func defaultName(of source: ManifestSource) -> String {
     switch source.location {
-    case .standardInput: return ["stdin", "-"]
+    case .standardInput: return "stdin"
     case .file(let path):
         let name = path.split(separator: "/").last.map(String.init) ?? path
-        return [fileNameParts(unpackedFileName(name)).base, name, path]
+        return fileNameParts(unpackedFileName(name)).base
     }
 }

@@ -1,10 +1,6 @@
 import ExportCore
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// The temporary file for what a manifest says can't be made, written or read.
 package struct SpoolError: Error, Sendable {

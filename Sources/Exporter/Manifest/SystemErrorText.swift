@@ -1,10 +1,6 @@
 import ExportCore
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// The system's own words for an error number.
 func systemErrorText(_ number: Int32) -> String {

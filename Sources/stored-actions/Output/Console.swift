@@ -4,9 +4,7 @@ import Foundation
 import Logging
 import Synchronization
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 enum LogFormat: String, CaseIterable, Sendable { case text, json }
 

@@ -1,8 +1,6 @@
 import CLinux
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// Keeps the process from leaving a core dump, which would hold the token. This also keeps other processes of the same
 /// user from reading its memory or attaching a debugger.

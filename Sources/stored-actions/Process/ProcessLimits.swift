@@ -1,9 +1,7 @@
 import CLinux
 import Foundation
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// What the system lets this process have: `ulimit -n`, `-v`, `-d` and `-s`.
 struct ProcessLimits: Sendable, Equatable {

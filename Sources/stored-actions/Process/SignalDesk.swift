@@ -2,9 +2,7 @@ import Foundation
 import Synchronization
 import UnixSignals
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// SIGHUP, SIGINT and SIGTERM. The first asks for an end in good order and is given five seconds for it, or more while a
 /// refresh token is being exchanged; a second one ends the process at once, unless it comes within a second of the first.

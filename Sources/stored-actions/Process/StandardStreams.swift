@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// Opens on `/dev/null` each of stdin, stdout and stderr that the caller has closed. Otherwise the next socket or file
 /// would take its number, and a line meant for stderr would go to the database.

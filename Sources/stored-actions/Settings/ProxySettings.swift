@@ -2,9 +2,7 @@ import ActionsAPI
 import ActionsHTTP
 import Foundation
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// Which proxy leads to an address, by the variables that curl reads. Pure.
 ///

@@ -1,8 +1,6 @@
 import Foundation
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// A file that holds a secret, and whether other users can get at it.
 struct SecretFile: Equatable {

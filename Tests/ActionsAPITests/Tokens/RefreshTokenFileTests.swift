@@ -4,9 +4,7 @@ import Testing
 @testable import ActionsAPI
 @testable import ActionsHTTP
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 @Suite("The file of a refresh token")
 struct RefreshTokenFileTests {

@@ -5,9 +5,7 @@ import Testing
 @testable import ActionsAPI
 @testable import ActionsHTTP
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 @Suite("Interrupted exchanges of a refresh token, and what they leave behind")
 struct RefreshTokenLeftoverTests {

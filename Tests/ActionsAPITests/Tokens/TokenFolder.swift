@@ -5,9 +5,7 @@ import Testing
 @testable import ActionsAPI
 @testable import ActionsHTTP
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// A folder with the file of a refresh token, for one test.
 struct TokenFolder {

@@ -2,9 +2,7 @@ import Foundation
 import Postgres
 import Testing
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// The real program killed at each step of a page: no POST is doubled, no page lost.
 @Suite("Chains of killed exports")

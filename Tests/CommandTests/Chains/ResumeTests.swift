@@ -2,9 +2,7 @@ import Foundation
 import Postgres
 import Testing
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// Chains that an export left where they were, taken up by a later one.
 @Suite("Chains taken up again")

@@ -1,8 +1,6 @@
 import Testing
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 extension Fault {
     static let apiConnection: [Fault] = [

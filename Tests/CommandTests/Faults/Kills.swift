@@ -1,8 +1,6 @@
 import Testing
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 extension Fault {
     /// 50 moments drawn from a seed: ten exports, each killed five times.

@@ -3,9 +3,7 @@ import Subprocess
 import Support
 import Testing
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// A PgBouncer of a test's own before the tests' server.
 struct Pooler: Sendable {

@@ -1,9 +1,7 @@
 import Foundation
 import Subprocess
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// A program, run as its users run it: arguments, environment, standard streams, exit status.
 struct Program: Sendable {

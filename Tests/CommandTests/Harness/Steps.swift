@@ -2,9 +2,7 @@ import Foundation
 import Support
 import Testing
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// The steps of a page that a proxy can recognise on the wire.
 extension Proxy.Trigger {

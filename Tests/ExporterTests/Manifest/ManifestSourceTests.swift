@@ -60,19 +60,21 @@ struct ManifestSourceTests {
         #expect(try fixture.read(named, allowsEmpty: true).list.map(\.name) == names)
     }
 
-    @Test("Where default names clash, the later ones fall back to the file's name, then to its path")
+    @Test("Two sources of one default name are a problem, which says what to do")
     func clashes() {
         func file(_ path: String) -> ManifestSource { ManifestSource(.file(path: path)) }
         let sources = [
-            file("a/today.json"), file("a/today.csv"), file("b/today.csv"), file("x.json"),
-            ManifestSource(.standardInput),
+            file("a/today.json"), file("a/today.csv"), file("x.json"), ManifestSource(.standardInput),
         ]
+        let clash = ManifestNameFault(
+            message: #"the name "today" is that of a/today.json too: add another "name" to a JSON manifest, or rename "#
+                + "the file")
         #expect(
-            assignManifestNames(sources, given: [nil, nil, nil, nil, nil]).map { try? $0.get() }
-                == ["today", "today.csv", "b/today.csv", "x", "stdin"])
+            assignManifestNames(sources, given: [nil, nil, nil, nil])
+                == [.success("today"), .failure(clash), .success("x"), .success("stdin")])
         #expect(
-            assignManifestNames(sources, given: [nil, nil, nil, "today", nil]).map { try? $0.get() }
-                == ["today.json", "today.csv", "b/today.csv", "today", "stdin"])
+            assignManifestNames(sources, given: ["morning", nil, nil, nil]).map { try? $0.get() }
+                == ["morning", "today", "x", "stdin"])
         #expect(
             assignManifestNames([file("bad\n.json")], given: [nil]) == [
                 .failure(
