@@ -10,8 +10,7 @@ import Testing
 
 @Suite("Results as JSON")
 struct JSONResultTests {
-    @Test("The summary has every key and every outcome, and null for what is not known")
-    func emptySummary() throws {
+    @Test func `The summary has every key and every outcome, and null for what is not known`() throws {
         let summary = Summary(manifests: ["today"], end: .ended(.finished, .incomplete(.init())))
         #expect(
             try jsonText(SummaryJSON(summary: summary)) == """
@@ -24,8 +23,10 @@ struct JSONResultTests {
                 """)
     }
 
-    @Test("Outcomes, ends of chains and HTTP statuses are spelled as in the tables, requests without an answer as none")
-    func summary() throws {
+    @Test
+    func `Outcomes, ends of chains and HTTP statuses are spelled as in the tables, requests without an answer as none`()
+        throws
+    {
         var summary = Summary(manifests: [], end: .ended(.timeLimit(comeBackAt: nil), .needsPerson(pagesInDoubt: 1)))
         summary.exportID = 12
         summary.account = "Kunde 7"
@@ -44,8 +45,7 @@ struct JSONResultTests {
         #expect((object["requests"] as? [String: Any])?["by_status"] as? [String: Int] == ["200": 5, "none": 2])
     }
 
-    @Test("The summary of a failed export has the failure's status and outcome, and the error")
-    func failedExport() throws {
+    @Test func `The summary of a failed export has the failure's status and outcome, and the error`() throws {
         let failed = FailedExport(Failure(69, "silence"), manifests: ["today.json"])
         let object = try #require(
             try JSONSerialization.jsonObject(with: Data(try jsonText(failed).utf8)) as? [String: Any])
@@ -60,10 +60,10 @@ struct JSONResultTests {
         var number = Double.infinity
     }
 
-    @Test(
-        "A result that cannot be encoded is lost: nothing on stdout, the reason on stderr, and a status that says so",
-        arguments: [(0, 74), (3, 74), (75, 74), (143, 74), (1, 1), (69, 69), (78, 78)] as [(Int32, Int32)])
-    func unencodable(status: Int32, without: Int32) throws {
+    @Test(arguments: [(0, 74), (3, 74), (75, 74), (143, 74), (1, 1), (69, 69), (78, 78)] as [(Int32, Int32)])
+    func `A result that cannot be encoded is lost: nothing on stdout, the reason on stderr, and a status that says so`(
+        status: Int32, without: Int32
+    ) throws {
         let (stdout, stderr) = (try Output(), try Output())
         let console = Console(stdout: stdout.descriptor, stderr: stderr.descriptor)
         let report = Report(text: "fine", json: Unencodable(), exitStatus: status)
