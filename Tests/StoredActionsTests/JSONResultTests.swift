@@ -1,7 +1,7 @@
-import Exporter
 import Foundation
 import Testing
 
+@testable import Exporter
 @testable import stored_actions
 
 #if canImport(Glibc)
@@ -54,6 +54,49 @@ struct JSONResultTests {
         #expect(object["error"] as? String == "silence")
         #expect(object["manifests"] as? [String] == ["today.json"])
         #expect(object["reason"] is NSNull)
+    }
+
+    private static func chain(isInDoubt: Bool, sharesRoot: Bool = false) -> ChainReport {
+        ChainReport(
+            storedActionID: "A", rootRunID: "R", pageNumber: 2, detail: "d", isInDoubt: isInDoubt,
+            sharesRoot: sharesRoot)
+    }
+
+    @Test
+    func `A chain in doubt has the two commands that settle it, with the stored action where others share its root`()
+        throws
+    {
+        #expect(
+            try jsonText(ChainReportJSON(report: Self.chain(isInDoubt: true))) == """
+                {"detail":"d","page_number":2,"resolve":["stored-actions resolve --chain R --run-id RUN_ID",\
+                "stored-actions resolve --chain R --not-sent"],"root_run_id":"R","stored_action_id":"A"}
+                """)
+        #expect(
+            Self.chain(isInDoubt: true, sharesRoot: true).resolveCommands == [
+                "stored-actions resolve --chain R --stored-action A --run-id RUN_ID",
+                "stored-actions resolve --chain R --stored-action A --not-sent",
+            ])
+    }
+
+    @Test func `A chain without an end has no command that settles it, and its times`() throws {
+        var chain = Self.chain(isInDoubt: false, sharesRoot: true)
+        chain.leftFor = "inputs_missing"
+        chain.restoredTo = Date(timeIntervalSince1970: 1_800_000_000)
+        #expect(
+            try jsonText(ChainReportJSON(report: chain)) == """
+                {"detail":"d","left_for":"inputs_missing","page_number":2,"resolve":[],\
+                "restored_to":"2027-01-15T08:00:00Z","root_run_id":"R","stored_action_id":"A"}
+                """)
+    }
+
+    @Test func `The history names chains in doubt as the summary does, and leaves out what is not known`() throws {
+        var history = ExportHistory()
+        history.readAt = Date(timeIntervalSince1970: 1_800_000_000)
+        #expect(
+            try jsonText(HistoryJSON(history: history)) == """
+                {"exports":[],"left":{"chains_in_doubt":[],"chains_in_doubt_count":0,"failures":[],"next_to_expire":[],\
+                "open_chains":0,"outcomes":{},"rejects":0,"runs":0},"locks":[],"read_at":"2027-01-15T08:00:00Z"}
+                """)
     }
 
     private struct Unencodable: Encodable {
