@@ -36,12 +36,19 @@ struct FailureTests {
 
     @Test func `Errors of the manifest, the schema, the lock and the API have their statuses, all others are bugs`() {
         #expect(Failure(ManifestProblems(problems: [], totalCount: 1)).status == 65)
+        #expect(Failure(SpoolError(reason: "no room")).status == 78)
         #expect(Failure(SchemaProblem(kind: .newer, description: "")).status == 78)
         #expect(Failure(ExportLock.Taken(name: "today", holder: nil)).status == 75)
         #expect(Failure(TransportError(.timedOut, "")).status == 69)
         #expect(Failure(CancellationError()).status == 1)
         #expect(Failure(SettingError("no")).status == 78)
         #expect(Failure(SettingError("no", isOption: true)).status == 64)
+    }
+
+    @Test func `A temporary file that fails is told by its reason and the setting that mends it`() {
+        #expect(
+            Failure(SpoolError(reason: "no room")).text
+                == "no room: the temporary directory (TMPDIR) must have room for a manifest")
     }
 
     @Test(arguments: [(.refused, 77), (.invalidSetting, 78), (.unreachable, 69)] as [(TokenError.Kind, Int32)])
