@@ -13,20 +13,18 @@ struct EndTextTests {
     }
 
     @Test(
-        "Each verdict has its exit status",
         arguments: [
             (.complete, 0), (.completeWithFindings(.init()), 3), (.needsPerson(pagesInDoubt: 1), 4),
             (.incomplete(.init()), 75), (.unreachable, 69), (.credentialsRefused, 77), (.invalidSetting, 78),
             (.interrupted(signal: 1), 129), (.interrupted(signal: 2), 130), (.interrupted(signal: 15), 143),
         ] as [(ExportVerdict, Int32)])
-    func statuses(verdict: ExportVerdict, status: Int32) {
+    func `Each verdict has its exit status`(verdict: ExportVerdict, status: Int32) {
         let record = record(verdict)
         #expect(record.exitStatus == status)
         #expect(record.outcome == verdict.outcome)
     }
 
-    @Test("The row of an export says what was left, in the order of the outcomes")
-    func left() {
+    @Test func `The row of an export says what was left, in the order of the outcomes`() {
         var rest = ExportVerdict.Rest()
         rest.outcomes = [.queued: 1200, .pending: 1]
         rest.openChains = 1
@@ -41,8 +39,7 @@ struct EndTextTests {
         #expect(record(.complete).reason == nil)
     }
 
-    @Test("The row of an export says what was found")
-    func found() {
+    @Test func `The row of an export says what was found`() {
         var findings = ExportVerdict.Findings()
         findings.outcomes = [.forbidden: 2]
         findings.truncatedChains = 1
@@ -54,7 +51,6 @@ struct EndTextTests {
     }
 
     @Test(
-        "Why an export stopped comes before what it left, and is in the summary too",
         arguments: [
             (.timeLimit(comeBackAt: nil), "the time limit was reached"),
             (
@@ -72,18 +68,16 @@ struct EndTextTests {
                 "the API fails whatever it is asked: 503; come back at 2027-01-15T08:00:00Z"
             ),
         ] as [(Ending, String)])
-    func reasons(ending: Ending, reason: String) {
+    func `Why an export stopped comes before what it left, and is in the summary too`(ending: Ending, reason: String) {
         #expect(record(.incomplete(.init()), after: ending).reason == reason)
         #expect(EndText(.ended(ending, .complete), account: nil).reason == reason)
     }
 
-    @Test("An export that has nothing but its account to say gives no reason in the summary")
-    func noReason() {
+    @Test func `An export that has nothing but its account to say gives no reason in the summary`() {
         #expect(EndText(.ended(.finished, .needsPerson(pagesInDoubt: 1)), account: nil).reason == nil)
     }
 
-    @Test("The token of another account is told with the account's name")
-    func otherAccount() throws {
+    @Test func `The token of another account is told with the account's name`() throws {
         let action = try #require(UUID(uuidString: "20b00000-0000-4000-8000-0000000000AB"))
         let reason = EndText(.ended(.otherAccount(action), .credentialsRefused), account: "Kunde 7").reason
         #expect(
@@ -93,15 +87,13 @@ struct EndTextTests {
                 """)
     }
 
-    @Test("A skipped export is a success, and names the one that runs")
-    func skipped() {
+    @Test func `A skipped export is a success, and names the one that runs`() {
         let text = EndText(.skipped(holder: nil), account: nil)
         #expect(text.status == 0 && text.outcome == .skipped)
         #expect(text.reason == "another export of this manifest is running")
     }
 
-    @Test("An export that an error broke off keeps the error's own text, and the status of its failure")
-    func failed() {
+    @Test func `An export that an error broke off keeps the error's own text, and the status of its failure`() {
         let lost = PostgresError(.data, operation: "copy", message: "no")
         #expect(
             EndText.record(.failed(lost), account: .standard)

@@ -11,34 +11,34 @@ import Testing
 @Suite("Exit statuses and words of errors")
 struct FailureTests {
     @Test(
-        "An error of the database ends with the status of its kind",
         arguments: [
             (.unreachable, 69), (.connectionLost, 69), (.shutdown, 69), (.resources, 69), (.conflict, 69),
             (.commitUnknown, 69), (.lockNotAvailable, 75), (.cancelled, 75), (.authentication, 78), (.permission, 78),
             (.timeLimit, 69), (.setting, 78), (.rowsDropped, 78), (.data, 1), (.other, 78),
         ] as [(PostgresError.Kind, Int32)])
-    func database(kind: PostgresError.Kind, status: Int32) {
+    func `An error of the database ends with the status of its kind`(kind: PostgresError.Kind, status: Int32) {
         #expect(Failure(PostgresError(kind, operation: "test", message: "")).status == status)
     }
 
     @Test(
-        "A schema that was changed by hand, and a trigger that refuses, are the database's setting: 78; else a bug",
         arguments: [
             ("42703", nil, 78), ("42P01", nil, 78), ("42804", nil, 78), ("42P10", nil, 78), ("3F000", nil, 78),
             ("0A000", nil, 78), ("42P07", nil, 78), ("55000", nil, 78), ("22P03", "COPY results, line 1", 78),
             ("P0001", "PL/pgSQL function f() line 1 at RAISE", 78), ("42703", "PL/pgSQL function f() line 1", 1),
             ("42601", nil, 1), ("XX000", nil, 1), ("22021", nil, 1), ("3D000", nil, 78),
         ] as [(String, String?, Int32)])
-    func schemaFault(sqlstate: String, context: String?, status: Int32) {
+    func `A schema that was changed by hand, and a trigger that refuses, are the database's setting: 78; else a bug`(
+        sqlstate: String, context: String?, status: Int32
+    ) {
         var error = PostgresError(sqlstate.hasPrefix("22") ? .data : .other, operation: "test", message: "")
         error.sqlstate = sqlstate
         error.context = context
         #expect(Failure(error).status == status)
     }
 
-    @Test("Errors of the manifest, the schema, the lock and the API have their statuses, all others are bugs")
-    func errors() {
+    @Test func `Errors of the manifest, the schema, the lock and the API have their statuses, all others are bugs`() {
         #expect(Failure(ManifestProblems(problems: [], totalCount: 1)).status == 65)
+        #expect(Failure(SpoolError(reason: "no room")).status == 78)
         #expect(Failure(SchemaProblem(kind: .newer, description: "")).status == 78)
         #expect(Failure(ExportLock.Taken(name: "today", holder: nil)).status == 75)
         #expect(Failure(TransportError(.timedOut, "")).status == 69)
@@ -47,15 +47,18 @@ struct FailureTests {
         #expect(Failure(SettingError("no", isOption: true)).status == 64)
     }
 
-    @Test(
-        "An error of the token ends with the status of its kind",
-        arguments: [(.refused, 77), (.invalidSetting, 78), (.unreachable, 69)] as [(TokenError.Kind, Int32)])
-    func token(kind: TokenError.Kind, status: Int32) {
+    @Test func `A temporary file that fails is told by its reason and the setting that mends it`() {
+        #expect(
+            Failure(SpoolError(reason: "no room")).text
+                == "no room: the temporary directory (TMPDIR) must have room for a manifest")
+    }
+
+    @Test(arguments: [(.refused, 77), (.invalidSetting, 78), (.unreachable, 69)] as [(TokenError.Kind, Int32)])
+    func `An error of the token ends with the status of its kind`(kind: TokenError.Kind, status: Int32) {
         #expect(Failure(TokenError(kind, "no")).status == status)
     }
 
-    @Test("An export that an error broke off fails with that error, and keeps what it had done")
-    func brokenOff() {
+    @Test func `An export that an error broke off fails with that error, and keeps what it had done`() {
         let cause = TransportError(.timedOut, "silence")
         let summary = Summary(manifests: ["today"], end: .failed(cause))
         let failure = Failure(BrokenOffExport(cause: cause, summary: summary))
@@ -67,7 +70,6 @@ struct FailureTests {
     private static let shownRoot = "20b00000-0003-4000-8000-000100000002"
 
     @Test(
-        "A page that cannot be settled is bad usage, but for one that an export has just asked for",
         arguments: [
             (
                 .noChain(root: root, account: .standard), 64,
@@ -86,7 +88,9 @@ struct FailureTests {
             ),
             (.runTaken(root), 64, "run \(shownRoot) is a page of a chain already, or a root"),
         ] as [(ChainResolution.Refusal, Int32, String)])
-    func resolution(refusal: ChainResolution.Refusal, status: Int32, text: String) {
+    func `A page that cannot be settled is bad usage, but for one that an export has just asked for`(
+        refusal: ChainResolution.Refusal, status: Int32, text: String
+    ) {
         let failure = Failure(refusal)
         #expect(failure.status == status)
         #expect(failure.text == text)

@@ -1,16 +1,15 @@
 import ExportCore
-import Exporter
 import Foundation
 import Testing
 
+@testable import Exporter
 @testable import stored_actions
 
 import Glibc
 
 @Suite("Results as JSON")
 struct JSONResultTests {
-    @Test("The summary has every key and every outcome, and null for what is not known")
-    func emptySummary() throws {
+    @Test func `The summary has every key and every outcome, and null for what is not known`() throws {
         let summary = Summary(manifests: ["today"], end: .ended(.finished, .incomplete(.init())))
         #expect(
             try jsonText(SummaryJSON(summary: summary)) == """
@@ -23,8 +22,10 @@ struct JSONResultTests {
                 """)
     }
 
-    @Test("Outcomes, ends of chains and HTTP statuses are spelled as in the tables, requests without an answer as none")
-    func summary() throws {
+    @Test
+    func `Outcomes, ends of chains and HTTP statuses are spelled as in the tables, requests without an answer as none`()
+        throws
+    {
         var summary = Summary(manifests: [], end: .ended(.timeLimit(comeBackAt: nil), .needsPerson(pagesInDoubt: 1)))
         summary.exportID = 12
         summary.account = "Kunde 7"
@@ -43,8 +44,7 @@ struct JSONResultTests {
         #expect((object["requests"] as? [String: Any])?["by_status"] as? [String: Int] == ["200": 5, "none": 2])
     }
 
-    @Test("The summary of a failed export has the failure's status and outcome, and the error")
-    func failedExport() throws {
+    @Test func `The summary of a failed export has the failure's status and outcome, and the error`() throws {
         let failed = FailedExport(Failure(69, "silence"), manifests: ["today.json"])
         let object = try #require(
             try JSONSerialization.jsonObject(with: Data(try jsonText(failed).utf8)) as? [String: Any])
@@ -55,14 +55,57 @@ struct JSONResultTests {
         #expect(object["reason"] is NSNull)
     }
 
+    private static func chain(isInDoubt: Bool, sharesRoot: Bool = false) -> ChainReport {
+        ChainReport(
+            storedActionID: "A", rootRunID: "R", pageNumber: 2, detail: "d", isInDoubt: isInDoubt,
+            sharesRoot: sharesRoot)
+    }
+
+    @Test
+    func `A chain in doubt has the two commands that settle it, with the stored action where others share its root`()
+        throws
+    {
+        #expect(
+            try jsonText(ChainReportJSON(report: Self.chain(isInDoubt: true))) == """
+                {"detail":"d","page_number":2,"resolve":["stored-actions resolve --chain R --run-id RUN_ID",\
+                "stored-actions resolve --chain R --not-sent"],"root_run_id":"R","stored_action_id":"A"}
+                """)
+        #expect(
+            Self.chain(isInDoubt: true, sharesRoot: true).resolveCommands == [
+                "stored-actions resolve --chain R --stored-action A --run-id RUN_ID",
+                "stored-actions resolve --chain R --stored-action A --not-sent",
+            ])
+    }
+
+    @Test func `A chain without an end has no command that settles it, and its times`() throws {
+        var chain = Self.chain(isInDoubt: false, sharesRoot: true)
+        chain.leftFor = "inputs_missing"
+        chain.restoredTo = Date(timeIntervalSince1970: 1_800_000_000)
+        #expect(
+            try jsonText(ChainReportJSON(report: chain)) == """
+                {"detail":"d","left_for":"inputs_missing","page_number":2,"resolve":[],\
+                "restored_to":"2027-01-15T08:00:00Z","root_run_id":"R","stored_action_id":"A"}
+                """)
+    }
+
+    @Test func `The history names chains in doubt as the summary does, and leaves out what is not known`() throws {
+        var history = ExportHistory()
+        history.readAt = Date(timeIntervalSince1970: 1_800_000_000)
+        #expect(
+            try jsonText(HistoryJSON(history: history)) == """
+                {"exports":[],"left":{"chains_in_doubt":[],"chains_in_doubt_count":0,"failures":[],"next_to_expire":[],\
+                "open_chains":0,"outcomes":{},"rejects":0,"runs":0},"locks":[],"read_at":"2027-01-15T08:00:00Z"}
+                """)
+    }
+
     private struct Unencodable: Encodable {
         var number = Double.infinity
     }
 
-    @Test(
-        "A result that cannot be encoded is lost: nothing on stdout, the reason on stderr, and a status that says so",
-        arguments: [(0, 74), (3, 74), (75, 74), (143, 74), (1, 1), (69, 69), (78, 78)] as [(Int32, Int32)])
-    func unencodable(status: Int32, without: Int32) throws {
+    @Test(arguments: [(0, 74), (3, 74), (75, 74), (143, 74), (1, 1), (69, 69), (78, 78)] as [(Int32, Int32)])
+    func `A result that cannot be encoded is lost: nothing on stdout, the reason on stderr, and a status that says so`(
+        status: Int32, without: Int32
+    ) throws {
         let (stdout, stderr) = (try Output(), try Output())
         let console = Console(stdout: stdout.descriptor, stderr: stderr.descriptor)
         let report = Report(text: "fine", json: Unencodable(), exitStatus: status)

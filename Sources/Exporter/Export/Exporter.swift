@@ -86,29 +86,45 @@ package struct Exporter: Sendable {
         let closing = ExportClosing(
             ledger: ledger, work: work, account: origin.account, options: options, record: record, clock: clock,
             board: board, logger: logger)
-        let begin: Ledger.Account
         let witnesses: [UUID]
         do {
-            begin = try await ledger.account()
-            witnesses = try await ledger.actionsWithResults(limit: AccountWatch.witnesses)
+            witnesses = try await begin(ledger, clock: clock)
         } catch {
             throw await closing.breakOff(error, requests: RequestCount())
         }
+        let machine = ExportMachine(
+            options: options, witnesses: witnesses, deadline: deadline)
+        return try await drive(machine, on: work, ledger: ledger, closing: closing, clock: clock, signals: signals)
+    }
+
+    /// Shows what there is to do.
+    ///
+    /// - Returns: stored actions of which the account has had results.
+    private func begin(_ ledger: Ledger, clock: SteadyClock) async throws -> [UUID] {
+        let account = try await ledger.account()
+        let witnesses = try await ledger.actionsWithResults(limit: AccountWatch.witnesses)
         board.update {
-            $0.items = begin.items
-            $0.alreadySettled = begin.alreadySettled
-            $0.done = begin.alreadySettled
+            $0.items = account.items
+            $0.alreadySettled = account.alreadySettled
+            $0.done = account.alreadySettled
             $0.startedAt = clock.now
             $0.clock = clock
         }
-        logger.info("export \(ledger.exportID): \(begin.items) runs, \(begin.alreadySettled) of them settled before")
+        logger.info(
+            "export \(ledger.exportID): \(account.items) runs, \(account.alreadySettled) of them settled before")
+        return witnesses
+    }
 
-        let loader = Loader(session: session, exportID: ledger.exportID, refetch: options.refetch)
+    /// - Throws: `BrokenOffExport`.
+    private func drive(
+        _ machine: ExportMachine, on work: Work, ledger: Ledger, closing: ExportClosing, clock: SteadyClock,
+        signals: AsyncStream<Int32>
+    ) async throws -> Summary {
+        var machine = machine
+        let loader = Loader(session: ledger.session, exportID: ledger.exportID, refetch: options.refetch)
         let intents = IntentLog(database: database, exportID: ledger.exportID, logger: logger)
-        var machine = ExportMachine(options: options, witnesses: witnesses, deadline: deadline)
         let driver = ExportDriver(
-            requests: Requests(
-                client: client, clock: clock, keepsBodies: options.keepRaw, manifests: work.manifests),
+            requests: Requests(client: client, clock: clock, keepsBodies: options.keepRaw, manifests: work.manifests),
             ledger: ledger, loader: loader, intents: intents, clock: clock, board: board, logger: logger)
         do {
             let ending: Ending

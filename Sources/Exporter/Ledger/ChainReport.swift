@@ -69,15 +69,14 @@ package struct ChainReport: Sendable, Equatable {
          limit \(limit)
         """
     }
+}
 
+extension ChainReport {
     init(_ row: PostgresRow, inDoubt: Bool) throws {
-        rootRunID = try row.decode("root_run_id")
-        storedActionID = try row.decode("stored_action_id")
-        pageNumber = try row.decode("pages")
-        leftFor = try row.decode("left_for")
-        detail = try row.decode("detail")
-        sharesRoot = try row.decode("shares_root")
-        isInDoubt = inDoubt
+        self.init(
+            storedActionID: try row.decode("stored_action_id"), rootRunID: try row.decode("root_run_id"),
+            pageNumber: try row.decode("pages"), leftFor: try row.decode("left_for"),
+            detail: try row.decode("detail"), isInDoubt: inDoubt, sharesRoot: try row.decode("shares_root"))
         guard inDoubt else { return }
         askedAt = try row.decode("intended_at")
         restoredTo = try row.decode("restored_to")

@@ -18,7 +18,8 @@ extension Failure {
         case let error as SpoolError:
             // The temporary directory is a setting, and has no room.
             self.init(
-                ExitStatus.invalidSetting, "\(error): the temporary directory (TMPDIR) must have room for a manifest")
+                ExitStatus.invalidSetting,
+                "\(error.reason): the temporary directory (TMPDIR) must have room for a manifest")
         case let error as ExportLock.Taken: self.init(ExitStatus.incomplete, error.words)
         case let error as ExportHistory.Locked:
             self.init(ExitStatus.incomplete, "\(error): try again once it has ended")

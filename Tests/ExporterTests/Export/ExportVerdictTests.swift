@@ -35,61 +35,56 @@ struct ExportVerdictTests {
         return .completeWithFindings(findings)
     }
 
-    @Test("An export of nothing is complete")
-    func nothing() {
+    @Test func `An export of nothing is complete`() {
         #expect(verdict([:]) == .complete)
     }
 
-    @Test("Final outcomes leave it complete", arguments: [Outcome.success, .error, .expired])
-    func complete(outcome: Outcome) {
+    @Test(arguments: [Outcome.success, .error, .expired])
+    func `Final outcomes leave it complete`(outcome: Outcome) {
         #expect(verdict([outcome: 1]) == .complete)
     }
 
-    @Test("What --fail-on names by default", arguments: [Outcome.forbidden, .notFound, .rejected])
-    func findings(outcome: Outcome) {
+    @Test(arguments: [Outcome.forbidden, .notFound, .rejected])
+    func `What --fail-on names by default`(outcome: Outcome) {
         #expect(verdict([outcome: 1, .success: 5]) == found { $0.outcomes = [outcome: 1] })
         var options = ExportOptions()
         options.failOn = []
         #expect(verdict([outcome: 1, .success: 5], options: options) == .complete)
     }
 
-    @Test("--fail-on takes any outcome", arguments: [Outcome.error, .expired, .success])
-    func failOn(outcome: Outcome) {
+    @Test(arguments: [Outcome.error, .expired, .success])
+    func `--fail-on takes any outcome`(outcome: Outcome) {
         var options = ExportOptions()
         options.failOn = [outcome]
         #expect(verdict([outcome: 1], options: options) == found { $0.outcomes = [outcome: 1] })
     }
 
-    @Test("What needs further asking is incomplete", arguments: [Outcome.waiting, .pending, .failed, .queued])
-    func incomplete(outcome: Outcome) {
+    @Test(arguments: [Outcome.waiting, .pending, .failed, .queued])
+    func `What needs further asking is incomplete`(outcome: Outcome) {
         #expect(verdict([outcome: 1, .forbidden: 1]) == incomplete([outcome: 1]))
         #expect(verdict([outcome: 1], after: .timeLimit(comeBackAt: nil)) == incomplete([outcome: 1]))
     }
 
-    @Test("An outcome that no run has is neither left nor found", arguments: Outcome.allCases)
-    func noRuns(outcome: Outcome) {
+    @Test(arguments: Outcome.allCases)
+    func `An outcome that no run has is neither left nor found`(outcome: Outcome) {
         #expect(verdict([outcome: 0]) == .complete)
     }
 
-    @Test("--allow lets waiting and pending be")
-    func allow() {
+    @Test func `--allow lets waiting and pending be`() {
         var options = ExportOptions()
         options.allow = [.waiting, .pending]
         #expect(verdict([.waiting: 1, .pending: 1], options: options) == .complete)
         #expect(verdict([.waiting: 1, .failed: 1], options: options) == incomplete([.failed: 1]))
     }
 
-    @Test("A chain without an end is incomplete")
-    func openChains() {
+    @Test func `A chain without an end is incomplete`() {
         #expect(verdict([.success: 1], chains: [nil: 1, .lastPage: 3]) == incomplete(openChains: 1))
     }
 
-    @Test(
-        "Where nothing but pages in doubt is left, a person has to act",
-        arguments: [
-            Ending.finished, .timeLimit(comeBackAt: nil), .apiFailing("", comeBackAt: nil),
-        ])
-    func inDoubt(ending: Ending) {
+    @Test(arguments: [
+        Ending.finished, .timeLimit(comeBackAt: nil), .apiFailing("", comeBackAt: nil),
+    ])
+    func `Where nothing but pages in doubt is left, a person has to act`(ending: Ending) {
         var options = ExportOptions()
         let doubt: [EndReason?: Int] = [.submitUnknown: 2, .lastPage: 3, .maxPages: 1]
         // What --fail-on names comes after.
@@ -110,15 +105,14 @@ struct ExportVerdictTests {
         #expect(verdict([.waiting: 1], after: ending, chains: doubt, options: options) == .needsPerson(pagesInDoubt: 2))
     }
 
-    @Test("A refetch that was cut short of its pages is incomplete")
-    func cutRefetch() {
+    @Test func `A refetch that was cut short of its pages is incomplete`() {
         #expect(
             verdict([.success: 1], after: .timeLimit(comeBackAt: nil)) { $0.hasPagesToRefetch = true }
                 == incomplete(hasPagesToRefetch: true))
     }
 
-    @Test("A truncated chain is something found, unless --fail-on leaves it out", arguments: EndReason.allCases)
-    func truncated(end: EndReason) {
+    @Test(arguments: EndReason.allCases)
+    func `A truncated chain is something found, unless --fail-on leaves it out`(end: EndReason) {
         guard end != .submitUnknown else { return }
         let isWhole = end == .lastPage || end == .emptyPages
         #expect(
@@ -128,8 +122,8 @@ struct ExportVerdictTests {
         #expect(verdict([.success: 1], chains: [end: 1], options: options) == .complete)
     }
 
-    @Test("What PostgreSQL refused is something found, unless --fail-on leaves it out; what is left comes first")
-    func rejects() {
+    @Test func `What PostgreSQL refused is something found, unless --fail-on leaves it out; what is left comes first`()
+    {
         #expect(verdict([.success: 1]) { $0.rejects = 1 } == found { $0.rejects = 1 })
         var options = ExportOptions()
         options.failOnRejects = false
@@ -137,8 +131,7 @@ struct ExportVerdictTests {
         #expect(verdict([.success: 1, .failed: 1]) { $0.rejects = 1 } == incomplete([.failed: 1]))
     }
 
-    @Test("An API that has none of many young runs is something found, but for --fail-on none")
-    func doubtfulAccount() {
+    @Test func `An API that has none of many young runs is something found, but for --fail-on none`() {
         var options = ExportOptions()
         let doubtful = found { $0.isOfDoubtfulAccount = true }
         #expect(verdict([.expired: 30]) { $0.isOfDoubtfulAccount = true } == doubtful)
@@ -149,13 +142,12 @@ struct ExportVerdictTests {
         #expect(verdict([.expired: 30, .pending: 1]) { $0.isOfDoubtfulAccount = true } == incomplete([.pending: 1]))
     }
 
-    @Test("A time limit that nothing was left for is no lack")
-    func timeLimit() {
+    @Test func `A time limit that nothing was left for is no lack`() {
         #expect(verdict([.success: 1], after: .timeLimit(comeBackAt: nil)) == .complete)
     }
 
-    @Test("What ended an export early comes before what it left and found", arguments: [3, 0])
-    func order(queued: Int) {
+    @Test(arguments: [3, 0])
+    func `What ended an export early comes before what it left and found`(queued: Int) {
         for (ending, expected) in [
             (.invalidSetting(""), .invalidSetting), (.credentialsRefused(""), .credentialsRefused),
             (.otherAccount(UUID()), .credentialsRefused), (.apiUnreachable(""), .unreachable),
@@ -166,13 +158,12 @@ struct ExportVerdictTests {
     }
 
     @Test(
-        "The export's outcome in its table follows the verdict",
         arguments: [
             (.complete, "complete"), (.completeWithFindings(.init()), "complete"), (.incomplete(.init()), "incomplete"),
             (.needsPerson(pagesInDoubt: 1), "incomplete"), (.interrupted(signal: 15), "interrupted"),
             (.unreachable, "failed"), (.credentialsRefused, "failed"), (.invalidSetting, "failed"),
         ] as [(ExportVerdict, String)])
-    func outcome(verdict: ExportVerdict, outcome: String) {
+    func `The export's outcome in its table follows the verdict`(verdict: ExportVerdict, outcome: String) {
         #expect(verdict.outcome.rawValue == outcome)
     }
 }
