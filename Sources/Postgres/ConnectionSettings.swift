@@ -124,7 +124,7 @@ extension ConnectionSettings {
         switch keyword {
         case "port":
             let ports = value.split(separator: ",", omittingEmptySubsequences: false)
-            let areAll = ports.allSatisfy { $0.isEmpty || Port.isOne($0) }
+            let areAll = ports.allSatisfy { $0.isEmpty || Port.isValid($0) }
             return areAll ? nil : "must be a whole number from 1 to 65535"
         case "host": return hostProblem(value)
         case "dbname", "user":

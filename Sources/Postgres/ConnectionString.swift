@@ -149,7 +149,7 @@ extension ConnectionString {
         }
         guard let colon = port.firstIndex(of: ":") else { return nil }
         let digits = port[colon...].dropFirst()
-        if digits.isEmpty || Port.isOne(digits) { return nil }
+        if digits.isEmpty || Port.isValid(digits) { return nil }
         return Reason("has a port that is not a number from 1 to 65535; \(escapes)")
     }
 
@@ -210,7 +210,7 @@ extension ConnectionString {
 
 enum Port {
     /// White space is libpq's own leave.
-    static func isOne(_ text: some StringProtocol) -> Bool {
+    static func isValid(_ text: some StringProtocol) -> Bool {
         Int(text.trimmingCharacters(in: .whitespaces)).map { (1...65535).contains($0) } ?? false
     }
 }

@@ -190,7 +190,7 @@ extension PostgresSession {
             } catch let error as PostgresError where error.isTransient {
                 outage.began(error)
                 failures += 1
-                let policy = isFirst && !error.isOfBusyServer ? firstPolicy : policy
+                let policy = isFirst && !error.isServerBusy ? firstPolicy : policy
                 guard let gap = policy.gap(afterFailure: failures, elapsed: elapsed()) else { throw error }
                 try await clock.sleep(for: gap)
             }
@@ -246,7 +246,7 @@ private func stopwatch<C: Clock<Duration>>(_ clock: C) -> () -> Duration {
 
 extension PostgresError {
     /// The address is right, and the server will have time later.
-    fileprivate var isOfBusyServer: Bool { kind == .resources || sqlstate == "57P03" }
+    fileprivate var isServerBusy: Bool { kind == .resources || sqlstate == "57P03" }
 }
 
 /// Tells an observer once when there is no connection, and once when there is one again.

@@ -7,7 +7,7 @@ extension TransportLimits {
         var limits = TransportLimits()
         limits.connect = .seconds(600)
         limits.read = .seconds(600)
-        limits.stretch = .seconds(7200)
+        limits.rateInterval = .seconds(7200)
         limits.total = .seconds(3600)
         return limits
     }

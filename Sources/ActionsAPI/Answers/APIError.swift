@@ -57,7 +57,7 @@ extension APIError {
 
 extension APIError {
     /// It has a column for what it says.
-    var saysSomething: Bool { code != nil || title != nil || detail != nil }
+    var hasText: Bool { code != nil || title != nil || detail != nil }
 
     /// The code, if it is a plain word: the texts may quote what was sent.
     package var plainCode: String? { code.flatMap { $0.isErrorCode ? $0 : nil } }

@@ -53,7 +53,7 @@ package enum LookUpAnswer: Sendable {
         } catch {
             return .faulty(.malformedAnswer, reason: "200 with \(error.reason)")
         }
-        guard let action = [body["data"], body].lazy.compactMap({ $0 }).first(where: Self.tellsOfAction) else {
+        guard let action = [body["data"], body].lazy.compactMap({ $0 }).first(where: Self.isAction) else {
             return .faulty(.malformedAnswer, reason: "200 with JSON that is not a stored action")
         }
         if let id = action["id"], !id.isNull, id.string.flatMap(UUID.init(uuidString:)) != storedActionID {
@@ -65,7 +65,7 @@ package enum LookUpAnswer: Sendable {
                 selectedAPI: action["selected_api"]?.string))
     }
 
-    private static func tellsOfAction(_ value: JSONValue) -> Bool {
+    private static func isAction(_ value: JSONValue) -> Bool {
         value["type"]?.string == "stored_action" || value["action_type"] != nil || value["id"] != nil
     }
 }

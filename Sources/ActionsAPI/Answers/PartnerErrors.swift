@@ -43,7 +43,7 @@ package struct PartnerErrors: Collection, Sendable {
     }
 
     /// No error is the API's own, with the status of a failed request, and each says what went wrong.
-    var areAllPartners: Bool {
+    var holdsOnlyPartnerErrors: Bool {
         elements.allSatisfy { error in
             guard error.kind == .object, error["status"]?.int ?? 0 < 400 else { return false }
             return ["code", "title", "detail"].contains { error[$0]?.isNull == false }

@@ -121,7 +121,7 @@ package enum RunAnswer: Sendable {
                 errors.isEmpty
                 ? "200 with neither results nor errors" + (status.map { ", and the status \"\($0.prefix(40))\"" } ?? "")
                 : "200 with errors that are not a partner's: one has neither code nor title nor detail"
-            return .faulty(.malformedAnswer, reason: reason, errors: errors.filter(\.saysSomething), alive: false)
+            return .faulty(.malformedAnswer, reason: reason, errors: errors.filter(\.hasText), alive: false)
         }
         if own == 429 { return .throttled(insideOK: true) }
         let code = errors.first { $0.status == own }?.plainCode.map { " \($0)" } ?? ""

@@ -47,7 +47,7 @@ extension RunResult {
         (resultCount, resultBytes) = results.reduce((0, 0)) { ($0.0 + 1, $0.1 + $1.bytes.count) }
         let sentErrors = own["errors"] ?? outer?["errors"]
         errors = PartnerErrors(sentErrors.map(Self.items) ?? JSONElements())
-        isComplete = own["results"]?.kind == .array || sentErrors?.kind == .array && errors.areAllPartners
+        isComplete = own["results"]?.kind == .array || sentErrors?.kind == .array && errors.holdsOnlyPartnerErrors
 
         var known = Self.keys
         if type == nil, field("type")?.isNull == false { known.removeAll { $0 == "type" } }
@@ -68,11 +68,11 @@ extension RunResult {
         if let data, data["results"]?.kind == .array { return (data, flat) }
         let isPlain = flat["results"] != nil || flat["status"] != nil
         if isPlain, flat["errors"]?.kind == .array { return (flat, nil) }
-        if let data, data["errors"]?.kind == .array || !isPlain && tellsOfRun(data) { return (data, flat) }
-        return tellsOfRun(flat) ? (flat, nil) : nil
+        if let data, data["errors"]?.kind == .array || !isPlain && isRun(data) { return (data, flat) }
+        return isRun(flat) ? (flat, nil) : nil
     }
 
-    private static func tellsOfRun(_ fields: KnownFields) -> Bool {
+    private static func isRun(_ fields: KnownFields) -> Bool {
         ["errors", "results", "status"].contains { fields[$0] != nil }
     }
 

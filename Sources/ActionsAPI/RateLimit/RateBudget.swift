@@ -42,7 +42,7 @@ package struct RateBudget: Sendable, Equatable {
     }
 
     /// What an answer's headers meant for the window.
-    private enum News {
+    private enum WindowChange {
         case nothing
         case older
         case same
@@ -113,11 +113,11 @@ package struct RateBudget: Sendable, Equatable {
     package mutating func answered(_ headers: RateLimitHeaders, status: Int, at now: Date) {
         inFlight = max(0, inFlight - 1)
         // A 403 carries no word on the budget, and what looks like one is not to be trusted.
-        let news = status == 403 ? learnNothing() : learn(headers, at: now)
+        let change = status == 403 ? learnNothing() : learn(headers, at: now)
         if status == 429 {
-            refused(headers, news, at: now)
+            refused(headers, change, at: now)
         } else {
-            admitted(headers, news, status: status, at: now)
+            admitted(headers, change, status: status, at: now)
         }
         closeIfSpentWithoutReset(at: now)
     }
@@ -214,7 +214,7 @@ extension RateBudget {
 // MARK: Answers
 
 extension RateBudget {
-    private mutating func learn(_ headers: RateLimitHeaders, at now: Date) -> News {
+    private mutating func learn(_ headers: RateLimitHeaders, at now: Date) -> WindowChange {
         if let limit = headers.limit, limit >= 0 { heardLimit = limit }
         largestRemaining = max(largestRemaining, headers.remaining ?? 0)
         let teaches = headers.remaining != nil || (headers.limit != nil && headers.resetsIn != nil)
@@ -225,34 +225,34 @@ extension RateBudget {
             return .renewed
         }
         known.limit = limit
-        var news = News.same
+        var change = WindowChange.same
         switch known.relation(of: headers, at: now) {
         case .same:
             if known.resetsAt == nil, case .opening = phase, inFlight == 0 {
-                news = known.hearAlone(headers) ? .renewed : .same
+                change = known.hearAlone(headers) ? .renewed : .same
             } else {
                 known.hear(headers, at: now)
             }
         case .older where known.olderInFlight > 0:
             known.passOlder()
-            news = .older
+            change = .older
         case .newer, .older:
             // An earlier reset in answer to a request sent since: the server has taken its word back.
             known = RateWindow(headers, limit: limit, inFlight: inFlight, at: now)
-            news = .renewed
+            change = .renewed
         }
         window = known
-        return news
+        return change
     }
 
-    private mutating func learnNothing() -> News {
+    private mutating func learnNothing() -> WindowChange {
         window?.countUnheard(inFlight: inFlight)
         return .nothing
     }
 
-    private mutating func admitted(_ headers: RateLimitHeaders, _ news: News, status: Int, at now: Date) {
+    private mutating func admitted(_ headers: RateLimitHeaders, _ change: WindowChange, status: Int, at now: Date) {
         guard case .opening(let opening) = phase else { return }
-        switch news {
+        switch change {
         case .renewed:
             opened(by: opening)
         case .nothing where window == nil && inFlight == 0 && !opening.wasRefused && status != 403 && status < 500:
@@ -275,7 +275,7 @@ extension RateBudget {
         }
     }
 
-    private mutating func refused(_ headers: RateLimitHeaders, _ news: News, at now: Date) {
+    private mutating func refused(_ headers: RateLimitHeaders, _ change: WindowChange, at now: Date) {
         let told = toldOpening(headers, at: now)
         switch phase {
         case .open:
@@ -283,8 +283,8 @@ extension RateBudget {
         case .closed(_, let isGuess):
             // The rest of a burst: it was sent before the first refusal came, and adds nothing to it.
             if isGuess, let told { phase = .closed(until: told, isGuess: false) }
-        case .opening(let opening) where news == .renewed || inFlight == 0:
-            if news == .renewed {
+        case .opening(let opening) where change == .renewed || inFlight == 0:
+            if change == .renewed {
                 freeze(until: told, at: now)
             } else {
                 failed(opening, until: told, at: now)

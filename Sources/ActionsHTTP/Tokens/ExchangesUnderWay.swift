@@ -8,7 +8,7 @@ package final class ExchangesUnderWay: Sendable {
 
     package init() {}
 
-    package var areThereAny: Bool { count.load(ordering: .sequentiallyConsistent) > 0 }
+    package var isEmpty: Bool { count.load(ordering: .sequentiallyConsistent) == 0 }
 
     func during<R>(_ exchange: () async throws -> R) async rethrows -> R {
         count.add(1, ordering: .sequentiallyConsistent)

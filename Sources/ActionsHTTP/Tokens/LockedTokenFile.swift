@@ -12,7 +12,7 @@ final class LockedTokenFile: Sendable {
     }
 
     /// A file in which the next token will be stored.
-    struct Room: Sendable {
+    struct Slot: Sendable {
         fileprivate let path: String
         fileprivate let descriptor: Int32
     }
@@ -51,11 +51,11 @@ final class LockedTokenFile: Sendable {
     }
 
     /// Makes sure that a token can be stored, before the old one is spent.
-    func prepare() throws -> Room {
+    func prepare() throws -> Slot {
         let path = place.newLeftover()
         let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw TokenFailure.unwritable(place.folder, errno) }
-        let room = Room(path: path, descriptor: descriptor)
+        let slot = Slot(path: path, descriptor: descriptor)
         var status = stat()
         if stat(place.target, &status) == 0 {
             // Only root may give a file away; anybody else owns it already, or has only its group's leave.
@@ -64,26 +64,26 @@ final class LockedTokenFile: Sendable {
         }
         let full = posix_fallocate(descriptor, 0, 16_384)
         guard full == 0 || full == EOPNOTSUPP || full == EINVAL else {
-            discard(room)
+            discard(slot)
             throw TokenFailure.unwritable(place.folder, full)
         }
-        return room
+        return slot
     }
 
     /// Puts the token in the old one's place. When this returns, it will survive a loss of power.
-    func store(_ token: Secret, in room: Room) throws {
-        defer { close(room.descriptor) }
+    func store(_ token: Secret, in slot: Slot) throws {
+        defer { close(slot.descriptor) }
         let bytes = Array("\(token.value)\n".utf8)
-        guard writeAll(bytes, to: room.descriptor), ftruncate(room.descriptor, off_t(bytes.count)) == 0,
-            fsync(room.descriptor) == 0
+        guard writeAll(bytes, to: slot.descriptor), ftruncate(slot.descriptor, off_t(bytes.count)) == 0,
+            fsync(slot.descriptor) == 0
         else { throw notStored("and the old one is spent: authorize again") }
         let isStored =
             if let file = replacement.file {
-                overwrite(file.descriptor, with: bytes, keptIn: room)
+                overwrite(file.descriptor, with: bytes, keptIn: slot)
             } else {
-                place.replace(by: room.path) == 0
+                place.replace(by: slot.path) == 0
             }
-        guard isStored else { throw notStored("and is in \(room.path), which the next call uses") }
+        guard isStored else { throw notStored("and is in \(slot.path), which the next call uses") }
         syncFolder()
         removeLeftovers()
     }
@@ -93,17 +93,17 @@ final class LockedTokenFile: Sendable {
         for leftover in leftovers() { unlink(leftover.path) }
     }
 
-    func discard(_ room: Room) {
-        unlink(room.path)
-        close(room.descriptor)
+    func discard(_ slot: Slot) {
+        unlink(slot.path)
+        close(slot.descriptor)
     }
 
     /// A process may be killed here, and a machine may lose its power. So the file is written by one call, and the token
     /// is in a leftover as well, which counts as newer than the file until that is on the disk.
-    private func overwrite(_ descriptor: Int32, with bytes: [UInt8], keptIn room: Room) -> Bool {
+    private func overwrite(_ descriptor: Int32, with bytes: [UInt8], keptIn slot: Slot) -> Bool {
         let later = timespec(tv_sec: time(nil) + 60, tv_nsec: 0)
         var status = stat()
-        guard futimens(room.descriptor, [later, later]) == 0, fsync(room.descriptor) == 0,
+        guard futimens(slot.descriptor, [later, later]) == 0, fsync(slot.descriptor) == 0,
             fstat(descriptor, &status) == 0
         else { return false }
         // Nothing of a longer token stays, wherever this ends: blank lines are no part of a token.

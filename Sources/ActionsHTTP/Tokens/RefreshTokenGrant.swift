@@ -16,7 +16,7 @@ package struct RefreshTokenGrant: TokenIssuer {
         self.exchanges = exchanges
     }
 
-    package var mayBeCutOff: Bool { !exchanges.areThereAny }
+    package var canBeInterrupted: Bool { exchanges.isEmpty }
 
     package func issue() async throws -> IssuedToken {
         let locked = try await file.lock()
@@ -27,12 +27,12 @@ package struct RefreshTokenGrant: TokenIssuer {
     private func exchange(_ locked: LockedTokenFile) async throws -> IssuedToken {
         let candidates = try locked.candidates()
         for (index, candidate) in candidates.enumerated() {
-            let room = try locked.prepare()
+            let slot = try locked.prepare()
             let tokens: TokenAnswer.Tokens
             do {
                 tokens = try await endpoint.exchange(.refreshToken(candidate.token))
             } catch {
-                locked.discard(room)
+                locked.discard(slot)
                 if case TokenFailure.final(let refusal) = error, refusal.kind == .refused, index + 1 < candidates.count
                 {
                     continue
@@ -40,9 +40,9 @@ package struct RefreshTokenGrant: TokenIssuer {
                 throw error
             }
             if let new = tokens.refreshToken ?? (candidate.isLeftover ? candidate.token : nil) {
-                try locked.store(new, in: room)
+                try locked.store(new, in: slot)
             } else {
-                locked.discard(room)
+                locked.discard(slot)
                 // They come before the file's own token, so each of them was refused.
                 locked.removeLeftovers()
             }

@@ -18,11 +18,11 @@ package protocol TokenIssuer: Sendable {
     func issue() async throws -> IssuedToken
 
     /// What it is at now may be given up without harm to the credentials.
-    var mayBeCutOff: Bool { get }
+    var canBeInterrupted: Bool { get }
 }
 
 extension TokenIssuer {
-    package var mayBeCutOff: Bool { true }
+    package var canBeInterrupted: Bool { true }
 }
 
 /// A file that another program updates with new tokens.

@@ -79,7 +79,9 @@ package actor TokenSource {
         renewal.cancel()
         let (end, continuation) = AsyncStream<Never>.makeStream()
         let timer = Task { [issuer] in
-            repeat { try? await Task.sleep(for: Self.patience) } while !Task.isCancelled && issuer?.mayBeCutOff == false
+            repeat {
+                try? await Task.sleep(for: Self.patience)
+            } while !Task.isCancelled && issuer?.canBeInterrupted == false
             continuation.finish()
         }
         Task {

@@ -11,7 +11,7 @@ import Foundation
 /// One renewal is under way at a time, however many wait for it. A token is renewed for a refusal once: if the one that
 /// comes is refused as well, the fault is not the token's.
 struct TokenState: Sendable {
-    enum Word: Equatable {
+    enum Decision: Equatable {
         case use(AccessToken)
         /// Begin a renewal, and wait for it.
         case renew
@@ -53,7 +53,7 @@ struct TokenState: Sendable {
     var hasToken: Bool { held != nil }
 
     /// A request is about to depart.
-    mutating func wanted(at now: Date) -> Word {
+    mutating func wanted(at now: Date) -> Decision {
         if let over { return .over(over) }
         if let held, !isRefused, now < held.renewsAt { return .use(held.token) }
         if isRenewing {

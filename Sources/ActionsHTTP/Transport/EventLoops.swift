@@ -10,5 +10,5 @@ package enum EventLoops {
     package static let descriptorsEach = 3
 
     /// To be called before the first connection is made.
-    package static func settle() { NIOSingletons.groupLoopCountSuggestion = count }
+    package static func configure() { NIOSingletons.groupLoopCountSuggestion = count }
 }

@@ -13,8 +13,8 @@ final class StallWatch: Sendable {
         var isInLine: Bool
         var heldSince: Duration?
         var resent = 0
-        /// Of the answer: what has come in the present stretch of time. Nil before its head.
-        var stretch: (start: Duration, bytes: Int)?
+        /// Of the answer: what has come in the present interval. Nil before its head.
+        var interval: (start: Duration, bytes: Int)?
     }
 
     private let elapsed: @Sendable () -> Duration
@@ -60,7 +60,7 @@ final class StallWatch: Sendable {
         state.withLock { state in
             state.lastByte = now
             state.isInLine = false
-            state.stretch = (state.stretch?.start ?? now, (state.stretch?.bytes ?? 0) + bytes)
+            state.interval = (state.interval?.start ?? now, (state.interval?.bytes ?? 0) + bytes)
         }
     }
 
@@ -73,8 +73,8 @@ final class StallWatch: Sendable {
                 state.heldSince = nil
                 state.lastByte = now
                 state.end += length
-                if let stretch = state.stretch {
-                    state.stretch = (stretch.start + length, stretch.bytes)
+                if let interval = state.interval {
+                    state.interval = (interval.start + length, interval.bytes)
                 }
             }
         }
@@ -86,7 +86,7 @@ final class StallWatch: Sendable {
         while true {
             let (due, reason) = state.withLock { nextLimit(&$0) }
             if due <= now {
-                return TransportError(.timedOut, reason, answerBegan: state.withLock { $0.stretch != nil })
+                return TransportError(.timedOut, reason, answerBegan: state.withLock { $0.interval != nil })
             }
             // In short steps: the timer of a cancelled sleep stays in memory until its time comes, and at thousands of
             // requests a second those of half a minute would add up.
@@ -101,15 +101,15 @@ final class StallWatch: Sendable {
             state.lastByte + limits.read, "no byte came for \(limits.read.components.seconds) s"
         )
         if state.end <= due { (due, reason) = (state.end, "the answer exceeded the total time limit") }
-        guard let stretch = state.stretch else { return (due, reason) }
-        var stretchEnd = stretch.start + limits.stretch
-        if stretchEnd <= now, stretch.bytes >= limits.leastBytes {
-            state.stretch = (now, 0)
-            stretchEnd = now + limits.stretch
+        guard let interval = state.interval else { return (due, reason) }
+        var intervalEnd = interval.start + limits.rateInterval
+        if intervalEnd <= now, interval.bytes >= limits.leastBytes {
+            state.interval = (now, 0)
+            intervalEnd = now + limits.rateInterval
         }
-        if stretchEnd < due {
+        if intervalEnd < due {
             (due, reason) = (
-                stretchEnd, "fewer than \(limits.leastBytes) bytes came in \(limits.stretch.components.seconds) s"
+                intervalEnd, "fewer than \(limits.leastBytes) bytes came in \(limits.rateInterval.components.seconds) s"
             )
         }
         return (due, reason)

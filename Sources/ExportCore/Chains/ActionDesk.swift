@@ -12,7 +12,7 @@ struct ActionDesk: Sendable {
         case tell([RunKey], ActionDescription?)
         /// The request for a page was refused, or does not count.
         case posted(RunKey, SubmitOutcome)
-        case gather([LoadedRun])
+        case gather([FetchedRun])
         case remember(StoredActionDescription, of: UUID)
         /// Runs and chains that were held stay as they are, because nothing was found out.
         case nothingFoundOut
@@ -57,7 +57,7 @@ struct ActionDesk: Sendable {
     /// A run was answered for the last time.
     ///
     /// - Returns: what counts now: the run, nothing while it is held.
-    mutating func settle(_ run: LoadedRun) -> [Step] {
+    mutating func settle(_ run: FetchedRun) -> [Step] {
         switch account.judge(run) {
         case .accept: [.gather([run])]
         // It keeps its place in memory, or the work list would bring it once more.

@@ -95,7 +95,7 @@ struct ChainDesk: Sendable {
     }
 
     /// - Parameter mayPost: false while the export ends.
-    mutating func heard(_ news: ExportMachine.ChainNews, of root: RunKey, mayPost: Bool, at now: Date) -> [Step] {
+    mutating func heard(_ news: ExportMachine.ChainResult, of root: RunKey, mayPost: Bool, at now: Date) -> [Step] {
         switch news {
         case .intended(.success(let other)):
             let steps = tell(root, at: now) { $0.intended(other, mayPost: mayPost, at: now) }

@@ -17,7 +17,7 @@ extension ExportMachine {
         case chainsRead(Result<[ReadyChain], any Error>)
         /// A chain whose root has just been stored can be followed.
         case chainReady(RunKey, Result<ReadyChain, any Error>)
-        case chain(RunKey, ChainNews)
+        case chain(RunKey, ChainResult)
         case remembered(Result<Void, any Error>)
         case committed(Result<[Commit], any Error>)
         case interrupted(signal: Int32)
@@ -36,7 +36,7 @@ extension ExportMachine {
         case read(WorkQueue, after: WorkCursor?, limit: Int)
         /// Hash the inputs that the chain's pages are asked for with; then `chainReady`.
         case prepare(OpenChain)
-        case commit([LoadedRun], RequestCount)
+        case commit([FetchedRun], RequestCount)
         case write(ChainWrite, of: RunKey)
         case remember(StoredActionDescription, of: UUID)
         case cancelReads
@@ -62,7 +62,7 @@ extension ExportMachine {
     }
 
     /// What came of such a step.
-    package enum ChainNews: Sendable {
+    package enum ChainResult: Sendable {
         /// nil: the intent is written.
         case intended(Result<Chain?, any Error>)
         case withdrawn(Result<Void, any Error>)

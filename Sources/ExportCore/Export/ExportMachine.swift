@@ -315,19 +315,19 @@ package struct ExportMachine: Sendable {
                 scheduler.untrack(item)
                 continue
             }
-            let run = LoadedRun(
+            let run = FetchedRun(
                 item: item, verdict: .unanswered, httpStatus: failure.httpStatus, answeredAt: time)
             gather(run.failed(reason))
         }
     }
 
     /// A run is answered for the last time.
-    private mutating func settle(_ run: LoadedRun) {
+    private mutating func settle(_ run: FetchedRun) {
         perform(actions.settle(run))
         scheduler.holdFetches(actions.isFull)
     }
 
-    private mutating func gather(_ run: LoadedRun) {
+    private mutating func gather(_ run: FetchedRun) {
         // With the database lost, nothing would ever commit it: the next export asks again.
         guard shutdown.failure == nil else { return scheduler.untrack(run.item) }
         batch.add(run, at: now)

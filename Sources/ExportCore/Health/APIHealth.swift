@@ -64,10 +64,10 @@ struct APIHealth: Sendable {
     /// Of the unproven API.
     private var pausedUntil: Date?
     /// Forbidden, while every answer has been 403.
-    private var forbidden: [LoadedRun] = []
+    private var forbidden: [FetchedRun] = []
     /// Without an answer, while the API has never answered.
-    private var silent: [LoadedRun] = []
-    private var released: [LoadedRun] = []
+    private var silent: [FetchedRun] = []
+    private var released: [FetchedRun] = []
 
     /// - Parameter longestGap: a server that asks for a longer wait is given up.
     init(longestGap: Duration) {
@@ -139,7 +139,7 @@ struct APIHealth: Sendable {
     /// A run was answered.
     ///
     /// - Parameter run: with its verdict, if the step concludes.
-    mutating func judge(_ step: RunStep, _ run: LoadedRun) -> Ruling {
+    mutating func judge(_ step: RunStep, _ run: FetchedRun) -> Ruling {
         let decision = credentials.saw(
             step, status: run.httpStatus, isPage: run.apiErrors.isEmpty && run.result == nil,
             wasForbidden: run.item.wasForbidden)
@@ -166,7 +166,7 @@ struct APIHealth: Sendable {
     /// A run's tries are used up, and the API has never answered.
     ///
     /// - Returns: nil if the run is held; otherwise those that were held, whose fault it is not.
-    mutating func hold(silent run: LoadedRun) -> [RunItem]? {
+    mutating func hold(silent run: FetchedRun) -> [RunItem]? {
         silent.append(run)
         guard silent.count == Self.silentRuns else { return nil }
         defer { silent = [] }
@@ -180,7 +180,7 @@ struct APIHealth: Sendable {
     }
 
     /// The runs that were held and whose answers count now.
-    mutating func takeReleased() -> [LoadedRun] {
+    mutating func takeReleased() -> [FetchedRun] {
         defer { released = [] }
         return released
     }

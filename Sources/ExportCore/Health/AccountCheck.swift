@@ -12,7 +12,7 @@ struct AccountCheck: Sendable {
     /// What the look-up of a stored action decides.
     enum Ruling: Sendable {
         /// What was held counts.
-        case accept([LoadedRun], [Refusal])
+        case accept([FetchedRun], [Refusal])
         case lookUp(UUID)
         /// The token does not see that stored action: it is another account's.
         case refuse(UUID)
@@ -21,7 +21,7 @@ struct AccountCheck: Sendable {
     }
 
     private var watch: AccountWatch
-    private var runs: [LoadedRun] = []
+    private var runs: [FetchedRun] = []
     private var refusals: [Refusal] = []
 
     init(_ watch: AccountWatch) { self.watch = watch }
@@ -33,7 +33,7 @@ struct AccountCheck: Sendable {
     mutating func sawRun(of action: UUID) { watch.sawRun(of: action) }
 
     /// A run was answered for the last time.
-    mutating func judge(_ run: LoadedRun) -> AccountWatch.Decision {
+    mutating func judge(_ run: FetchedRun) -> AccountWatch.Decision {
         guard run.isAbsence else {
             if run.verdict.outcome.isStored { watch.sawRun(of: run.item.key.storedActionID) }
             return .accept

@@ -88,7 +88,7 @@ package struct AccountWatch: Sendable {
     }
 }
 
-extension LoadedRun {
+extension FetchedRun {
     /// The answer may as well say that the token is another account's. What is fetched again and keeps its result
     /// whatever is answered needs no such doubt.
     var isAbsence: Bool {

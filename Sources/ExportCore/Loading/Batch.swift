@@ -3,10 +3,10 @@ import Foundation
 /// The answers that wait for their commit: one batch is committed at a time.
 struct Batch: Sendable {
     private var gate = BatchGate()
-    private var runs: [LoadedRun] = []
+    private var runs: [FetchedRun] = []
     private(set) var isCommitting = false
 
-    mutating func add(_ run: LoadedRun, at now: Date) {
+    mutating func add(_ run: FetchedRun, at now: Date) {
         runs.append(run)
         gate.gathered(run, at: now)
     }
@@ -19,7 +19,7 @@ struct Batch: Sendable {
     }
 
     /// Begins the commit.
-    mutating func take() -> [LoadedRun] {
+    mutating func take() -> [FetchedRun] {
         defer { runs = [] }
         gate.opened()
         isCommitting = true

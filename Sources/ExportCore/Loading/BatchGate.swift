@@ -18,7 +18,7 @@ struct BatchGate: Sendable {
 
     init(limits: Limits = Limits()) { self.limits = limits }
 
-    mutating func gathered(_ run: LoadedRun, at now: Date) {
+    mutating func gathered(_ run: FetchedRun, at now: Date) {
         bytes += run.bytes
         rows += run.rows
         oldest = oldest ?? now

@@ -196,7 +196,7 @@ struct Exchange: Sendable {
     // MARK: Runs whose answers may be the API's fault
 
     /// See `APIHealth.judge`.
-    mutating func judge(_ step: RunStep, _ run: LoadedRun) -> APIHealth.Ruling {
+    mutating func judge(_ step: RunStep, _ run: FetchedRun) -> APIHealth.Ruling {
         health.judge(step, run)
     }
 
@@ -206,11 +206,11 @@ struct Exchange: Sendable {
 
     mutating func pause(until time: Date) { health.pause(until: time) }
 
-    mutating func hold(silent run: LoadedRun) -> [RunItem]? { health.hold(silent: run) }
+    mutating func hold(silent run: FetchedRun) -> [RunItem]? { health.hold(silent: run) }
 
     mutating func releaseAll() { health.releaseAll() }
 
-    mutating func takeReleased() -> [LoadedRun] { health.takeReleased() }
+    mutating func takeReleased() -> [FetchedRun] { health.takeReleased() }
 
     // MARK: The end
 

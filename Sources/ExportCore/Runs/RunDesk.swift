@@ -21,7 +21,7 @@ struct RunDesk: Sendable {
         case .again(let due): return released + [.retry(item, at: due)]
         case .unanswered(let error):
             item.requests += 1 + error.resent
-            let run = LoadedRun(item: item, verdict: .unanswered, answeredAt: moment.time)
+            let run = FetchedRun(item: item, verdict: .unanswered, answeredAt: moment.time)
             let step = rules.step(item, error: error, random: moment.chance)
             guard exchange.health.hasAnswered else { return silent(step, run, error, through: &exchange) }
             return released
@@ -32,7 +32,7 @@ struct RunDesk: Sendable {
             let step = rules.step(
                 item, answer: answer, retryAfter: retryAfter, at: moment.time, random: moment.chance)
             exchange.count(step, status: status, isPastTime: item.expiresAt <= moment.time)
-            let run = LoadedRun(
+            let run = FetchedRun(
                 item: item, answer: answer, httpStatus: status, body: details.body, answeredAt: moment.time,
                 lease: details.lease)
             let report = HealthReport(answer, status: isBelieved ? answer.effectiveStatus(status) : status)
@@ -42,7 +42,7 @@ struct RunDesk: Sendable {
     }
 
     private func take(
-        _ step: RunStep, _ run: LoadedRun, _ report: HealthReport, retryAfter: Duration?, _ chance: Double,
+        _ step: RunStep, _ run: FetchedRun, _ report: HealthReport, retryAfter: Duration?, _ chance: Double,
         through exchange: inout Exchange
     ) -> [RunMove] {
         let request = APIHealth.Request.run(isRetry: run.item.failures > 0, askedAt: run.item.askedAt)
@@ -60,7 +60,7 @@ struct RunDesk: Sendable {
         }
     }
 
-    private func take(_ step: RunStep, _ run: LoadedRun, through exchange: inout Exchange) -> [RunMove] {
+    private func take(_ step: RunStep, _ run: FetchedRun, through exchange: inout Exchange) -> [RunMove] {
         let move = RunMove(step, run)
         var concluded = run
         if case .settle(let run)? = move { concluded = run }
@@ -81,7 +81,7 @@ struct RunDesk: Sendable {
 
     /// The API took the request, said nothing, and has never said anything: is it the run, or the API?
     private func silent(
-        _ step: RunStep, _ run: LoadedRun, _ error: TransportError, through exchange: inout Exchange
+        _ step: RunStep, _ run: FetchedRun, _ error: TransportError, through exchange: inout Exchange
     ) -> [RunMove] {
         guard case .settle(let run)? = RunMove(step, run) else {
             if case .retry(let delay) = step { exchange.pause(until: run.answeredAt + delay.seconds / 2) }

@@ -3,11 +3,11 @@ import Foundation
 /// What becomes of a run that came back.
 enum RunMove: Sendable {
     /// It is answered for the last time.
-    case settle(LoadedRun)
+    case settle(FetchedRun)
     /// It is not finished: its state is stored, and it is polled.
-    case poll(LoadedRun)
+    case poll(FetchedRun)
     /// It is stored as it is.
-    case gather(LoadedRun)
+    case gather(FetchedRun)
     case retry(RunItem, at: Date)
     /// A page that the API does not know yet.
     case wait(RunItem, until: Date)
@@ -17,7 +17,7 @@ enum RunMove: Sendable {
     case failRetries(reason: String, at: Date)
     case end(Ending)
 
-    init?(_ step: RunStep, _ run: LoadedRun) {
+    init?(_ step: RunStep, _ run: FetchedRun) {
         var run = run
         switch step {
         case .conclude(let verdict):

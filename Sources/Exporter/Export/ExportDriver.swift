@@ -128,7 +128,7 @@ struct ExportDriver {
         ExportMachine.ReadyChain(open: open, inputsHash: try requests.inputsHash(of: open))
     }
 
-    private func write(_ write: ExportMachine.ChainWrite, of root: RunKey) async -> ExportMachine.ChainNews {
+    private func write(_ write: ExportMachine.ChainWrite, of root: RunKey) async -> ExportMachine.ChainResult {
         switch write {
         case .intent(let submission): .intended(await result { try await intents.write(submission) })
         case .withdrawal(let submission): .withdrawn(await result { try await intents.withdraw(submission) })

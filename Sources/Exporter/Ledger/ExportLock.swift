@@ -20,7 +20,7 @@ package struct ExportLock: Sendable {
     package static let unfinished = "\u{1}unfinished"
 
     /// `unfinished` in SQL.
-    static let unfinishedLiteral = "(chr(1) || 'unfinished')"
+    static let nameOfUnfinished = "(chr(1) || 'unfinished')"
 
     /// The name under which a manifest of the account is locked. The standard account's are those of versions without
     /// accounts: their exports are kept apart too.

@@ -17,12 +17,12 @@ struct Ledger: Sendable {
         r.seen_alive, r.outcome = 'forbidden' as was_forbidden, r.outcome in ('success', 'error') as is_stored
         """
 
-    /// The next stretch of runs not asked for yet whose result has not expired, the earliest expiry first.
+    /// The next batch of runs not asked for yet whose result has not expired, the earliest expiry first.
     func firstFetches(after cursor: WorkCursor?, limit: Int, at now: Date) async throws -> [RunItem] {
         try await notReached(after: cursor, expiringAfter: now, limit: limit)
     }
 
-    /// The next stretch of runs not asked for yet, whatever their expiry.
+    /// The next batch of runs not asked for yet, whatever their expiry.
     func lateFetches(after cursor: WorkCursor?, limit: Int) async throws -> [RunItem] {
         try await notReached(after: cursor, expiringAfter: .distantPast, limit: limit)
     }

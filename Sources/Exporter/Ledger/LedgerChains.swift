@@ -5,7 +5,7 @@ import Postgres
 
 /// The ledger's part in chains of pages. What POSTs need is written by `IntentLog`, what pages bring by `Loader`.
 extension Ledger {
-    /// The next stretch of chains that go on behind a stored root and that this export has not left, those first whose
+    /// The next batch of chains that go on behind a stored root and that this export has not left, those first whose
     /// cursor is the oldest.
     func openChains(limit: Int) async throws -> [OpenChain] {
         try await chains("c.pages > 0 and c.end_reason is null and i.chain_left is null", limit: limit)
@@ -76,7 +76,7 @@ extension Ledger {
             ])
     }
 
-    /// The next stretch of stored pages that `--refetch` asks for again, by GET alone.
+    /// The next batch of stored pages that `--refetch` asks for again, by GET alone.
     func pagesToRefetch(after cursor: WorkCursor?, limit: Int) async throws -> [RunItem] {
         let rows = try await session.query(
             """

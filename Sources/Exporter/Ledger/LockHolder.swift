@@ -83,7 +83,7 @@ extension LockHolder {
                select x.export_id, x.host, x.process_id, x.started_at, x.time_limit_at, x.progress_at
                  from stored_actions.exports x
                 where x.outcome = 'running' and x.account = $3
-                  and case when n.name = \(ExportLock.unfinishedLiteral)
+                  and case when n.name = \(ExportLock.nameOfUnfinished)
                            then not exists (select from stored_actions.export_manifests m
                                              where m.export_id = x.export_id)
                            else exists (select from stored_actions.export_manifests m

@@ -47,7 +47,7 @@ extension PartnerErrors {
     }
 }
 
-extension LoadedRun {
+extension FetchedRun {
     /// The rows of `results`, each made when it is asked for: a large body costs no memory beside its bytes.
     var resultRows: some Collection<AnswerRow<JSONValue>> {
         (result?.results ?? JSONElements()).enumerated().lazy

@@ -104,7 +104,7 @@ extension PostgresTransaction {
 
 /// A run of a batch, with what the tables held of it before.
 struct AdvancingRun {
-    var run: LoadedRun
+    var run: FetchedRun
     var resultsBefore: Int
 }
 

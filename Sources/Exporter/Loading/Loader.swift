@@ -29,7 +29,7 @@ actor Loader {
     ///
     /// - Throws: `PostgresError` when the database is out of reach or refuses to work; nothing of the batch is stored
     ///   then, or whole halves of it.
-    func commit(_ batch: [LoadedRun], requests: RequestCount) async throws -> [Commit] {
+    func commit(_ batch: [FetchedRun], requests: RequestCount) async throws -> [Commit] {
         let turn = Task { [before = turn] in
             _ = await before?.result
             return try await commitHalving(batch[...], requests: requests)
@@ -42,7 +42,7 @@ actor Loader {
         }
     }
 
-    private func commitHalving(_ batch: ArraySlice<LoadedRun>, requests: RequestCount) async throws -> [Commit] {
+    private func commitHalving(_ batch: ArraySlice<FetchedRun>, requests: RequestCount) async throws -> [Commit] {
         do {
             return try await commitWhole(Array(batch), partByPart: false, requests: requests)
         } catch let error as PostgresError where error.mayBlameData {
@@ -54,7 +54,7 @@ actor Loader {
     }
 
     /// Part by part; and if PostgreSQL does not even take the run's own row, as a run that failed.
-    private func commitAlone(_ run: LoadedRun, requests: RequestCount) async throws -> [Commit] {
+    private func commitAlone(_ run: FetchedRun, requests: RequestCount) async throws -> [Commit] {
         do {
             return try await commitWhole([run], partByPart: true, requests: requests)
         } catch let error as PostgresError
@@ -65,7 +65,7 @@ actor Loader {
     }
 
     private func commitWhole(
-        _ batch: [LoadedRun], partByPart: Bool, requests: RequestCount
+        _ batch: [FetchedRun], partByPart: Bool, requests: RequestCount
     ) async throws -> [Commit] {
         let number = batches + 1
         let exportID = exportID
@@ -108,10 +108,10 @@ actor Loader {
     }
 }
 
-extension LoadedRun {
+extension FetchedRun {
     /// The run without its answer, which PostgreSQL did not take; the next export asks again.
-    fileprivate func refused(_ error: PostgresError) -> LoadedRun {
-        LoadedRun(
+    fileprivate func refused(_ error: PostgresError) -> FetchedRun {
+        FetchedRun(
             item: item,
             verdict: Verdict(
                 outcome: .failed, failure: "PostgreSQL does not take the run's row: \(error)",
@@ -122,7 +122,7 @@ extension LoadedRun {
 
 /// An answer, and what it meets in the tables.
 private struct Merge {
-    var run: LoadedRun
+    var run: FetchedRun
     var stored: PostgresTransaction.StoredRun
     var rule: MergeRule
 

@@ -13,7 +13,7 @@ extension PostgresTransaction {
     }
 
     /// Locks the runs' rows, in key order, and returns what is stored of each.
-    borrowing func lockRuns(_ batch: [LoadedRun]) throws -> [StoredRun] {
+    borrowing func lockRuns(_ batch: [FetchedRun]) throws -> [StoredRun] {
         let rows = try query(
             """
             select r.stored_action_id, r.run_id, r.outcome, r.result_count
@@ -39,7 +39,7 @@ extension PostgresTransaction {
         case runBodies = "run_bodies"
     }
 
-    borrowing func delete(from tables: RunTable..., of runs: [LoadedRun]) throws {
+    borrowing func delete(from tables: RunTable..., of runs: [FetchedRun]) throws {
         guard !runs.isEmpty else { return }
         for table in tables {
             _ = try query(
@@ -123,7 +123,7 @@ extension PostgresTransaction {
         }
     }
 
-    borrowing func copyBodies(_ runs: some Sequence<LoadedRun>, exportID: Int) throws {
+    borrowing func copyBodies(_ runs: some Sequence<FetchedRun>, exportID: Int) throws {
         _ = try copy(
             into: "stored_actions.run_bodies", columns: ["stored_action_id", "run_id", "body", "export_id"]
         ) { writer in
@@ -139,7 +139,7 @@ extension PostgresTransaction {
     }
 
     /// All rows of these answers at once.
-    borrowing func write(_ runs: [LoadedRun], exportID: Int) throws {
+    borrowing func write(_ runs: [FetchedRun], exportID: Int) throws {
         if runs.contains(where: { ($0.result?.resultCount ?? 0) > 0 }) {
             try copyResults(runs.lazy.flatMap(\.resultRows), exportID: exportID)
         }
@@ -154,7 +154,7 @@ extension PostgresTransaction {
     }
 
     /// - Throws: `PostgresError` of kind `rowsDropped` too, if a trigger kept a row as it was.
-    borrowing func updateRuns(_ runs: [LoadedRun], exportID: Int) throws {
+    borrowing func updateRuns(_ runs: [FetchedRun], exportID: Int) throws {
         guard !runs.isEmpty else { return }
         let areLarge = runs.reduce(0) { $0 + $1.extraBytes } > 1 << 20
         let extras = runs.map { areLarge ? nil : $0.result?.extra.map(StoredJSON.init(text:)) }
@@ -201,7 +201,7 @@ extension PostgresTransaction {
     }
 
     /// By way of COPY, which sends a value from where it lies: a parameter is there three times at once.
-    private borrowing func updateExtras(_ runs: [LoadedRun]) throws {
+    private borrowing func updateExtras(_ runs: [FetchedRun]) throws {
         try execute(
             script: """
                 create temporary table extras (
@@ -231,7 +231,7 @@ extension PostgresTransaction {
     }
 
     /// Also of runs whose answer changes nothing.
-    borrowing func countRequests(_ runs: [LoadedRun]) throws {
+    borrowing func countRequests(_ runs: [FetchedRun]) throws {
         _ = try query(
             """
             update stored_actions.runs r
@@ -315,11 +315,11 @@ extension PostgresCopyWriter {
     }
 }
 
-extension LoadedRun {
+extension FetchedRun {
     fileprivate var extraBytes: Int { result?.unknownFields.byteCount ?? 0 }
 }
 
-extension [LoadedRun] {
+extension [FetchedRun] {
     fileprivate var keyParameters: [PostgresParameter] {
         [.uuids(map(\.item.key.storedActionID)), .uuids(map(\.item.key.runID))]
     }

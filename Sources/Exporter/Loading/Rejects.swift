@@ -27,8 +27,8 @@ extension PostgresTransaction {
     /// - Returns: the run with the count of what was refused.
     /// - Throws: `PostgresError` where no part of the answer is to blame.
     borrowing func writePartByPart(
-        _ run: LoadedRun, exportID: Int, trustsTables: Bool
-    ) throws -> LoadedRun {
+        _ run: FetchedRun, exportID: Int, trustsTables: Bool
+    ) throws -> FetchedRun {
         // What is checked only at the COMMIT would otherwise spoil all that stands before it.
         try execute(script: "set constraints all immediate")
         var run = run

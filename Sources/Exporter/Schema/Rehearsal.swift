@@ -83,7 +83,7 @@ extension PostgresTransaction {
     /// The statements of a batch, of no run that exists.
     fileprivate borrowing func commitNothing() throws {
         let key = RunKey(storedActionID: UUID(), runID: UUID())
-        let run = LoadedRun(
+        let run = FetchedRun(
             item: RunItem(key: key, expiresAt: .distantFuture), verdict: .unanswered, answeredAt: .now)
         _ = try lockRuns([run])
         try delete(from: .results, .errors, .apiErrors, .rejects, .runBodies, of: [run])

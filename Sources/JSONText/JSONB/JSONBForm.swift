@@ -57,7 +57,7 @@ private func isExactInJSONB(_ text: UnsafeRawBufferPointer, in range: Range<Int>
             if tokens.depth > JSONBLimits.depth { return false }
             if isObject { keys.openObject() }
         case .close(isObject: true):
-            if keys.haveDuplicates() { return false }
+            if keys.hasDuplicates() { return false }
             keys.closeObject()
         case .close, .word: break
         }

@@ -80,7 +80,7 @@ struct OpenKeys {
     }
 
     /// Of the innermost object.
-    mutating func haveDuplicates() -> Bool {
+    mutating func hasDuplicates() -> Bool {
         let first = (firsts.last ?? 0) - places.count
         guard first >= 0 else {
             var found = false

@@ -129,7 +129,7 @@ struct Export: Verb {
         let owner = try sources.accountName().value
         let (access, database) = (try APIAccess(sources), try sources.database())
         access.warn(console.logger)
-        desk.stay { [exchanges = access.exchanges] in exchanges.areThereAny }
+        desk.stay { [exchanges = access.exchanges] in !exchanges.isEmpty }
         let work: Exporter.Work =
             unfinished ? .unfinished : .manifests(try manifests.read(keepAllProblems: output.json, console))
 

@@ -58,7 +58,7 @@ struct APIAccess {
         connections: Int, room: Int, largestBody: Int = TransportLimits().body, attempts: Int, logger: Logger? = nil,
         _ body: (ActionsClient) async throws -> R
     ) async throws -> R {
-        EventLoops.settle()
+        EventLoops.configure()
         var limits = TransportLimits()
         limits.body = largestBody
         let onEvent: @Sendable (TokenSource.Event) -> Void = { event in

@@ -75,10 +75,10 @@ struct LedgerFixture {
     /// What `ExportMachine` would hand over after this answer.
     static func loaded(
         _ number: Int, status: Int, body: String, keepRaw: Bool = false, at now: Date = Date()
-    ) -> LoadedRun {
+    ) -> FetchedRun {
         let item = RunItem(key: key(number), executedAt: now, expiresAt: now + retention.seconds)
         let answer = RunAnswer(APIResponse(status: status, body: Array(body.utf8)), runID: key(number).runID)
-        var run = LoadedRun(
+        var run = FetchedRun(
             item: item, answer: answer, httpStatus: status, body: keepRaw ? Array(body.utf8) : nil, answeredAt: now,
             lease: nil)
         run.item.requests = 1
@@ -95,7 +95,7 @@ struct LedgerFixture {
     }
 
     @discardableResult
-    func commit(_ runs: [LoadedRun], to ledger: Ledger, refetch: Bool = false) async throws -> [Commit] {
+    func commit(_ runs: [FetchedRun], to ledger: Ledger, refetch: Bool = false) async throws -> [Commit] {
         try await Loader(session: session, exportID: ledger.exportID, refetch: refetch)
             .commit(runs, requests: RequestCount(total: runs.count, rateLimited: 0))
     }

@@ -86,7 +86,7 @@ struct LedgerTests {
         }
     }
 
-    @Test("The work list comes in stretches by expiry, those past their time apart")
+    @Test("The work list comes in batches by expiry, those past their time apart")
     func workList() async throws {
         try await LedgerFixture.with { db in
             let runs = (1...6).map { (number: $0, executedAt: Self.now - Double(10 - $0) * 86_400 + 3600 as Date?) }

@@ -55,12 +55,12 @@ struct SimulatedDatabase {
             .prefix(limit).map(\.self)
     }
 
-    mutating func commit(_ batch: [LoadedRun]) -> Result<[Commit], any Error> {
+    mutating func commit(_ batch: [FetchedRun]) -> Result<[Commit], any Error> {
         if isLost { return .failure(Lost()) }
         return .success(batch.map { commit($0) })
     }
 
-    private mutating func commit(_ loaded: LoadedRun) -> Commit {
+    private mutating func commit(_ loaded: FetchedRun) -> Commit {
         let key = loaded.item.key
         let stored = runs[key]?.outcome ?? .queued
         let rule = MergeRule(stored: stored, answer: loaded.verdict.outcome, refetch: false)
@@ -202,7 +202,7 @@ struct SimulatedExport {
     }
 
     /// The batch that is on its way to the database.
-    private var pending: [LoadedRun] = []
+    private var pending: [FetchedRun] = []
 
     /// What the event brings when its time has come.
     private mutating func stored(_ event: Event) -> Event {

@@ -41,8 +41,8 @@ struct BatchGateTests {
     let now = Date(timeIntervalSince1970: 1_800_000_000)
     let limits = BatchGate.Limits(bytes: 1_000, rows: 3, age: .milliseconds(200))
 
-    private func run() -> LoadedRun {
-        LoadedRun(
+    private func run() -> FetchedRun {
+        FetchedRun(
             item: RunItem(key: RunKey(storedActionID: UUID(), runID: UUID()), expiresAt: now),
             verdict: Verdict(outcome: .pending, seenAlive: true), answeredAt: now)
     }

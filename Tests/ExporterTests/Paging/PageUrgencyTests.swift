@@ -9,12 +9,12 @@ struct PageUrgencyTests {
     private let now = PagingFixture.now
     private let limits = BatchGate.Limits(bytes: 1_000_000, rows: 1_000, age: .milliseconds(200))
 
-    private func answer(_ change: (inout RunItem) -> Void) -> LoadedRun {
+    private func answer(_ change: (inout RunItem) -> Void) -> FetchedRun {
         var item = RunItem(
             key: RunKey(storedActionID: PagingFixture.root.storedActionID, runID: PagingFixture.pageRunID),
             expiresAt: now)
         change(&item)
-        return LoadedRun(item: item, verdict: Verdict(outcome: .success, seenAlive: true), answeredAt: now)
+        return FetchedRun(item: item, verdict: Verdict(outcome: .success, seenAlive: true), answeredAt: now)
     }
 
     @Test("A page is committed at once, and so is a root whose pages are followed")

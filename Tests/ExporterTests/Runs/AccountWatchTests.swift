@@ -85,7 +85,7 @@ struct AccountWatchTests {
         arguments: Outcome.allCases)
     func absence(outcome: Outcome) {
         let item = RunItem(key: RunKey(storedActionID: UUID(), runID: UUID()), expiresAt: .distantFuture)
-        var run = LoadedRun(item: item, verdict: Verdict(outcome: outcome, seenAlive: false), answeredAt: .distantPast)
+        var run = FetchedRun(item: item, verdict: Verdict(outcome: outcome, seenAlive: false), answeredAt: .distantPast)
         #expect(run.isAbsence == [.expired, .notFound, .forbidden].contains(outcome))
         run.item.isStored = true
         #expect(!run.isAbsence)

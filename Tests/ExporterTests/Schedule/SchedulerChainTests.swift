@@ -153,7 +153,7 @@ struct SchedulerChainTests {
         #expect(scheduler.next(at: now) == .done)
     }
 
-    @Test("A chain that opens while a stretch of chains is read is not forgotten")
+    @Test("A chain that opens while a batch of chains is read is not forgotten")
     func missedChain() {
         var scheduler = ScheduledExport(Scheduler.Options(concurrency: 1, maxWait: .zero))
         #expect(scheduler.next(at: now) == .read(.first, after: nil))
@@ -167,7 +167,7 @@ struct SchedulerChainTests {
         #expect(mayFollowAfterwards == true)
     }
 
-    @Test("With --refetch stored pages are read a stretch at a time, and asked for after all that is new")
+    @Test("With --refetch stored pages are read a batch at a time, and asked for after all that is new")
     func storedPages() {
         var options = Scheduler.Options(concurrency: 1, maxWait: .zero, batchSize: 2)
         options.refetch = true

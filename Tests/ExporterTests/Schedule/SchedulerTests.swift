@@ -291,7 +291,7 @@ struct SchedulerTests {
         #expect(scheduler.next(at: now) == .done)
     }
 
-    @Test("A stretch that may hold uncommitted items and a commit wait for each other")
+    @Test("A batch that may hold uncommitted items and a commit wait for each other")
     func commitsAndStretches() {
         let item = Self.item(1)
         var scheduler = Self.scheduler([item])
@@ -332,8 +332,8 @@ struct SchedulerTests {
         #expect(scheduler.next(at: now) == .done)
     }
 
-    @Test("A queue is read a stretch at a time, behind the last item, and an item that is in memory is not taken twice")
-    func stretches() {
+    @Test("A queue is read a batch at a time, behind the last item, and an item that is in memory is not taken twice")
+    func batches() {
         let items = (1...5).map { Self.item($0) }
         var scheduler = ScheduledExport.withoutChains(
             Scheduler.Options(concurrency: 2, maxWait: .seconds(600), batchSize: 3))
@@ -364,7 +364,7 @@ struct SchedulerTests {
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(), status: 200, at: now)
         }
-        var stretches = [Array(items[0..<2]), Array(items[2..<4]), []]
+        var batches = [Array(items[0..<2]), Array(items[2..<4]), []]
         var late = false
         var asked = 0
         loop: while true {
@@ -372,7 +372,7 @@ struct SchedulerTests {
             case .fetch(let item):
                 asked += 1
                 Self.finish(item, pollAt: now + Double(asked), in: &scheduler)
-            case .read(.first, _): scheduler.hasRead(.first, stretches.removeFirst())
+            case .read(.first, _): scheduler.hasRead(.first, batches.removeFirst())
             case .read(.late, _):
                 late = true
                 scheduler.hasRead(.late, [])

@@ -2,7 +2,7 @@ import ActionsAPI
 import Foundation
 
 /// An answer on its way to the tables.
-package struct LoadedRun: Sendable {
+package struct FetchedRun: Sendable {
     package var item: RunItem
     package var verdict: Verdict
     /// Of the last answer; nil if none came.
@@ -66,7 +66,7 @@ package struct LoadedRun: Sendable {
     package var rows: Int { 1 + (result?.resultCount ?? 0) + (result?.errors.rowCount ?? 0) + apiErrors.count }
 }
 
-extension LoadedRun {
+extension FetchedRun {
     /// What of the answer the tables keep. The verdict comes with the step.
     ///
     /// - Parameter body: with `--keep-raw`, the answer's body.
@@ -88,9 +88,9 @@ extension LoadedRun {
     }
 }
 
-extension LoadedRun {
+extension FetchedRun {
     /// Given up together with all others.
-    func failed(_ reason: String) -> LoadedRun {
+    func failed(_ reason: String) -> FetchedRun {
         var run = self
         run.verdict = Verdict(outcome: .failed, failure: reason, seenAlive: item.seenAlive)
         return run
