@@ -144,7 +144,7 @@ struct ChainExportTests {
     // MARK: Time limits
 
     @Test("A chain that the time limit cuts off is resumed where it was")
-    func resumed() {
+    func resumed() throws {
         var world = World(chains: 1, pages: 6)
         world.latency = 1...1
         let record = world.export { $0.timeLimit = 6 }

@@ -61,6 +61,8 @@ struct World {
     /// Answers by their status and body: most are alike, and to read one takes longer than all else.
     var answers: [String: RunAnswer] = [:]
     private(set) var events = 0
+    /// The kinds of steps before which exports died.
+    private(set) var killedBefore: Set<String> = []
     private var queue: [Entry] = []
     private var lastExport = 0
 
@@ -90,7 +92,12 @@ struct World {
                 break
             }
             now = max(now, entry.at)
-            happen(entry.happening, to: entry.export)
+            if dies(before: entry) {
+                // The request is on its way all the same.
+                if case .arrival = entry.happening { happen(entry.happening, to: entry.export) }
+            } else {
+                happen(entry.happening, to: entry.export)
+            }
         }
         if !exports.isEmpty { faults.append("exports \(exports.keys.sorted()) wait for nothing") }
         for id in exports.keys.sorted() { close(id, nil) }
@@ -114,6 +121,16 @@ struct World {
             if queue[middle].at <= time { low = middle + 1 } else { high = middle }
         }
         queue.insert(Entry(at: time, export: export, happening: happening), at: low)
+    }
+
+    /// - Returns: whether the export had only so many steps to live.
+    private mutating func dies(before entry: Entry) -> Bool {
+        guard let export = exports[entry.export] else { return false }
+        exports[entry.export]?.steps += 1
+        guard export.plan.killedAtStep == export.steps + 1 else { return false }
+        killedBefore.insert(entry.happening.name)
+        kill(entry.export)
+        return true
     }
 
     // MARK: Happenings
@@ -171,7 +188,6 @@ struct World {
             if event.endsRequest { exports[id]?.inFlight[request] = nil }
             noteStart(event, of: id)
         }
-        exports[id]?.events += 1
         let effects = exports[id]?.machine.handle(event, at: now) ?? []
         for effect in effects { act(on: effect, of: id) }
     }

@@ -245,3 +245,21 @@ extension ExportMachine.Event {
         if case .headArrived = self { false } else { true }
     }
 }
+
+extension World.Happening {
+    /// Its kind, without its values.
+    var name: String {
+        switch self {
+        case .arrival(let request, _): "arrival of \(Self.kind(of: request))"
+        case .statement(.write(let write, _)): "statement \(Self.kind(of: write))"
+        case .statement(let effect): "statement \(Self.kind(of: effect))"
+        case .event(.chain(_, let news)): "event \(Self.kind(of: news))"
+        case .event(let event): "event \(Self.kind(of: event))"
+        case .begins, .signal, .killed, .databaseLost, .lockLost: Self.kind(of: self)
+        }
+    }
+
+    private static func kind(of value: Any) -> String {
+        Mirror(reflecting: value).children.first?.label ?? "\(value)"
+    }
+}

@@ -15,6 +15,9 @@ struct ExportPlan {
     var timeLimit: TimeInterval? = 3600
     var signals: [Signal] = []
     var killedAfter: TimeInterval?
+    /// It dies before the step of that number, from 1: before a request or a statement of it arrives, or before it hears
+    /// of an event.
+    var killedAtStep: Int?
     var databaseLostAfter: TimeInterval?
     /// The connection that holds the lock on its intents breaks; the next step of a chain connects again.
     var lockLostAfter: TimeInterval?
@@ -41,7 +44,7 @@ struct WorldExport {
     var isDatabaseLost = false
     /// For a moment at least, others may have taken it for dead.
     var hasLostLock = false
-    var events = 0
+    var steps = 0
     var record: Record
 
     /// What is left of an export when it is over.
