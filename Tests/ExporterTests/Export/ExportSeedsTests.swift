@@ -39,7 +39,7 @@ struct ExportSeedsTests {
         """
         seed \(world.seed): \(world.world.faults.prefix(5).joined(separator: "; "))
         to replay: var world = SeededWorld(seed: \(world.seed), count: .init()); world.play()
-        \(world.story.joined(separator: "\n"))
+        \(world.story)
         """
     }
 }

@@ -11,6 +11,15 @@ struct RateWindowModel {
         var blind = 0
         /// Exports that began while it was open, and so learned of it by their first request.
         var newcomers = 0
+        var askers = Askers()
+    }
+
+    /// The exports at work.
+    struct Askers {
+        /// The largest part of a window that one of them may spend.
+        var share = 0.0
+        /// Requests that they may have in flight beside each other: none of them sees those of the others.
+        var unseen = 0
     }
 
     /// Requests that a window admits.
@@ -19,6 +28,7 @@ struct RateWindowModel {
     private(set) var end = Date.distantPast
     /// Of the window that is open, or was the last.
     private(set) var count = Count(begin: .distantPast)
+    private var askers = Askers()
 
     init(limit: Int, length: TimeInterval) {
         self.limit = limit
@@ -35,7 +45,7 @@ struct RateWindowModel {
         if now >= end {
             ended = count
             end = now + length
-            count = Count(begin: now)
+            count = Count(begin: now, askers: askers)
         }
         count.used += 1
         guard count.used > limit else { return (true, ended) }
@@ -45,8 +55,22 @@ struct RateWindowModel {
 
     mutating func countBlind() { count.blind += 1 }
 
-    mutating func newcomer(at now: Date) { if now < end { count.newcomers += 1 } }
+    /// An export begins.
+    mutating func begins(at now: Date, share: Double, unseen: Int) {
+        askers.share = max(askers.share, share)
+        askers.unseen = max(askers.unseen, unseen)
+        guard now < end else { return }
+        count.newcomers += 1
+        count.askers.share = max(count.askers.share, share)
+        count.askers.unseen = max(count.askers.unseen, unseen)
+    }
 
-    /// The most that exports of that share may make of a window without hearing of what others do.
-    func allowance(share: Double) -> Int { max(1, limit - Int(((1 - share) * Double(limit) + 1e-6).rounded(.down))) }
+    /// All exports are over, and all that they sent has arrived.
+    mutating func rest() { askers = Askers() }
+
+    /// The most requests that the window could see: its exports' share of it, and what they cannot know.
+    func allowance(_ count: Count) -> Int {
+        let others = Int(((1 - count.askers.share) * Double(limit) + 1e-6).rounded(.down))
+        return max(1, limit - others) + count.blind + count.newcomers + count.askers.unseen
+    }
 }

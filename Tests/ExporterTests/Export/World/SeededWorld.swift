@@ -24,7 +24,7 @@ struct SeededWorld {
     private(set) var world: World
     private(set) var count: Count
     /// What was played, for who looks for a fault.
-    private(set) var story: [String] = []
+    private var played: [(at: TimeInterval, plan: ExportPlan, record: WorldExport.Record)] = []
     private var random: SplitMix
 
     init(seed: UInt64, count: Count) {
@@ -49,6 +49,13 @@ struct SeededWorld {
                 limit: Int.random(in: 1...10, using: &random), length: random.next(in: 2...30))
         }
         world.api.birth = random.happens(0.3) ? random.next(in: 0...5) : 0
+    }
+
+    /// Each export, how it was called, and how it ended.
+    var story: String {
+        played.map { at, plan, record in
+            "at \(at) s: \(plan): \(record.seconds) s, \(record.ending.map { "\($0)" } ?? "killed")"
+        }.joined(separator: "\n")
     }
 
     // MARK: Making
@@ -204,7 +211,6 @@ struct SeededWorld {
     private mutating func resolve() {
         let doubts = world.database.chains.values.count { $0.end?.reason == .submitUnknown }
         count.doubts += doubts
-        if doubts > 0 { story.append("\(doubts) pages in doubt are resolved") }
         world.resolveDoubts()
     }
 
@@ -214,9 +220,7 @@ struct SeededWorld {
         let records = world.play(plans)
         count.exports += plans.count
         for (plan, record) in zip(plans, records) {
-            story.append(
-                "\(begin.timeIntervalSince(World.start)) s: export \(record.id) of \(plan), "
-                    + "\(record.seconds) s, \(String(describing: record.ending))")
+            played.append((begin.timeIntervalSince(World.start), plan, record))
             if record.ending == nil { count.kills += 1 }
             if case .failure? = record.ending { count.lostDatabases += 1 }
             // The time limit or the signal, what answers are given after it, and the database.
@@ -228,7 +232,7 @@ struct SeededWorld {
         }
         if records.count < plans.count { world.faults.append("\(plans.count) exports begin, \(records.count) end") }
         world.checkStored()
-        world.checkWindows(plans)
+        world.checkWindows()
         return records
     }
 }

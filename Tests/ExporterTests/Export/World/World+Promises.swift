@@ -117,18 +117,12 @@ extension World {
     // MARK: Windows
 
     /// No window was asked for more than the exports' share of it; what an export cannot know is allowed for.
-    ///
-    /// - Parameter plans: the exports that were at work since the windows were taken last.
-    mutating func checkWindows(_ plans: [ExportPlan]) {
-        // Exports that do not see each other's requests in flight may meet a 429, each of them as often as it has any.
-        let others = plans.count > 1 ? plans.reduce(0) { $0 + $1.options.concurrency } : 0
-        let share = plans.map(\.options.budgetShare).max() ?? 1
+    mutating func checkWindows() {
         for (isReads, count) in api.takeWindows() {
-            guard let window = isReads ? api.reads : api.starts else { continue }
-            let most = window.allowance(share: share) + count.blind + count.newcomers + others
+            guard let most = (isReads ? api.reads : api.starts)?.allowance(count) else { continue }
             if count.used > most {
-                faults.append(
-                    "\(count.used) of \(most) \(isReads ? "reads" : "starts") in the window from \(count.begin)")
+                let what = isReads ? "reads" : "starts"
+                faults.append("\(count.used) \(what) instead of \(most) in the window from \(count.begin): \(count)")
             }
         }
     }

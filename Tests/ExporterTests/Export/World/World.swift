@@ -65,6 +65,8 @@ struct World {
     private(set) var killedBefore: Set<String> = []
     private var queue: [Entry] = []
     private var lastExport = 0
+    /// Requests that exports may have in flight without each other's knowledge.
+    private var unseen = 0
 
     init(seed: UInt64 = 1) { random = SplitMix(state: seed) }
 
@@ -84,6 +86,7 @@ struct World {
             lastExport += 1
             schedule(.begins(plan), of: lastExport, at: now + plan.startsAfter)
         }
+        unseen = plans.count > 1 ? plans.reduce(0) { $0 + $1.options.concurrency } : 0
         var steps = 0
         while let entry = next() {
             steps += 1
@@ -102,6 +105,7 @@ struct World {
         if !exports.isEmpty { faults.append("exports \(exports.keys.sorted()) wait for nothing") }
         for id in exports.keys.sorted() { close(id, nil) }
         queue = []
+        api.rest()
         events += steps
         return (first...lastExport).compactMap { id in records.first { $0.id == id } }
     }
@@ -166,7 +170,7 @@ struct World {
 
     private mutating func begin(_ plan: ExportPlan, as id: Int) {
         database.begin(id, manifest: plan.manifest, options: plan.options, at: now)
-        api.newcomer(at: now)
+        api.begins(at: now, share: plan.options.budgetShare, unseen: unseen)
         let dice = Dice(random.next())
         let machine = ExportMachine(
             options: plan.options, accountWatch: AccountWatch(witnesses: database.witnesses()),

@@ -207,9 +207,14 @@ struct WorldAPI {
         if request.isPage { starts?.countBlind() } else { reads?.countBlind() }
     }
 
-    mutating func newcomer(at now: Date) {
-        reads?.newcomer(at: now)
-        starts?.newcomer(at: now)
+    mutating func begins(at now: Date, share: Double, unseen: Int) {
+        reads?.begins(at: now, share: share, unseen: unseen)
+        starts?.begins(at: now, share: share, unseen: unseen)
+    }
+
+    mutating func rest() {
+        reads?.rest()
+        starts?.rest()
     }
 
     /// Takes the windows that have been seen since the last time, the open ones included.

@@ -101,7 +101,7 @@ extension World {
     ) -> [WorldExport.Record] {
         let records = play(plans)
         checkStored()
-        checkWindows(plans)
+        checkWindows()
         #expect(faults == [], sourceLocation: sourceLocation)
         return records
     }
