@@ -141,6 +141,50 @@ struct ChainExportTests {
         #expect(record.tally.rateLimited == 0)
     }
 
+    @Test("--max-wait begins again with each page: each may be pending for a while")
+    func waitForEachPage() {
+        var world = World(chains: 1, pages: 6)
+        world.plan { _ in (.success, 3) }
+        let record = world.export(endingBy: .finished) { $0.options.maxWait = .seconds(8) }
+        #expect(record.seconds > 20)
+        world.expectComplete(starts: 5)
+    }
+
+    // MARK: Pages that do not come
+
+    @Test("A page that is an error of the partner's ends its chain and keeps the rows before it")
+    func errorPage() {
+        var world = World(chains: 1)
+        world.plan { ($0.pageNumber == 2 && $0.attempt == 1 ? .error : .success, 0) }
+        world.export(endingBy: .finished)
+        #expect(world.chain()?.end?.reason == .pageError)
+        #expect(world.database.rows(World.root()) == [0, 1, 10, 11])
+        world.export { $0.options.retryFailedPages = true }
+        world.expectComplete(starts: 3)
+    }
+
+    @Test("A page that stays 404 for a minute after its POST ends its chain as page_expired")
+    func expiredPage() {
+        var world = World(chains: 1)
+        world.plan { _ in (.expired, 0) }
+        let record = world.export(endingBy: .finished)
+        #expect(world.chain()?.end?.reason == .pageExpired)
+        #expect((60..<90).contains(record.seconds))
+    }
+
+    @Test("A page whose run cannot be fetched leaves its chain open, and the next export fetches that run")
+    func failedPage() {
+        var world = World(chains: 1)
+        world.api.trouble = { request, _, _ in if case .run = request { .status(500) } else { nil } }
+        world.export(endingBy: .finished)
+        #expect(world.leftBecause() == .pageFailed)
+        #expect(world.chain()?.end == nil)
+        world.api.trouble = { _, _, _ in nil }
+        world.export()
+        world.expectComplete(starts: 2)
+        #expect(world.api.timesPosted(World.root()) == 2)
+    }
+
     // MARK: Time limits
 
     @Test("A chain that the time limit cuts off is resumed where it was")

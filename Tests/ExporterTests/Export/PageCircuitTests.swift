@@ -23,6 +23,25 @@ struct PageCircuitTests {
         world.expectComplete(starts: 15)
     }
 
+    @Test("Failures that leave pages in doubt open it too: twelve pages are in doubt, and no more")
+    func doubts() {
+        var world = World(chains: 30)
+        world.api.trouble = { request, _, _ in request.isPage ? .failedAfter : nil }
+        world.export(endingBy: .finished) { $0.options.concurrency = 1 }
+        #expect(world.database.chains.values.count { $0.end?.reason == .submitUnknown } == 12)
+        #expect((0..<30).count { world.leftBecause($0) == .unavailable } == 18)
+    }
+
+    @Test("An API that is out of service for one chain's requests leaves it open after five of them")
+    func fiveTries() {
+        var world = World(chains: 1)
+        world.api.trouble = { request, _, _ in request.isPage ? .status(503) : nil }
+        world.export(endingBy: .finished)
+        #expect(world.api.posts == 5)
+        #expect(world.leftBecause() == .unavailable)
+        #expect(!world.hasIntents)
+    }
+
     @Test("One that comes back closes the circuit, and no chain is left")
     func closed() {
         var world = World(runs: 200, chains: 15, pages: 2)

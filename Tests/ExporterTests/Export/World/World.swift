@@ -68,7 +68,7 @@ struct World {
     /// Requests that exports may have in flight without each other's knowledge.
     private var unseen = 0
 
-    init(seed: UInt64 = 1) { random = SplitMix(state: seed) }
+    init(seed: UInt64) { random = SplitMix(state: seed) }
 
     // MARK: Time
 

@@ -18,7 +18,7 @@ extension World {
 
     /// Runs with a result each, and chains whose roots are stored already, in one manifest.
     init(runs: Int = 0, chains: Int = 0, pages: Int = 3) {
-        self.init()
+        self.init(seed: 1)
         api.actionTypes = [Self.plain: "write", Self.bulk: "read_bulk"]
         database.manifests = [[]]
         addRuns(0..<runs, .success(rows: 1))
