@@ -28,6 +28,10 @@ struct ModelAPI {
     }
 
     let pages: [Page]
+    /// What becomes of the run that a request starts, and how often it is found unfinished before; nil: chance decides.
+    var plan: ((PageFollower.Submission) -> (fate: Fate, polls: Int))?
+    /// How long a partner that throttles a page wants to be left alone.
+    var throttledFor: Duration = .seconds(30)
     private let places: [String: Int]
     private var runs: [UUID: Run] = [:]
     /// The runs that each request started. The real API knows nothing of attempts: the number is for the count alone.
@@ -75,6 +79,14 @@ struct ModelAPI {
 
     mutating func start(_ submission: PageFollower.Submission, random: inout SplitMix) -> UUID {
         let id = random.uuid()
+        let (fate, polls) = plan?(submission) ?? Self.course(&random)
+        runs[id] = Run(page: places[submission.cursor] ?? 0, polls: polls, fate: fate)
+        started[ModelDatabase.IntentKey(cursor: submission.cursor, attempt: submission.attempt), default: []]
+            .append(id)
+        return id
+    }
+
+    private static func course(_ random: inout SplitMix) -> (fate: Fate, polls: Int) {
         let fate: Fate =
             switch random.unit() {
             case ..<0.85: .success
@@ -82,11 +94,7 @@ struct ModelAPI {
             case ..<0.98: .error
             default: .expired
             }
-        runs[id] = Run(
-            page: places[submission.cursor] ?? 0, polls: Int.random(in: 0...2, using: &random), fate: fate)
-        started[ModelDatabase.IntentKey(cursor: submission.cursor, attempt: submission.attempt), default: []]
-            .append(id)
-        return id
+        return (fate, Int.random(in: 0...2, using: &random))
     }
 
     mutating func answer(_ runID: UUID) -> Answer {
@@ -97,7 +105,7 @@ struct ModelAPI {
         }
         return switch run.fate {
         case .success: .success(pages[run.page])
-        case .throttled: .error(throttledFor: .seconds(30))
+        case .throttled: .error(throttledFor: throttledFor)
         case .error: .error(throttledFor: nil)
         case .expired: .gone
         }
