@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 /// Ten runs are stored already: their stored action is the witness of whose token it is.

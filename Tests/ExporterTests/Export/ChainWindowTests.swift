@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 /// Each bucket has its own window: of ten minutes here, longer than the exports' time limit.

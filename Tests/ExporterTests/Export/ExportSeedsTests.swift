@@ -1,6 +1,7 @@
 import Support
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("Thousands of exports, simulated")

@@ -2,6 +2,7 @@ import Foundation
 import Support
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("Exports of which any step may be the last, simulated")

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 @Suite("Both circuits, whole exports simulated")

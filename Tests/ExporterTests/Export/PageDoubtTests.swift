@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 /// A chain whose root is stored, at an API that takes two seconds for everything: the look-up is answered at 2 s, the

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import ExportCore
 @testable import Exporter
 
 /// Exports of two manifests that have the same runs and chains.

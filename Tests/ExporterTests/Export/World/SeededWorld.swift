@@ -1,7 +1,9 @@
 import ActionsAPI
+import ActionsHTTP
 import Foundation
 import Support
 
+@testable import ExportCore
 @testable import Exporter
 
 /// A world made from a seed: runs and chains, windows and troubles, and exports that meet them, side by side or one

@@ -1,6 +1,8 @@
 import ActionsAPI
+import ActionsHTTP
 import Foundation
 
+@testable import ExportCore
 @testable import Exporter
 
 /// What has to hold, whatever happens.

@@ -1,7 +1,9 @@
 import ActionsAPI
+import ActionsHTTP
 import Foundation
 import Support
 
+@testable import ExportCore
 @testable import Exporter
 
 /// An API, a database, and the exports at them, in simulated time: a clock that jumps from one happening to the next.
@@ -173,7 +175,7 @@ struct World {
         api.begins(at: now, share: plan.options.budgetShare, unseen: unseen)
         let dice = Dice(random.next())
         let machine = ExportMachine(
-            options: plan.options, accountWatch: AccountWatch(witnesses: database.witnesses()),
+            options: plan.options, witnesses: database.witnesses(),
             deadline: plan.timeLimit.map { now + $0 }, random: { dice.unit() }, newID: { dice.uuid() })
         exports[id] = WorldExport(id: id, plan: plan, machine: machine, at: now)
         for signal in plan.signals { schedule(.signal(signal.number), of: id, at: now + signal.after) }

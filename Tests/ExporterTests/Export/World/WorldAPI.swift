@@ -1,7 +1,9 @@
 import ActionsAPI
+import ActionsHTTP
 import Foundation
 import Support
 
+@testable import ExportCore
 @testable import Exporter
 
 /// An Actions API in memory that any number of exports ask: runs, chains of pages, stored actions, rate windows.

@@ -1,5 +1,6 @@
 import Foundation
 
+@testable import ExportCore
 @testable import Exporter
 
 /// Chains of pages in the tables: what `ChainRows`, `ChainStatements`, `LedgerChains` and `IntentLog` do.
@@ -51,9 +52,9 @@ extension WorldDatabase {
     // MARK: Pages
 
     /// - Returns: the chain of each run that is of one.
-    mutating func advanceChains(_ batch: [LoadedRun]) -> [RunKey: Chain] {
+    mutating func advanceChains(_ batch: [FetchedRun]) -> [RunKey: Chain] {
         var states: [RunKey: Chain] = [:]
-        let pages = batch.compactMap { loaded -> (LoadedRun, RunKey, Run)? in
+        let pages = batch.compactMap { loaded -> (FetchedRun, RunKey, Run)? in
             guard let root = loaded.item.chainRoot, let run = runs[loaded.item.key] else { return nil }
             return (loaded, root, run)
         }
@@ -170,7 +171,7 @@ extension WorldDatabase {
     }
 }
 
-extension LoadedRun {
+extension FetchedRun {
     /// As the real batch reads it from the answer: how long the partner wants to be left alone, if it throttled the run.
     fileprivate var throttledFor: Duration? {
         result?.errors.first { $0.code == "throttled" }.map { .seconds($0.delay ?? 60) }

@@ -1,5 +1,6 @@
 import Foundation
 
+@testable import ExportCore
 @testable import Exporter
 
 /// The tables that exports share: runs, exports with their items, and (in its extension) chains with their intents.
@@ -175,7 +176,7 @@ struct WorldDatabase {
 
     // MARK: Answers
 
-    mutating func commit(_ batch: [LoadedRun], of id: Int) -> [Commit] {
+    mutating func commit(_ batch: [FetchedRun], of id: Int) -> [Commit] {
         let rules = batch.map { run in
             MergeRule(
                 stored: runs[run.item.key]?.outcome ?? .queued, answer: run.verdict.outcome, refetch: false)
@@ -202,7 +203,7 @@ struct WorldDatabase {
         }
     }
 
-    private mutating func store(_ loaded: LoadedRun, _ rule: MergeRule) {
+    private mutating func store(_ loaded: FetchedRun, _ rule: MergeRule) {
         let key = loaded.item.key
         runs[key]?.outcome = loaded.verdict.outcome
         runs[key]?.evidence = loaded.verdict.evidence

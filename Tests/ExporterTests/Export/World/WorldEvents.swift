@@ -1,6 +1,8 @@
 import ActionsAPI
+import ActionsHTTP
 import Foundation
 
+@testable import ExportCore
 @testable import Exporter
 
 /// What an export's effects make happen, and the events that come of it: all that the simulation and the machine say to
@@ -32,7 +34,7 @@ extension World {
     }
 
     private mutating func send(
-        _ request: WorldAPI.Request, _ requestID: ExportMachine.RequestID, _ item: RunItem?, of id: Int
+        _ request: WorldAPI.Request, _ requestID: RequestID, _ item: RunItem?, of id: Int
     ) {
         guard let export = exports[id] else { return }
         if export.inFlight[requestID] != nil { faults.append("export \(id): \(requestID) is in flight twice") }
@@ -46,7 +48,7 @@ extension World {
         schedule(.arrival(request, item), of: id, at: now + random.next(in: latency) * 0.3)
     }
 
-    private mutating func cancel(_ bucket: Scheduler.Bucket, of id: Int) {
+    private mutating func cancel(_ bucket: Bucket, of id: Int) {
         switch bucket {
         case .reads: exports[id]?.hasCancelled.reads = true
         case .runs: exports[id]?.hasCancelled.posts = true
@@ -98,7 +100,7 @@ extension World {
         schedule(.event(event), of: id, at: time)
     }
 
-    private static func requestID(_ request: WorldAPI.Request) -> ExportMachine.RequestID {
+    private static func requestID(_ request: WorldAPI.Request) -> RequestID {
         switch request {
         case .run(let key): .run(key)
         case .lookUp(let action): .lookUp(action)
@@ -107,7 +109,7 @@ extension World {
     }
 
     /// The request that an event answers; nil for others.
-    func request(of event: Event) -> ExportMachine.RequestID? {
+    func request(of event: Event) -> RequestID? {
         switch event {
         case .headArrived(let request, _): request
         case .fetched(let item, _, _): .run(item.key)
@@ -190,7 +192,7 @@ extension World {
 
     private mutating func perform(
         _ write: ExportMachine.ChainWrite, of root: RunKey, by id: Int
-    ) -> ExportMachine.ChainNews {
+    ) -> ExportMachine.ChainResult {
         switch write {
         case .intent(let submission):
             connectIntents(of: id)

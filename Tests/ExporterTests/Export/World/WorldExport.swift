@@ -2,6 +2,7 @@ import Foundation
 import Support
 import Synchronization
 
+@testable import ExportCore
 @testable import Exporter
 
 /// How one export is called, and what happens to it.
@@ -39,7 +40,7 @@ struct WorldExport {
     let plan: ExportPlan
     var machine: ExportMachine
     var wakeAt = Date.distantFuture
-    var inFlight: [ExportMachine.RequestID: RunItem?] = [:]
+    var inFlight: [RequestID: RunItem?] = [:]
     var hasCancelled = (reads: false, posts: false)
     var isDatabaseLost = false
     /// For a moment at least, others may have taken it for dead.
