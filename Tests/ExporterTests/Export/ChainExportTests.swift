@@ -191,7 +191,7 @@ struct ChainExportTests {
     @Test("A chain that the time limit cuts off is resumed where it was")
     func resumed() throws {
         var world = World(chains: 1, pages: 6)
-        world.latency = 1...1
+        world.pace.latency = 1...1
         let record = world.export { $0.timeLimit = 6 }
         guard case .timeLimit(comeBackAt: nil)? = record.successfulEnding else {
             Issue.record("\(record)")

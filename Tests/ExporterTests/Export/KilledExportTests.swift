@@ -38,9 +38,9 @@ struct KilledExportTests {
                 world.export()
             }
             world.expectComplete(starts: 4)
-            killedBefore.formUnion(world.killedBefore)
+            killedBefore.formUnion(world.played.killedBefore)
             if outlived || !world.faults.isEmpty || !world.isComplete {
-                #expect(outlived, "killed before step \(step): \(world.killedBefore)")
+                #expect(outlived, "killed before step \(step): \(world.played.killedBefore)")
                 break
             }
         }

@@ -75,7 +75,7 @@ struct PageCircuitTests {
     @Test("While no connection is to be had one request probes; afterwards all goes on, pages too")
     func notConnected() {
         var world = World(runs: 300, chains: 2, pages: 4)
-        world.latency = 1...1
+        world.pace.latency = 1...1
         let (begin, end) = (World.start + 2, World.start + 25)
         world.api.trouble = { _, _, now in (begin..<end).contains(now) ? .notConnected : nil }
         let record = world.export()

@@ -10,7 +10,7 @@ import Testing
 struct PageDoubtTests {
     private func world() -> World {
         var world = World(chains: 1)
-        world.latency = 2...2
+        world.pace.latency = 2...2
         return world
     }
 

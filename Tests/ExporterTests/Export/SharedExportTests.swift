@@ -11,7 +11,7 @@ struct SharedExportTests {
     private func world() -> World {
         var world = World(chains: 1)
         world.share()
-        world.latency = 10...10
+        world.pace.latency = 10...10
         return world
     }
 

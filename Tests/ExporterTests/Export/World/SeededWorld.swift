@@ -36,9 +36,9 @@ struct SeededWorld {
         world = World(seed: random.next())
         world.answers = count.answers
         let slowest = random.next(in: 0.02...0.8)
-        world.latency = 0.01...slowest
-        world.databaseLatency = 0.002...random.next(in: 0.003...0.1)
-        world.slowBodies = random.happens(0.3) ? 0.3 : 0
+        world.pace.latency = 0.01...slowest
+        world.pace.database = 0.002...random.next(in: 0.003...0.1)
+        world.pace.slowBodies = random.happens(0.3) ? 0.3 : 0
         makeRuns()
         makeChains()
         shareOut()
@@ -206,7 +206,7 @@ struct SeededWorld {
         } while !world.isComplete && rounds < 30 && world.faults.isEmpty
         if !world.isComplete { world.faults.append("left after \(rounds) undisturbed exports: \(world.left)") }
         count.posts += world.api.posts
-        count.events += world.events
+        count.events += world.played.steps
         count.answers = world.answers
     }
 

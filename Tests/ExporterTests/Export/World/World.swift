@@ -27,6 +27,24 @@ struct World {
         case lockLost
     }
 
+    /// How long things take.
+    struct Pace {
+        /// Seconds that a request takes, there and back.
+        var latency: ClosedRange<Double> = 0.1...0.1
+        /// Seconds that a statement takes.
+        var database: ClosedRange<Double> = 0.004...0.004
+        /// How likely a body comes after its head, by up to a second.
+        var slowBodies = 0.0
+    }
+
+    /// What was played so far.
+    struct Played {
+        var exports = 0
+        var steps = 0
+        /// The kinds of steps before which exports died.
+        var killedBefore: Set<String> = []
+    }
+
     struct Entry {
         var at: Date
         /// The export that it concerns.
@@ -44,12 +62,7 @@ struct World {
 
     var api = WorldAPI()
     var database = WorldDatabase()
-    /// Seconds that a request takes, there and back.
-    var latency: ClosedRange<Double> = 0.1...0.1
-    /// Seconds that a statement takes.
-    var databaseLatency: ClosedRange<Double> = 0.004...0.004
-    /// How likely a body comes after its head, by up to a second.
-    var slowBodies = 0.0
+    var pace = Pace()
     var now = Self.start
     var random: SplitMix
     /// Broken promises.
@@ -62,11 +75,8 @@ struct World {
     var outstanding: [RunKey: Outstanding] = [:]
     /// Answers by their status and body: most are alike, and to read one takes longer than all else.
     var answers: [String: RunAnswer] = [:]
-    private(set) var events = 0
-    /// The kinds of steps before which exports died.
-    private(set) var killedBefore: Set<String> = []
+    private(set) var played = Played()
     private var queue: [Entry] = []
-    private var lastExport = 0
     /// Requests that exports may have in flight without each other's knowledge.
     private var unseen = 0
 
@@ -82,11 +92,11 @@ struct World {
 
     @discardableResult
     mutating func play(_ plans: [ExportPlan]) -> [WorldExport.Record] {
-        let first = lastExport + 1
+        let first = played.exports + 1
         records = []
         for plan in plans {
-            lastExport += 1
-            schedule(.begins(plan), of: lastExport, at: now + plan.startsAfter)
+            played.exports += 1
+            schedule(.begins(plan), of: played.exports, at: now + plan.startsAfter)
         }
         unseen = plans.count > 1 ? plans.reduce(0) { $0 + $1.options.concurrency } : 0
         var steps = 0
@@ -108,8 +118,8 @@ struct World {
         for id in exports.keys.sorted() { close(id, nil) }
         queue = []
         api.rest()
-        events += steps
-        return (first...lastExport).compactMap { id in records.first { $0.id == id } }
+        played.steps += steps
+        return (first...played.exports).compactMap { id in records.first { $0.id == id } }
     }
 
     private mutating func next() -> Entry? {
@@ -134,7 +144,7 @@ struct World {
         guard let export = exports[entry.export] else { return false }
         exports[entry.export]?.steps += 1
         guard export.plan.killedAtStep == export.steps + 1 else { return false }
-        killedBefore.insert(entry.happening.name)
+        played.killedBefore.insert(entry.happening.name)
         kill(entry.export)
         return true
     }
@@ -153,7 +163,7 @@ struct World {
                 schedule(.event(failure(of: statement)), of: id, at: now + 0.01)
             } else {
                 let event = perform(statement, of: id)
-                schedule(.event(event), of: id, at: now + random.next(in: databaseLatency) / 2)
+                schedule(.event(event), of: id, at: now + random.next(in: pace.database) / 2)
             }
         case .event(let event): deliver(event, to: id)
         case .signal(let number): deliver(Self.signalled(number), to: id)

@@ -20,7 +20,7 @@ extension World {
             checkPost(submission, of: id)
             send(.page(submission), .page(submission.root), nil, of: id)
         case .read, .prepare, .commit, .write, .remember:
-            schedule(.statement(effect), of: id, at: now + random.next(in: databaseLatency) / 2)
+            schedule(.statement(effect), of: id, at: now + random.next(in: pace.database) / 2)
         case .cancelReads: cancel(.reads, of: id)
         case .cancelPosts: cancel(.runs, of: id)
         case .log(_, let text): exports[id]?.record.log.append(text)
@@ -45,7 +45,7 @@ extension World {
         let inFlight = export.inFlight.count + 1
         if inFlight > export.plan.options.concurrency { faults.append("export \(id): \(inFlight) are in flight") }
         exports[id]?.record.mostInFlight = max(export.record.mostInFlight, inFlight)
-        schedule(.arrival(request, item), of: id, at: now + random.next(in: latency) * 0.3)
+        schedule(.arrival(request, item), of: id, at: now + random.next(in: pace.latency) * 0.3)
     }
 
     private mutating func cancel(_ bucket: Bucket, of id: Int) {
@@ -76,8 +76,8 @@ extension World {
     mutating func arrive(_ request: WorldAPI.Request, _ item: RunItem?, of id: Int) {
         let wire = api.answer(request, at: now, random: &random)
         if case .page(let submission) = request { checkStarts(submission) }
-        let head = now + random.next(in: latency) * 0.7
-        let whole = random.happens(slowBodies) ? head + random.unit() : head
+        let head = now + random.next(in: pace.latency) * 0.7
+        let whole = random.happens(pace.slowBodies) ? head + random.unit() : head
         // Without an answer the connection takes its time to break.
         let time = if case .lost(.timedOut) = wire { now + 60 } else { whole }
         guard exports[id] != nil else { return }
