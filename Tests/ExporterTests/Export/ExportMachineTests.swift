@@ -346,4 +346,32 @@ struct ExportMachineTests {
         }
         return calls
     }
+
+    // MARK: What cannot come
+
+    /// Events for which nothing is under way when an export has just begun.
+    private static let impossible: [ExportMachine.Event] = [
+        .fetched(SchedulerTests.item(1), .cancelled(mayHaveLeft: false), at: SchedulerTests.now),
+        .lookedUp(UUID(), .cancelled(mayHaveLeft: false), at: SchedulerTests.now),
+        .posted(SchedulerTests.item(1).key, .cancelled(mayHaveLeft: false), at: SchedulerTests.now),
+        .committed(.success([])), .remembered(.success(())), .queueRead(.late, .success([])), .pollsRead(.success([])),
+        .chain(SchedulerTests.item(1).key, .closed(.success(()))),
+    ]
+
+    @Test("An event that cannot come ends the export with an error that names it", arguments: impossible.indices)
+    func unexpected(_ index: Int) throws {
+        var machine = ExportMachine(options: ExportOptions(), witnesses: [], deadline: nil, trap: { _ in })
+        _ = machine.begin(at: SchedulerTests.now)
+        _ = machine.handle(Self.impossible[index], at: SchedulerTests.now)
+        #expect(throws: ExportMachine.UnexpectedEvent.self) { try machine.result.get() }
+    }
+
+    @Test("In a debug build it traps")
+    func trapped() async {
+        await #expect(processExitsWith: .failure) {
+            var machine = ExportMachine(options: ExportOptions(), witnesses: [], deadline: nil)
+            _ = machine.begin(at: Date(timeIntervalSince1970: 1_800_000_000))
+            _ = machine.handle(.committed(.success([])), at: Date(timeIntervalSince1970: 1_800_000_000))
+        }
+    }
 }
