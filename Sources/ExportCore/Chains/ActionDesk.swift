@@ -8,7 +8,7 @@ struct ActionDesk: Sendable {
         case ask(UUID, at: Date?, isNew: Bool)
         /// Before everything else: what is held up meanwhile would have to be asked for again after a crash.
         case askFirst(UUID)
-        /// The chains go on with that; nil: the look-up failed for good.
+        /// The chains go on with that; nil: the look-up failed permanently.
         case tell([RunKey], ActionDescription?)
         /// The request for a page was refused, or does not count.
         case posted(RunKey, SubmitOutcome)

@@ -8,7 +8,7 @@ struct ChainDesk: Sendable {
     enum Step: Sendable {
         /// The request goes into the queue, not before the time if there is one.
         case ask(ChainQueue.Request, at: Date?, isNew: Bool)
-        /// The request waits for somebody else: a page that is not finished, a partner that throttles, another export.
+        /// The request waits for something that this export does not do: a page that is not finished, a partner that throttles, another export.
         case wait(ChainQueue.Request, until: Date, of: RunKey)
         /// The chain wants to know what its stored action is.
         case lookUp(for: RunKey, isNew: Bool)
@@ -167,7 +167,7 @@ struct ChainDesk: Sendable {
 
     /// The look-up of a stored action has ended.
     ///
-    /// - Parameter description: nil if it failed for good.
+    /// - Parameter description: nil if it failed permanently.
     mutating func lookedUp(_ roots: [RunKey], _ description: ActionDescription?, at now: Date) -> [Step] {
         roots.flatMap { root in tell(root, at: now) { $0.lookedUp(description, at: now) } }
     }

@@ -21,7 +21,7 @@ package enum Ending: Sendable, Equatable {
 }
 
 extension Ending {
-    /// Which of several reasons is told: the lowest.
+    /// Of several reasons the one with the lowest rank is reported.
     var rank: Int {
         switch self {
         case .invalidSetting: 0

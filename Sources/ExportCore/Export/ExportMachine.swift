@@ -36,7 +36,7 @@ package struct ExportMachine: Sendable {
     ///   - deadline: when the time limit is over, by the clock of the events.
     ///   - random: 0 to 1, 1 excluded.
     ///   - newID: of requests for pages.
-    ///   - trap: is told of an event that cannot come; if it returns, the export ends with `UnexpectedEvent`.
+    ///   - trap: gets the description of an event that cannot come; if it returns, the export ends with `UnexpectedEvent`.
     package init(
         options: ExportOptions, witnesses: [UUID], deadline: Date?,
         random: @escaping @Sendable () -> Double = { .random(in: 0..<1) },

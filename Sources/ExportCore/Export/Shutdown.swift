@@ -4,7 +4,7 @@ import Foundation
 struct Shutdown: Sendable {
     enum Cut: Equatable { case reads, posts }
 
-    /// Seconds that requests in flight may go on after the export was told to end.
+    /// Seconds that requests in flight may go on after the export was asked to end.
     private static let grace: TimeInterval = 1.5
     /// Seconds after that in which the answer to a POST may still come: without it an operator has to look for its run.
     private static let postGrace: TimeInterval = 1.7

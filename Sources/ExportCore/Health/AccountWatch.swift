@@ -1,6 +1,6 @@
 import Foundation
 
-/// Tells runs whose results are gone, or may not be read, from a token that belongs to another account.
+/// Distinguishes runs whose results are gone, or may not be read, from a token that belongs to another account.
 ///
 /// The API answers 404 or 403 for both. So before the first such answer of an export counts, a stored action is looked
 /// up of which the account has had results: a token that cannot see it belongs to another account.
@@ -12,7 +12,7 @@ package struct AccountWatch: Sendable {
     enum Decision: Equatable {
         /// The answer counts.
         case accept
-        /// The answer is kept until a look-up has told. `lookUp`: to be made now.
+        /// The answer is held until the look-up is answered. `lookUp`: to be made now.
         case hold(lookUp: UUID?)
         /// The answer says nothing of the run, which stays as it is.
         case drop

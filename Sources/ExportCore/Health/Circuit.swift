@@ -1,14 +1,14 @@
 import ActionsAPI
 import Foundation
 
-/// Tells an API that fails for everybody from requests that fail.
+/// Distinguishes an API that fails for every request from requests that fail.
 ///
 ///     closed ──▶ open    so many first tries failed in a row: the retries of some bad runs open nothing
 ///       ▲          ├──▶ closed      an answer that is of use: at full speed again
 ///       └──────────┤
 ///                  └──▶ given up    so many failed probes, one at a time and at growing gaps
 ///
-/// While it is open a failure is no fault of the run that met it, and uses up none of its tries.
+/// While it is open, a failure is not the run's own and uses up none of its tries.
 struct Circuit: Sendable {
     enum Decision: Equatable {
         /// The failure is one among others.
@@ -51,7 +51,7 @@ struct Circuit: Sendable {
     mutating func failed(
         isRetry: Bool = false, askedAt: Date? = nil, retryAfter: Duration?, at now: Date, random: Double
     ) -> Decision {
-        // What left before it opened is no probe.
+        // A request that left before the circuit opened is not a probe.
         if let probesAt, askedAt ?? now < probesAt { return .probe(at: probesAt) }
         if probesAt == nil {
             if isRetry { return .closed }

@@ -1,4 +1,4 @@
-/// Tells runs that may not be read from credentials that may read nothing.
+/// Distinguishes runs that may not be read from credentials that may read nothing.
 ///
 /// The API answers 403 for both. As long as every answer was 403, those runs are held back; when the first
 /// `patience` answers were all 403, or one refuses the credentials outright, the fault is not the runs'.
@@ -51,7 +51,7 @@ struct CredentialsWatch: Sendable {
                 state = forbidden + 1 < Self.patience ? .doubting(forbidden: forbidden + 1, pages: pages) : .refused
                 return state == .refused ? .refuse : step.isForbidden ? .hold : .pass
             }
-            // A server in trouble, or nobody at all, has not looked at the credentials.
+            // A server in trouble has not looked at the credentials; nor has one that did not answer.
             guard step.isAboutRun else { return .pass }
             state = .trusting
             return .accept

@@ -1,13 +1,13 @@
 import ActionsAPI
 import Foundation
 
-/// Tells an API that cannot be reached from a run that cannot be fetched.
+/// Distinguishes an API that cannot be reached from a run that cannot be fetched.
 ///
 ///     unproven ──▶ connected ◀──▶ disconnected ──▶ lost
 ///        └──────────────────────────▶┘
 ///
-/// A connection that was never made is no fault of the run that wanted it: no try of that run is used up, and nothing
-/// else goes out for a while. Then one request probes. After so many failed probes the export ends.
+/// If no connection was made, the fault is not the run's: no try of that run is used up, and nothing else leaves for a
+/// while. Then one request probes. After so many failed probes the export ends.
 struct Reachability: Sendable {
     enum Decision: Equatable {
         /// Nothing goes out before then, and one request first.
@@ -15,7 +15,7 @@ struct Reachability: Sendable {
         case giveUp
     }
 
-    /// Failed probes before an API that never answered is given up: some seconds, since a wrong address is told soon.
+    /// Failed probes before an API that never answered is given up: some seconds, so that a wrong address is reported soon.
     static let patienceAtStart = 5
     /// The same for one that did answer: about a minute.
     static let patience = 8

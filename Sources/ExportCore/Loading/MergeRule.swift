@@ -6,7 +6,7 @@ package enum MergeRule: Equatable {
     case alreadySettled
     /// The run was asked for again and gave nothing better: what is stored stays.
     case keep
-    /// No result is stored, and none came: the run's row tells the newest state.
+    /// No result is stored, and none came: the run's row gets the newest state.
     case update
 
     package init(stored: Outcome, answer: Outcome, refetch: Bool) {

@@ -11,7 +11,7 @@ package struct Chain: Sendable, Equatable {
         /// When the answer was stored, or else the intent.
         package var askedAt: Date
         package var seenAlive = false
-        /// No run is known yet, and whoever asks is alive: its answer may come any moment.
+        /// No run is known yet, and the export that asks is alive: its answer may come any moment.
         package var isInFlight = false
 
         package init(
@@ -123,7 +123,7 @@ extension Chain {
                 end = ChainEnd(.pageError, "page \(page.number) names a cursor that is \(fault)")
             }
         case .error:
-            // The root's own run cannot be asked for anew: only what the chain started itself.
+            // The root's own run cannot be started again: only what the chain started itself.
             if page.number > 0, let delay = page.throttledFor {
                 fail(nil)
                 resumeAt = page.at + delay.seconds

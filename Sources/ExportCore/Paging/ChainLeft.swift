@@ -6,9 +6,9 @@ package struct ChainLeft: Sendable, Equatable {
         case inputsMissing = "inputs_missing"
         /// The manifest's inputs are others than those that earlier pages were asked for with.
         case inputsDiffer = "inputs_differ"
-        /// The page's run was started, and its result could not be had.
+        /// The page's run was started, and its result could not be fetched.
         case pageFailed = "page_failed"
-        /// The page's run was not finished, and nobody waited for it.
+        /// The page's run was not finished, and the export did not wait for it.
         case pageUnfinished = "page_unfinished"
         case lookUpFailed = "lookup_failed"
         /// The API took no request for the page: 503, again and again.

@@ -13,7 +13,7 @@ struct LookUps: Sendable {
     enum Decision: Equatable {
         case known(ActionDescription)
         case failed
-        /// The chain is told when the answer comes. `isFirst`: the request is still to be made.
+        /// The chain goes on when the answer comes. `isFirst`: the request is still to be made.
         case waits(isFirst: Bool)
     }
 

@@ -14,10 +14,10 @@ import Foundation
 ///
 /// | state | what is durable | killed here, the next export |
 /// | --- | --- | --- |
-/// | asked for, looking up, ready | the pages so far and the cursor of the next | begins here anew |
-/// | intending | perhaps the intent | finds none and begins anew, or finds it: `submit_unknown` |
-/// | submitting | the intent | `submit_unknown`: never sent again by itself |
-/// | withdrawing | perhaps the intent | begins anew, or `submit_unknown` |
+/// | asked for, looking up, ready | the pages so far and the cursor of the next | begins here again |
+/// | intending | perhaps the intent | finds none and begins again, or finds it: `submit_unknown` |
+/// | submitting | the intent | `submit_unknown`: never sent again automatically |
+/// | withdrawing | perhaps the intent | begins again, or `submit_unknown` |
 /// | recording | perhaps the run's ID | `submit_unknown`, or fetches the run |
 /// | polled | the run's ID | fetches the run |
 /// | stored | the page, its rows and the next cursor, at once | begins with the next page |
@@ -85,7 +85,7 @@ package struct PageFollower: Sendable {
 
     private enum Withdrawal: Equatable { case again(notBefore: Date?), leave(ChainLeft), stop }
 
-    /// How often a page that its partner throttles is asked for anew by one export.
+    /// How often one export starts a page again that its partner throttles.
     static let throttledAttempts = 10
     /// How long to wait before looking whether another export's request has been answered.
     static let lookAgainGap: Duration = .seconds(1)
@@ -124,7 +124,7 @@ package struct PageFollower: Sendable {
         return decide(at: now)
     }
 
-    /// - Parameter description: nil if the look-up failed for good.
+    /// - Parameter description: nil if the look-up failed permanently.
     mutating func lookedUp(_ description: ActionDescription?, at now: Date) -> Action {
         guard let description else {
             return leave(ChainLeft(.lookUpFailed, "the stored action could not be looked up"))

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What an operator looks for in the log: states that last. Each is told once when it begins and once when it ends,
+/// What an operator looks for in the log: states that last. Each is logged once when it begins and once when it ends,
 /// however many requests meet it.
 struct Incidents: Sendable {
     enum Kind: Hashable, Sendable {
@@ -66,7 +66,7 @@ struct Incidents: Sendable {
     /// - Parameter inFlight: requests that are still out.
     mutating func heard(inFlight: Int, at now: Date) { quietSince = inFlight > 0 ? now : nil }
 
-    /// When silence is to be told of if nothing is heard; nil if it has been, or if nothing is asked.
+    /// When silence is logged if nothing is heard; nil if it has been logged, or if no request is out.
     var silenceAt: Date? {
         isOn(.silence) || isOn(.noConnection) ? nil : quietSince.map { $0 + Self.silence }
     }

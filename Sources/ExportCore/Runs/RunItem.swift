@@ -51,7 +51,7 @@ package struct FailedTry: Sendable, Equatable {
     package var httpStatus: Int?
 }
 
-/// What tells a run that was started for a page from one that a manifest names.
+/// What distinguishes a run that was started for a page from one that a manifest names.
 package struct PageOfChain: Sendable, Equatable {
     package var root: RunKey
     /// When its POST was answered.

@@ -1,4 +1,4 @@
-/// What an answer makes of a run: what the ledger is told.
+/// What an answer makes of a run, as the ledger stores it.
 package struct Verdict: Sendable, Equatable {
     package var outcome: Outcome
     /// Only with `expired`.

@@ -46,14 +46,14 @@ struct ChainQueue: Sendable {
     private var gets = Lane()
     private var posts = Lane()
     private var later = Heap<Timed>()
-    /// Waits that end by themselves: those for the partner, for a page to finish, for another export.
+    /// Waits for something that this export does not do: the partner, a page to finish, another export.
     private var waits = Heap<Timed>()
 
-    /// Chains that wait for somebody else.
+    /// Chains in such a wait.
     var waiting: Int { waits.count }
     var nextGet: Request? { gets.first }
     var nextPost: Request? { posts.first }
-    /// Something is ready, or will be without anybody else's doing.
+    /// Something is ready, or will be at a known time.
     var hasWork: Bool { nextGet != nil || nextPost != nil || !later.isEmpty }
     var nextWait: Date? { waits.min?.at }
     var nextDue: Date? { later.min?.at }

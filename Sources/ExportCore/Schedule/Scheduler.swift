@@ -139,7 +139,7 @@ struct Scheduler: Sendable {
         chains.add(request, at: time, isNew: isNew)
     }
 
-    /// Adds what waits for somebody else: a page that is not finished, a partner that throttles, another export.
+    /// Adds what waits for something that this export does not do: a page to finish, the partner, another export.
     ///
     /// - Returns: whether the export waits for it: it does for so many, and for as long as `--max-wait` says.
     mutating func wait(for request: ChainQueue.Request, until time: Date) -> Bool {
@@ -306,7 +306,7 @@ struct Scheduler: Sendable {
     }
 
     private mutating func pollingEnds(at now: Date) -> Date? {
-        // Once begun the wait is not begun again: a poll that is retried is no new work.
+        // The wait begins once: a poll that is retried is not new work.
         guard nothingElseSince != nil || !hasOtherWork else { return nil }
         let since = nothingElseSince ?? now
         nothingElseSince = since

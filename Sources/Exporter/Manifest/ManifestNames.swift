@@ -20,7 +20,8 @@ func assignManifestNames(_ sources: [ManifestSource], given: [String?]) -> [Resu
             return .failure(
                 ManifestNameFault(message: "no name can be made of the file's: \(reason); rename the file"))
         }
-        if let owner = owners[name] {
+        // The same source again is another problem, which is reported on its own.
+        if let owner = owners[name], owner.location != source.location {
             return .failure(
                 ManifestNameFault(
                     message: "the name \(quoted(name)) is that of \(owner.description) too: "

@@ -83,10 +83,9 @@ struct RateLimitHeadersTests {
     }
 
     @Test(
-        "Retry-After is read as seconds and as a date of each format",
+        "Retry-After is read as seconds and as a date",
         arguments: [
             ("30", 30.0), (" 30 ", 30), ("0", 0), ("1.5", 1.5), ("Fri, 20 Nov 2026 09:31:00 GMT", 60),
-            ("Friday, 20-Nov-26 09:31:00 GMT", 60), ("Fri Nov 20 09:31:00 2026", 60),
             ("Fri, 20 Nov 2026 09:29:00 GMT", 0),
         ])
     func retryAfter(text: String, seconds: Double) {
