@@ -179,7 +179,7 @@ struct Ledger: Sendable {
 extension RunItem {
     init(_ row: PostgresRow) throws {
         self.init(
-            key: try RunKey(storedActionID: row.decode("stored_action_id"), runID: row.decode("run_id")),
+            key: try RunKey(row),
             executedAt: try row.decode("executed_at"), expiresAt: try row.decode("expires_at"),
             seenAlive: try row.decode("seen_alive"), polls: try row.decode("polls"))
         followsPages = try row.decode("follow_pages")

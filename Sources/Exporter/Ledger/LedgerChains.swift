@@ -95,12 +95,11 @@ extension Ledger {
                 .uuid(cursor?.key.storedActionID), .uuid(cursor?.key.runID), .int(limit),
             ])
         return try rows.map { row in
-            let action: UUID = try row.decode("stored_action_id")
             var item = RunItem(
-                key: RunKey(storedActionID: action, runID: try row.decode("run_id")),
+                key: try RunKey(row),
                 expiresAt: try row.decode("expires_at"), seenAlive: try row.decode("seen_alive"))
             item.page = PageOfChain(
-                root: RunKey(storedActionID: action, runID: try row.decode("root_run_id")),
+                root: try RunKey(row, run: "root_run_id"),
                 submittedAt: try row.decode("first_seen_at"), isRefetch: true)
             return item
         }

@@ -24,19 +24,10 @@ extension PostgresTransaction {
             """, batch.keyParameters)
         var stored: [RunKey: StoredRun] = [:]
         for row in rows {
-            let key = try RunKey(
-                storedActionID: row.decode("stored_action_id"), runID: row.decode("run_id"))
-            stored[key] = StoredRun(
+            stored[try RunKey(row)] = StoredRun(
                 outcome: try Outcome(named: row.decode("outcome")), resultCount: try row.decode("result_count"))
         }
         return batch.map { stored[$0.item.key] ?? StoredRun() }
-    }
-
-    /// Tables whose rows belong to a run.
-    enum RunTable: String {
-        case results, errors, rejects
-        case apiErrors = "api_errors"
-        case runBodies = "run_bodies"
     }
 
     borrowing func delete(from tables: RunTable..., of runs: [FetchedRun]) throws {
@@ -44,9 +35,9 @@ extension PostgresTransaction {
         for table in tables {
             _ = try query(
                 """
-                delete from stored_actions.\(table.rawValue) t
-                 using unnest($1::uuid[], $2::uuid[]) as k(stored_action_id, run_id)
-                 where t.stored_action_id = k.stored_action_id and t.run_id = k.run_id
+                delete from \(table.name) x
+                 using unnest($1::uuid[], $2::uuid[]) as r(stored_action_id, run_id)
+                 where \(table.isOfRun)
                 """, runs.keyParameters)
         }
     }
@@ -321,7 +312,7 @@ extension FetchedRun {
 
 extension [FetchedRun] {
     fileprivate var keyParameters: [PostgresParameter] {
-        [.uuids(map(\.item.key.storedActionID)), .uuids(map(\.item.key.runID))]
+        map(\.item.key).parameters
     }
 }
 

@@ -37,8 +37,7 @@ enum ChainRows {
 
 extension Chain {
     init(_ row: PostgresRow) throws {
-        self.init(
-            root: RunKey(storedActionID: try row.decode("stored_action_id"), runID: try row.decode("root_run_id")))
+        self.init(root: try RunKey(row, run: "root_run_id"))
         pages = try row.decode("pages")
         cursor = try row.decode("next_page")
         isCursorUsed = try row.decode("is_cursor_used", as: Bool?.self) ?? false
@@ -81,10 +80,6 @@ extension PostgresTransaction {
             """, root.parameters
         ).first.map(Chain.init)
     }
-}
-
-extension RunKey {
-    var parameters: [PostgresParameter] { [.uuid(storedActionID), .uuid(runID)] }
 }
 
 extension EndReason {

@@ -4,7 +4,7 @@ import ExportCore
 package struct PruneCounts: Sendable, Encodable, Equatable {
     package var runs = 0
     /// Rows deleted, by table.
-    package var rows: [String: Int] = Dictionary(uniqueKeysWithValues: PrunedTable.allCases.map { ($0.rawValue, 0) })
+    package var rows: [String: Int] = Dictionary(uniqueKeysWithValues: RunTable.allCases.map { ($0.rawValue, 0) })
     /// What the wide columns of those rows took in their tables, roughly.
     package var bytes = 0
 
@@ -17,7 +17,7 @@ package struct PruneCounts: Sendable, Encodable, Equatable {
     }
 
     /// Names of the tables, in the order in which people are told of them.
-    package static let tables = PrunedTable.allCases.map(\.rawValue)
+    package static let tables = RunTable.allCases.map(\.rawValue)
 }
 
 /// Runs that are old enough, have something to forget, and are kept.

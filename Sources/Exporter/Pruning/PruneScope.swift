@@ -39,7 +39,7 @@ extension PruneScope {
         and ($2::uuid is null or r.stored_action_id = $2)
         and \(ZapierAccount.owns("r", "$4"))
         and (r.fetched_at is not null or r.page <> ''
-             or \(PrunedTable.allCases.map { "exists (select from \($0.name) x where \($0.isOfRun))" }
+             or \(RunTable.allCases.map { "exists (select from \($0.name) x where \($0.isOfRun))" }
                     .joined(separator: "\n     or ")))
         """
 
@@ -60,30 +60,4 @@ extension PruneScope {
         """
 
     static let isToGo = "\(isOld)\n and \(isSettled)\n and not \(isOfOpenChain)"
-}
-
-/// Tables whose rows go with the run that they are of.
-enum PrunedTable: String, CaseIterable {
-    case results, errors
-    case apiErrors = "api_errors"
-    case rejects
-    case runBodies = "run_bodies"
-
-    var name: String { "stored_actions.\(rawValue)" }
-
-    /// SQL over `x`, a row of the table, and `r`, a run.
-    var isOfRun: String { "x.stored_action_id = r.stored_action_id and x.run_id = r.run_id" }
-
-    /// SQL over `x`: the bytes that its wide columns take, as they are stored.
-    var size: String {
-        let columns =
-            switch self {
-            case .results: ["payload", "payload_raw"]
-            case .errors: ["title", "detail", "meta", "extra", "raw"]
-            case .apiErrors: ["title", "detail", "meta"]
-            case .rejects: ["reason", "raw"]
-            case .runBodies: ["body"]
-            }
-        return columns.map { "coalesce(pg_column_size(x.\($0)), 0)" }.joined(separator: " + ")
-    }
 }

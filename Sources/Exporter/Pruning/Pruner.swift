@@ -136,7 +136,7 @@ extension PostgresTransaction {
     }
 
     fileprivate borrowing func delete(_ keys: [RunKey]) throws {
-        for table in PrunedTable.allCases {
+        for table in RunTable.allCases {
             _ = try query(
                 """
                 delete from \(table.name) x
@@ -204,7 +204,7 @@ extension PostgresTransaction {
 
 extension PruneCounts {
     /// A row for each table; `$1` and `$2` are the runs' keys.
-    fileprivate static let query = PrunedTable.allCases.map { table in
+    fileprivate static let query = RunTable.allCases.map { table in
         """
         select '\(table.rawValue)' as relation, count(*) as rows, coalesce(sum(\(table.size)), 0)::bigint as bytes
           from unnest($1::uuid[], $2::uuid[]) as r(stored_action_id, run_id)
@@ -219,14 +219,4 @@ extension PruneCounts {
             bytes += try row.decode("bytes", as: Int.self)
         }
     }
-}
-
-extension RunKey {
-    fileprivate init(_ row: PostgresRow) throws {
-        self.init(storedActionID: try row.decode("stored_action_id"), runID: try row.decode("run_id"))
-    }
-}
-
-extension [RunKey] {
-    fileprivate var parameters: [PostgresParameter] { [.uuids(map(\.storedActionID)), .uuids(map(\.runID))] }
 }
