@@ -1,6 +1,5 @@
 import ArgumentParser
 import Dispatch
-import ExportCore
 import Exporter
 
 struct StoredActions: AsyncParsableCommand {

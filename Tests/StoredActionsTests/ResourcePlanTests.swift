@@ -1,5 +1,4 @@
 import ActionsAPI
-import ActionsHTTP
 import Testing
 
 @testable import stored_actions

@@ -1,4 +1,3 @@
-import ExportCore
 import Foundation
 
 /// One wake-up call, set anew when an earlier or later one is wanted.

@@ -1,5 +1,4 @@
 import ActionsAPI
-import ActionsHTTP
 import ExportCore
 import Foundation
 import Logging

@@ -1,4 +1,3 @@
-import ExportCore
 import Foundation
 
 /// The time of day as it was at the start, carried on by a clock that nobody sets: waits and windows stay right when

@@ -1,4 +1,3 @@
-import ExportCore
 import Foundation
 import Postgres
 

@@ -1,4 +1,3 @@
-import ExportCore
 import Foundation
 
 /// What the ledger tells of past exports and of what is left to do.

@@ -1,4 +1,3 @@
-import ExportCore
 import Postgres
 
 /// Keeps two exports of one manifest apart: a session's advisory lock for each manifest's name.

@@ -1,5 +1,3 @@
-import ExportCore
-
 /// Whose stored actions these are: the name of a Zapier account. A stored action belongs to one account, and its runs,
 /// results and chains follow it.
 package struct ZapierAccount: Sendable, Hashable {

@@ -1,4 +1,3 @@
-import ExportCore
 import JSONText
 
 /// A JSON value as the tables hold it: `jsonb`, and beside it the value's own bytes where `jsonb` cannot hold it exactly.

@@ -1,5 +1,3 @@
-import ExportCore
-
 /// A text read byte by byte out of chunks, with the count of its lines.
 struct ByteStream {
     private let refill: () throws -> [UInt8]

@@ -1,5 +1,3 @@
-import ExportCore
-
 /// Reads a manifest in CSV: a header of a run's keys in any order, then one run a record.
 struct CSVManifest {
     private let source: Int

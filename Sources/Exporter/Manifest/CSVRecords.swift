@@ -1,5 +1,3 @@
-import ExportCore
-
 /// Cuts a stream into the records of RFC 4180: fields in quotes may hold commas, line breaks and doubled quotes; lines
 /// end with LF or CRLF.
 struct CSVRecords {

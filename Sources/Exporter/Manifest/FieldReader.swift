@@ -1,5 +1,4 @@
 import ActionsAPI
-import ExportCore
 import Foundation
 import JSONText
 

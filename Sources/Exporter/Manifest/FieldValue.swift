@@ -1,4 +1,3 @@
-import ExportCore
 import JSONText
 
 /// The value of a key, out of JSON or out of a cell of CSV, where all is text.

@@ -1,5 +1,3 @@
-import ExportCore
-
 /// Files that are often given in place of a manifest, known by their first bytes.
 private let foreignStarts: [(bytes: [UInt8], what: String)] = [
     ([0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1], "an Excel workbook (.xls): save the sheet as CSV UTF-8"),

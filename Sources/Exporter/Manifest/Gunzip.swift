@@ -1,4 +1,3 @@
-import ExportCore
 import Inflate
 
 /// Unpacks gzip as it is read, a piece at a time.

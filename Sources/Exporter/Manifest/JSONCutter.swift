@@ -1,4 +1,3 @@
-import ExportCore
 import JSONText
 
 /// A text breaks off the format's grammar: nothing further can be read of it.

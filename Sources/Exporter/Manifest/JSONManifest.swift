@@ -1,4 +1,3 @@
-import ExportCore
 import JSONText
 
 /// Reads a manifest in JSON: an object of version, name, stored_actions and runs, the latter two of any length.

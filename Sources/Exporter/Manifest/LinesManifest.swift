@@ -1,4 +1,3 @@
-import ExportCore
 import JSONText
 
 /// What is said of an invalid last line that has no line end.

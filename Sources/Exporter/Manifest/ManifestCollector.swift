@@ -1,5 +1,4 @@
 import ActionsAPI
-import ExportCore
 import Foundation
 
 /// What the reading of several sources has brought to light so far.

@@ -1,5 +1,3 @@
-import ExportCore
-
 /// The keys that a manifest knows.
 enum ManifestKeys {
     static let top = ["version", "name", "stored_actions", "runs"]

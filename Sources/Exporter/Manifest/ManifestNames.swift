@@ -1,5 +1,3 @@
-import ExportCore
-
 /// What is wrong with a manifest's name; nil if nothing is.
 func manifestNameFault(_ name: String) -> String? {
     if name.isEmpty { return "the name is empty: write 1 to 200 characters" }

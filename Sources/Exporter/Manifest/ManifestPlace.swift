@@ -1,5 +1,3 @@
-import ExportCore
-
 /// A place in a manifest, as messages name it.
 enum ManifestPlace: Sendable, Hashable {
     /// `name`, or the whole text if nil.

@@ -1,5 +1,3 @@
-import ExportCore
-
 /// One thing that is wrong with a manifest.
 package struct ManifestProblem: Sendable, Hashable {
     /// The path as given, or "standard input".

@@ -1,4 +1,3 @@
-import ExportCore
 import Foundation
 
 /// Reads manifests from files and standard input, each once and as a stream.

@@ -1,5 +1,3 @@
-import ExportCore
-
 /// Where a manifest is read from.
 package struct ManifestSource: Sendable, Hashable {
     package enum Location: Sendable, Hashable {

@@ -1,5 +1,3 @@
-import ExportCore
-
 import Glibc
 
 /// The temporary file for what a manifest says can't be made, written or read.

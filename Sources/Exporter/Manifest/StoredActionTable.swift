@@ -1,4 +1,3 @@
-import ExportCore
 import Foundation
 
 /// What all manifests say of their stored actions, setting by setting, and the label of each.

@@ -1,5 +1,3 @@
-import ExportCore
-
 import Glibc
 
 /// The system's own words for an error number.

@@ -1,5 +1,3 @@
-import ExportCore
-
 /// What a text looks like by its start, whatever its file is called.
 enum TextLook: Equatable {
     /// Nothing but blanks.

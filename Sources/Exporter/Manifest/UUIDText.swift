@@ -1,4 +1,3 @@
-import ExportCore
 import Foundation
 
 /// The UUID that a text of 8-4-4-4-12 hexadecimal digits stands for, in either case; nil for any other text.

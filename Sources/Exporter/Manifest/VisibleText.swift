@@ -1,5 +1,3 @@
-import ExportCore
-
 extension Unicode.Scalar {
     /// Whether the character can move a terminal's cursor, begin a line, or turn the order of what is shown: a text of
     /// somebody else's could then pass for ours.

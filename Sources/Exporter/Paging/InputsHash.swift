@@ -1,5 +1,4 @@
 import Crypto
-import ExportCore
 import Foundation
 import JSONText
 

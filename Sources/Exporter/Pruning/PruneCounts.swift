@@ -1,5 +1,3 @@
-import ExportCore
-
 /// What was pruned, or would be.
 package struct PruneCounts: Sendable, Encodable, Equatable {
     package var runs = 0

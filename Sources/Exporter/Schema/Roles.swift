@@ -1,4 +1,3 @@
-import ExportCore
 import Postgres
 
 /// The roles that share the work on the schema, and the SQL that makes them. Nothing here touches a database.

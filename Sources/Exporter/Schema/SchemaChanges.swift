@@ -1,4 +1,3 @@
-import ExportCore
 import Postgres
 
 /// What somebody has changed in the schema, or set for it, that an export meets.

@@ -1,4 +1,3 @@
-import ExportCore
 import Postgres
 
 /// Whose the schema is. Its owner can put code of his own into it (triggers, defaults, views), which then runs with the

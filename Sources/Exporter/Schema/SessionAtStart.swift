@@ -1,4 +1,3 @@
-import ExportCore
 import Postgres
 
 extension PostgresSession {

@@ -1,7 +1,6 @@
 import ActionsAPI
 import ActionsHTTP
 import ArgumentParser
-import ExportCore
 import Exporter
 import Foundation
 import Postgres

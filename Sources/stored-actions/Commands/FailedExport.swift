@@ -1,4 +1,3 @@
-import ExportCore
 import Exporter
 
 /// The summary of an export that could not be carried through, with what stood in the way.

@@ -1,7 +1,5 @@
 import ActionsAPI
-import ActionsHTTP
 import ArgumentParser
-import ExportCore
 import Exporter
 import Foundation
 import Postgres

@@ -1,5 +1,4 @@
 import ArgumentParser
-import ExportCore
 import Exporter
 import Foundation
 

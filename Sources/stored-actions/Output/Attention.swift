@@ -1,4 +1,3 @@
-import ExportCore
 import Exporter
 
 /// What does not get better until a person acts.

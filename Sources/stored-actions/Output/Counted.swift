@@ -1,5 +1,3 @@
-import ExportCore
-
 /// `1 run`, `1,234 runs`.
 func count(_ number: Int, _ noun: String) -> String {
     "\(grouped(number)) \(noun)\(number == 1 ? "" : "s")"

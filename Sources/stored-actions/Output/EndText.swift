@@ -1,5 +1,4 @@
 import ActionsAPI
-import ActionsHTTP
 import ExportCore
 import Exporter
 import Foundation

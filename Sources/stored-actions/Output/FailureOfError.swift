@@ -1,6 +1,4 @@
 import ActionsAPI
-import ActionsHTTP
-import ExportCore
 import Exporter
 import Postgres
 

@@ -1,4 +1,3 @@
-import ExportCore
 import Exporter
 import Foundation
 

@@ -1,6 +1,5 @@
 import ActionsAPI
 import ActionsHTTP
-import ExportCore
 import Exporter
 
 /// What a subcommand wants of the system.

@@ -1,5 +1,4 @@
 import ActionsAPI
-import ActionsHTTP
 import ArgumentParser
 import ExportCore
 import Exporter

@@ -1,5 +1,4 @@
 import ActionsAPI
-import ActionsHTTP
 import Testing
 
 @Suite("The rate budget over simulated windows")

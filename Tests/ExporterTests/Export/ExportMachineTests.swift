@@ -1,5 +1,4 @@
 import ActionsAPI
-import ActionsHTTP
 import Foundation
 import Support
 import Testing
