@@ -45,6 +45,11 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ],
+            resources: [
+                .embedInCode("SQL/forget_chains.sql"), .embedInCode("SQL/insert_chains.sql"),
+                .embedInCode("SQL/lock_holders.sql"), .embedInCode("SQL/mark_suspects.sql"),
+                .embedInCode("SQL/rehearsal.sql"), .embedInCode("SQL/schema_strangers.sql"),
+            ],
             swiftSettings: settings
         ),
         // What decides: no database, no HTTP, no log, so that the compiler keeps them out.

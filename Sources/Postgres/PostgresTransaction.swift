@@ -66,6 +66,11 @@ package struct PostgresTransaction: ~Copyable {
         return stored
     }
 
+    /// Whatever the database's own setting is: once the COMMIT returns, the transaction outlives a crash of the server.
+    package func makeDurable() throws(PostgresError) {
+        try execute(script: "set local synchronous_commit = on")
+    }
+
     /// Runs `body` so that a throw of it undoes what it did and nothing that was done before. Such parts do not nest.
     package func savepoint<R>(_ body: (borrowing PostgresTransaction) throws -> R) throws -> R {
         try execute(script: "savepoint part")

@@ -20,19 +20,19 @@ struct ExportClosing: Sendable {
     func close(_ machine: ExportMachine, after ending: Ending) async throws -> Summary {
         let tally = machine.tally
         if case .interrupted(let signal) = ending {
-            // The account of a large export takes seconds, and there may be none left.
-            try await finish(.ended(ending, .interrupted(signal: signal)), account: nil, tally.requestCount)
+            // The balance of a large export takes seconds, and there may be none left.
+            try await finish(.ended(ending, .interrupted(signal: signal)), balance: nil, tally.requestCount)
         }
         if ending != .finished { try await ledger.releaseSuspects() }
-        var account = try await ledger.account()
-        account.hasPagesToRefetch = machine.hasPagesToRefetch
-        account.rejects = tally.rejects
-        account.isOfDoubtfulAccount = tally.isOfDoubtfulAccount
-        try check(account, tally)
-        let end = ExportEnd.ended(ending, ExportVerdict(ending, account, options))
-        try await finish(end, account: account, tally.requestCount)
+        var balance = try await ledger.balance()
+        balance.hasPagesToRefetch = machine.hasPagesToRefetch
+        balance.rejects = tally.rejects
+        balance.isOfDoubtfulAccount = tally.isOfDoubtfulAccount
+        try check(balance, tally)
+        let end = ExportEnd.ended(ending, ExportVerdict(ending, balance, options))
+        try await finish(end, balance: balance, tally.requestCount)
         warn(tally)
-        return try await summary(end, account, tally)
+        return try await summary(end, balance, tally)
     }
 
     /// Closes the row if the database still answers; otherwise the next export of the manifest does.
@@ -41,7 +41,7 @@ struct ExportClosing: Sendable {
         let postgres = (error as? PostgresError)?.kind
         if postgres?.isConnectionLoss != true, postgres != .cancelled {
             do {
-                try await finish(end, account: nil, requests)
+                try await finish(end, balance: nil, requests)
             } catch {
                 logger.warning(
                     "export \(ledger.exportID) still counts as running, because its row could not be closed: \(error)")
@@ -50,22 +50,22 @@ struct ExportClosing: Sendable {
         return BrokenOffExport(cause: error, summary: board.current.summary(end))
     }
 
-    private func finish(_ end: ExportEnd, account: Ledger.Account?, _ requests: RequestCount) async throws {
+    private func finish(_ end: ExportEnd, balance: ExportBalance?, _ requests: RequestCount) async throws {
         let record = record(end)
         try await ledger.finish(
-            record.outcome.rawValue, exitStatus: record.exitStatus, reason: record.reason, account: account,
+            record.outcome.rawValue, exitStatus: record.exitStatus, reason: record.reason, balance: balance,
             requests: requests)
     }
 
     /// What went in must have come out.
-    private func check(_ account: Ledger.Account, _ tally: Tally) throws {
-        if let manifests = work.manifests, account.items != manifests.runCount {
+    private func check(_ balance: ExportBalance, _ tally: Tally) throws {
+        if let manifests = work.manifests, balance.items != manifests.runCount {
             throw Exporter.AccountingError(
-                description: "the manifests name \(manifests.runCount) runs, the export has \(account.items) items")
+                description: "the manifests name \(manifests.runCount) runs, the export has \(balance.items) items")
         }
-        if account.results != tally.itemResults {
+        if balance.results != tally.itemResults {
             throw Exporter.AccountingError(
-                description: "\(tally.itemResults) results were stored, the ledger has \(account.results)")
+                description: "\(tally.itemResults) results were stored, the ledger has \(balance.results)")
         }
     }
 
@@ -84,12 +84,12 @@ struct ExportClosing: Sendable {
         }
     }
 
-    private func summary(_ end: ExportEnd, _ account: Ledger.Account, _ tally: Tally) async throws -> Summary {
+    private func summary(_ end: ExportEnd, _ balance: ExportBalance, _ tally: Tally) async throws -> Summary {
         var summary = Summary(manifests: work.names, end: end)
         summary.exportID = ledger.exportID
-        summary.account = self.account.name
+        summary.account = account.name
         summary.add(tally)
-        summary.add(account)
+        summary.add(balance)
         summary.chains.inDoubt = try await ChainReport.of(
             export: ledger.exportID, account: nil, inDoubt: true, session: ledger.session)
         summary.chains.left = try await ChainReport.of(

@@ -60,20 +60,20 @@ package enum ExportVerdict: Sendable, Equatable {
 extension ExportVerdict {
     /// - Parameters:
     ///   - ending: why the export stopped asking.
-    ///   - account: what it leaves.
-    init(_ ending: Ending, _ account: Ledger.Account, _ options: ExportOptions) {
+    ///   - balance: what it leaves.
+    init(_ ending: Ending, _ balance: ExportBalance, _ options: ExportOptions) {
         switch ending {
         case .invalidSetting: self = .invalidSetting
         case .credentialsRefused, .otherAccount: self = .credentialsRefused
         case .apiUnreachable: self = .unreachable
         case .interrupted(let signal): self = .interrupted(signal: signal)
-        case .finished, .timeLimit, .apiFailing: self.init(account, options)
+        case .finished, .timeLimit, .apiFailing: self.init(balance, options)
         }
     }
 
-    private init(_ account: Ledger.Account, _ options: ExportOptions) {
-        let rest = Rest(account, options)
-        let findings = Findings(account, options)
+    private init(_ balance: ExportBalance, _ options: ExportOptions) {
+        let rest = Rest(balance, options)
+        let findings = Findings(balance, options)
         if !rest.outcomes.isEmpty || rest.openChains > 0 || rest.hasPagesToRefetch {
             self = .incomplete(rest)
         } else if rest.pagesInDoubt > 0 {
@@ -85,23 +85,23 @@ extension ExportVerdict {
 }
 
 extension ExportVerdict.Rest {
-    fileprivate init(_ account: Ledger.Account, _ options: ExportOptions) {
-        outcomes = account.outcomes.filter { outcome, items in
+    fileprivate init(_ balance: ExportBalance, _ options: ExportOptions) {
+        outcomes = balance.outcomes.filter { outcome, items in
             items > 0 && !outcome.isFinal && !options.allow.contains(outcome)
         }
-        openChains = account.chains[nil, default: 0]
-        pagesInDoubt = account.chains[.submitUnknown, default: 0]
-        hasPagesToRefetch = account.hasPagesToRefetch
+        openChains = balance.chains[nil, default: 0]
+        pagesInDoubt = balance.chains[.submitUnknown, default: 0]
+        hasPagesToRefetch = balance.hasPagesToRefetch
     }
 }
 
 extension ExportVerdict.Findings {
-    fileprivate init(_ account: Ledger.Account, _ options: ExportOptions) {
-        outcomes = account.outcomes.filter { outcome, items in items > 0 && options.failOn.contains(outcome) }
+    fileprivate init(_ balance: ExportBalance, _ options: ExportOptions) {
+        outcomes = balance.outcomes.filter { outcome, items in items > 0 && options.failOn.contains(outcome) }
         if options.failOnTruncated {
-            truncatedChains = account.chains.filter { $0.key?.isTruncated == true }.values.reduce(0, +)
+            truncatedChains = balance.chains.filter { $0.key?.isTruncated == true }.values.reduce(0, +)
         }
-        if options.failOnRejects { rejects = account.rejects }
-        isOfDoubtfulAccount = account.isOfDoubtfulAccount && !options.failsOnNothing
+        if options.failOnRejects { rejects = balance.rejects }
+        isOfDoubtfulAccount = balance.isOfDoubtfulAccount && !options.failsOnNothing
     }
 }

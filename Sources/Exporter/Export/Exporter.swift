@@ -101,17 +101,17 @@ package struct Exporter: Sendable {
     ///
     /// - Returns: stored actions of which the account has had results.
     private func begin(_ ledger: Ledger, clock: SteadyClock) async throws -> [UUID] {
-        let account = try await ledger.account()
+        let balance = try await ledger.balance()
         let witnesses = try await ledger.actionsWithResults(limit: AccountWatch.witnesses)
         board.update {
-            $0.items = account.items
-            $0.alreadySettled = account.alreadySettled
-            $0.done = account.alreadySettled
+            $0.items = balance.items
+            $0.alreadySettled = balance.alreadySettled
+            $0.done = balance.alreadySettled
             $0.startedAt = clock.now
             $0.clock = clock
         }
         logger.info(
-            "export \(ledger.exportID): \(account.items) runs, \(account.alreadySettled) of them settled before")
+            "export \(ledger.exportID): \(balance.items) runs, \(balance.alreadySettled) of them settled before")
         return witnesses
     }
 
@@ -179,7 +179,7 @@ package struct Exporter: Sendable {
                     session: session, at: now)
             }
         } catch {
-            throw await session.explained(error)
+            throw await SchemaProblem.explaining(error, on: session)
         }
     }
 }

@@ -55,24 +55,13 @@ final class DatabaseLog: PostgresSessionObserver {
         guard let connection = try? await PostgresConnection(database) else { return nil }
         let rows = try? await connection.query(
             """
-            select b.pid, coalesce(a.application_name, '') as application, host(a.client_addr) as client,
-                   a.xact_start
+            select b.pid, \(ServerProcess.columns)
               from unnest(pg_blocking_pids($1::int)) as b(pid)
               left join pg_stat_activity a on a.pid = b.pid
              limit 1
             """, [.int(Int(pid))])
-        let text = try? rows?.first.map(Self.describe)
         await connection.close()
-        return text
-    }
-
-    private static func describe(_ row: PostgresRow) throws -> String {
-        let application: String = try row.decode("application")
-        let client: String? = try row.decode("client")
-        let start: Date? = try row.decode("xact_start")
-        let who = [application.isEmpty ? nil : application, client.map { "from \($0)" }].compactMap { $0 }
-        return "server process \(try row.decode("pid", as: Int.self))"
-            + (who.isEmpty ? "" : " (\(who.joined(separator: " ")))")
-            + (start.map { ", since \($0.formatted(.iso8601))," } ?? "")
+        guard let row = rows?.first, let process = try? ServerProcess(row) else { return nil }
+        return process.description + (process.transactionStart == nil ? "" : process.since + ",")
     }
 }

@@ -31,7 +31,7 @@ extension ExportHistory {
     private static func lockDescription(_ session: PostgresSession) async throws -> String? {
         let rows = try await session.query(
             """
-            select c.relname::text as relation, l.pid, host(a.client_addr) as client, a.application_name, a.xact_start
+            select c.relname::text as relation, l.pid, \(ServerProcess.columns)
               from pg_locks l
               join pg_class c on c.oid = l.relation
               join pg_namespace n on n.oid = c.relnamespace
@@ -42,173 +42,23 @@ extension ExportHistory {
              limit 1
             """)
         guard let row = rows.first else { return nil }
-        let application: String? = try row.decode("application_name")
-        let client: String? = try row.decode("client")
-        let start: Date? = try row.decode("xact_start")
-        let who = [application.flatMap { $0.isEmpty ? nil : $0 }, client.map { "from \($0)" }].compactMap { $0 }
-        return "server process \(try row.decode("pid", as: Int.self))"
-            + (who.isEmpty ? "" : " (\(who.joined(separator: " ")))")
-            + " blocks reads of stored_actions.\(try row.decode("relation", as: String.self))"
-            + (start.map { ", since \($0.formatted(.iso8601))" } ?? "")
+        let process = try ServerProcess(row)
+        return "\(process.description) blocks reads of stored_actions.\(try row.decode("relation", as: String.self))"
+            + process.since
     }
 
     private mutating func read(
         export id: Int?, account: ZapierAccount, _ transaction: borrowing PostgresTransaction
     ) throws {
-        exports = try transaction.exports(id: id, account: account)
-        locks = try transaction.lockHolders(of: account)
+        exports = try HistoryStore.exports(id: id, account: account, in: transaction)
+        locks = try HistoryStore.lockHolders(of: account, in: transaction)
         for index in exports.indices where exports[index].outcome == "running" {
             let exportID = exports[index].exportID
             exports[index].isAlive = locks.contains { $0.exportID == exportID }
         }
-        let times = try transaction.query(
-            """
-            select max(e.answered_at) as answered_at, clock_timestamp() as present
-              from stored_actions.exports e
-             where e.account = $2 and ($1::bigint is null or e.export_id = $1)
-            """, [.int(id), .text(account.name)])
-        apiAnsweredAt = try times.first?.decode("answered_at")
-        readAt = try times.first?.decode("present") ?? readAt
-        left = try transaction.left(ofExport: id, account: account, at: readAt)
-    }
-}
-
-extension PostgresTransaction {
-    fileprivate borrowing func exports(
-        id: Int?, account: ZapierAccount, limit: Int = 10
-    ) throws -> [ExportHistory.Export] {
-        let rows = try query(
-            """
-            select e.export_id, e.started_at, e.finished_at, e.outcome, e.exit_status, e.reason, e.items, e.requests,
-                   e.rate_limited, e.host, e.process_id, e.progress_at,
-                   array_to_string(array(select m.name from stored_actions.export_manifests m
-                                          where m.export_id = e.export_id order by m.name), chr(10)) as manifests
-              from stored_actions.exports e
-             where e.account = $3 and ($1::bigint is null or e.export_id = $1)
-             order by e.export_id desc
-             limit $2
-            """, [.int(id), .int(limit), .text(account.name)])
-        var exports: [ExportHistory.Export] = []
-        for row in rows {
-            let id: Int = try row.decode("export_id")
-            let names: String = try row.decode("manifests")
-            exports.append(
-                ExportHistory.Export(
-                    exportID: id, manifests: names.split(separator: "\n").map(String.init),
-                    startedAt: try row.decode("started_at"), finishedAt: try row.decode("finished_at"),
-                    outcome: try row.decode("outcome"),
-                    exitStatus: try row.decode("exit_status", as: Int?.self).map { Int32(clamping: $0) },
-                    reason: try row.decode("reason"), items: try row.decode("items"), outcomes: try outcomes(of: id),
-                    requests: try row.decode("requests"), rateLimited: try row.decode("rate_limited"),
-                    host: try row.decode("host"), processID: try row.decode("process_id"),
-                    progressAt: try row.decode("progress_at")))
+        if let times = try HistoryStore.times(ofExport: id, account: account, in: transaction) {
+            (apiAnsweredAt, readAt) = times
         }
-        return exports
-    }
-
-    private borrowing func outcomes(of id: Int) throws -> [String: Int] {
-        try query(
-            "select outcome, count(*) as runs from stored_actions.export_items where export_id = $1 group by outcome",
-            [.int(id)]
-        ).outcomeCounts()
-    }
-
-    /// Of the exports that run, or ran lately, and of those that are about to begin again.
-    fileprivate borrowing func lockHolders(of account: ZapierAccount) throws -> [LockHolder] {
-        let names = try query(
-            """
-            select m.name
-              from stored_actions.export_manifests m
-              join stored_actions.exports e using (export_id)
-             where e.account = $1
-               and (e.outcome = 'running' or e.export_id > (select max(export_id) - 100 from stored_actions.exports))
-             group by m.name
-            """, [.text(account.name)]
-        ).map { try $0.decode("name", as: String.self) }
-        return try query(LockHolder.query, LockHolder.parameters(names + [ExportLock.unfinished], of: account))
-            .map(LockHolder.init)
-    }
-
-    /// All unsettled runs, or those of one export.
-    fileprivate borrowing func left(
-        ofExport id: Int?, account: ZapierAccount, at now: Date, limit: Int = 5
-    ) throws -> ExportHistory.Left {
-        let isInScope = """
-            \(ZapierAccount.owns("r", "$3"))
-              and ($2::bigint is null
-                   or exists (select from stored_actions.export_items i
-                               where i.export_id = $2 and i.stored_action_id = r.stored_action_id
-                                 and i.run_id = r.root_run_id))
-            """
-        let isUnsettled = """
-            r.outcome not in ('success', 'error')
-              and not stored_actions.is_settled(r.outcome, r.evidence, r.expires_at, $1)
-            """
-        let unsettled = "from stored_actions.runs r where r.page_number = 0 and \(isUnsettled) and \(isInScope)"
-        let parameters: [PostgresParameter] = [.timestamp(now), .int(id), .text(account.name)]
-        var left = ExportHistory.Left()
-        left.outcomes = try query(
-            "select r.outcome, count(*) as runs \(unsettled) group by r.outcome", parameters
-        ).outcomeCounts()
-        left.runs = left.outcomes.values.reduce(0, +)
-        left.nextToExpire = try query(
-            """
-            select r.stored_action_id::text, r.run_id::text, r.outcome, r.expires_at \(unsettled)
-               and r.expires_at > $1
-             order by r.expires_at, r.stored_action_id, r.run_id
-             limit $4
-            """, parameters + [.int(limit)]
-        ).map { row in
-            ExportHistory.Unsettled(
-                storedActionID: try row.decode("stored_action_id"), runID: try row.decode("run_id"),
-                outcome: try row.decode("outcome"), expiresAt: try row.decode("expires_at"))
-        }
-        left.failures = try query(
-            """
-            select r.outcome, f.failure, count(*) as runs
-              from stored_actions.runs r
-              left join stored_actions.api_errors a
-                on a.stored_action_id = r.stored_action_id and a.run_id = r.run_id and a.error_index = 0
-             cross join lateral (
-                   select left(coalesce(a.http_status || coalesce(' ' || a.code, ''), r.failure,
-                                        'HTTP status ' || r.http_status, 'no answer'), 200) as failure) f
-             where r.outcome in ('failed', 'not_found', 'forbidden', 'rejected') and \(isUnsettled) and \(isInScope)
-             group by r.outcome, f.failure
-             order by runs desc, r.outcome, f.failure
-             limit $4
-            """, parameters + [.int(limit)]
-        ).map { row in
-            ExportHistory.FailureCount(
-                outcome: try row.decode("outcome"), failure: try row.decode("failure"), runs: try row.decode("runs"))
-        }
-        let chains = try query(
-            """
-            select count(*) filter (where c.end_reason is null) as open,
-                   count(*) filter (where c.end_reason is not null) as in_doubt
-              from stored_actions.page_chains c
-             where (c.pages > 0 and c.end_reason is null or c.end_reason = 'submit_unknown')
-               and \(ChainReport.isInScope)
-            """, [.int(id), .text(account.name)])
-        left.openChains = try chains.first?.decode("open") ?? 0
-        left.chainsInDoubtCount = try chains.first?.decode("in_doubt") ?? 0
-        left.chainsInDoubt = try query(ChainReport.query(inDoubt: true), [.int(id), .text(account.name)])
-            .map { try ChainReport($0, inDoubt: true) }
-        left.rejects =
-            try query(
-                """
-                select count(*) as n
-                  from stored_actions.rejects r
-                 where ($1::bigint is null or r.export_id = $1) and \(ZapierAccount.owns("r", "$2"))
-                """, [.int(id), .text(account.name)]
-            ).first?.decode("n") ?? 0
-        return left
-    }
-}
-
-extension PostgresRows {
-    fileprivate func outcomeCounts() throws -> [String: Int] {
-        var counts: [String: Int] = [:]
-        for row in self { counts[try row.decode("outcome")] = try row.decode("runs", as: Int.self) }
-        return counts
+        left = try HistoryStore.left(ofExport: id, account: account, at: readAt, in: transaction)
     }
 }

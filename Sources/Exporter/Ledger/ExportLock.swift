@@ -18,17 +18,12 @@ package struct ExportLock: Sendable {
     /// control characters.
     package static let unfinished = "\u{1}unfinished"
 
-    /// `unfinished` in SQL.
-    static let nameOfUnfinished = "(chr(1) || 'unfinished')"
-
-    /// The name under which a manifest of the account is locked. The standard account's are those of versions without
-    /// accounts: their exports are kept apart too.
-    static func lockName(_ name: String, of account: ZapierAccount) -> String {
-        account == .standard ? name : "\u{1}account \(account.name)\u{1}\(name)"
+    /// What the lock's key is hashed from. The standard account's texts are those of versions without accounts: their
+    /// exports are kept apart too.
+    static func lockText(_ name: String, of account: ZapierAccount) -> String {
+        let name = account == .standard ? name : "\u{1}account \(account.name)\u{1}\(name)"
+        return "stored-actions export \(name)"
     }
-
-    /// The key of a lock's name, as SQL.
-    static func key(_ name: String) -> String { "hashtextextended('stored-actions export ' || \(name), 0)" }
 
     /// The name as people are told it.
     static func shown(_ name: String) -> String { name == unfinished ? "--unfinished" : name }
@@ -48,8 +43,8 @@ package struct ExportLock: Sendable {
     func acquire(on connection: PostgresConnection) async throws {
         for (index, name) in names.enumerated() {
             let rows = try await connection.query(
-                "select pg_try_advisory_lock(\(Self.key("$1"))) as locked",
-                [.text(Self.lockName(name, of: account))])
+                "select pg_try_advisory_lock(hashtextextended($1, 0)) as locked",
+                [.text(Self.lockText(name, of: account))])
             guard try rows.first?.decode("locked") == true else {
                 for held in names[..<index] { try await release(held, on: connection) }
                 throw Taken(name: Self.shown(name), holder: try await holder(of: name, on: connection))
@@ -60,7 +55,7 @@ package struct ExportLock: Sendable {
     /// - Returns: nil where the tables that tell of it are missing or older: the lock is taken all the same.
     private func holder(of name: String, on connection: PostgresConnection) async throws -> LockHolder? {
         do {
-            return try await connection.query(LockHolder.query, LockHolder.parameters([name], of: account))
+            return try await connection.query(SQL.lockHolders, LockHolder.parameters([name], of: account))
                 .first.map(LockHolder.init)
         } catch let error as PostgresError where ["42P01", "42703", "3F000"].contains(error.sqlstate) {
             return nil
@@ -69,6 +64,6 @@ package struct ExportLock: Sendable {
 
     private func release(_ name: String, on connection: PostgresConnection) async throws {
         _ = try await connection.query(
-            "select pg_advisory_unlock(\(Self.key("$1")))", [.text(Self.lockName(name, of: account))])
+            "select pg_advisory_unlock(hashtextextended($1, 0))", [.text(Self.lockText(name, of: account))])
     }
 }

@@ -17,12 +17,12 @@ struct Ledger: Sendable {
         r.seen_alive, r.outcome = 'forbidden' as was_forbidden, r.outcome in ('success', 'error') as is_stored
         """
 
-    /// The next batch of runs not asked for yet whose result has not expired, the earliest expiry first.
+    /// The next runs not asked for yet whose result has not expired, the earliest expiry first.
     func firstFetches(after cursor: WorkCursor?, limit: Int, at now: Date) async throws -> [RunItem] {
         try await notReached(after: cursor, expiringAfter: now, limit: limit)
     }
 
-    /// The next batch of runs not asked for yet, whatever their expiry.
+    /// The next runs not asked for yet, whatever their expiry.
     func lateFetches(after cursor: WorkCursor?, limit: Int) async throws -> [RunItem] {
         try await notReached(after: cursor, expiringAfter: .distantPast, limit: limit)
     }
@@ -44,8 +44,7 @@ struct Ledger: Sendable {
             """,
             [
                 .int(exportID), .timestamp(max(floor, Date(timeIntervalSince1970: 0))), .timestamp(cursor?.expiresAt),
-                .uuid(cursor?.key.storedActionID), .uuid(cursor?.key.runID), .int(limit), .text(Suspects.failure),
-            ])
+            ] + (cursor?.key).parameters + [.int(limit), .text(Suspects.failure)])
         return try rows.map(RunItem.init)
     }
 
@@ -65,24 +64,7 @@ struct Ledger: Sendable {
 
     // MARK: The end
 
-    /// What the ledger says of the export's items.
-    struct Account: Sendable, Equatable {
-        var items = 0
-        var outcomes: [Outcome: Int] = [:]
-        var alreadySettled = 0
-        /// Rows that this export stored in `results` for its items, as these tell.
-        var results = 0
-        /// The items' chains of pages by their ends; nil: those that go on.
-        var chains: [EndReason?: Int] = [:]
-        /// Stored pages are left that `--refetch` was to fetch again.
-        var hasPagesToRefetch = false
-        /// Parts of answers that PostgreSQL refused in this export.
-        var rejects = 0
-        /// Whose runs these are is to be asked: the API has none of them.
-        var isOfDoubtfulAccount = false
-    }
-
-    func account() async throws -> Account {
+    func balance() async throws -> ExportBalance {
         let rows = try await session.query(
             """
             select i.outcome, count(*) as items,
@@ -92,17 +74,17 @@ struct Ledger: Sendable {
              where i.export_id = $1
              group by i.outcome
             """, [.int(exportID)])
-        var account = Account()
+        var balance = ExportBalance()
         for row in rows {
             let outcome = try Outcome(named: row.decode("outcome"))
             let items: Int = try row.decode("items")
-            account.outcomes[outcome, default: 0] += items
-            account.items += items
-            account.alreadySettled += try row.decode("already_settled", as: Int.self)
-            account.results += try row.decode("results", as: Int.self)
+            balance.outcomes[outcome, default: 0] += items
+            balance.items += items
+            balance.alreadySettled += try row.decode("already_settled", as: Int.self)
+            balance.results += try row.decode("results", as: Int.self)
         }
-        account.chains = try await chainCounts()
-        return account
+        balance.chains = try await chainCounts()
+        return balance
     }
 
     /// Unsettled runs of the account that are not this export's, pages that chains go on with included, and the soonest
@@ -153,12 +135,12 @@ struct Ledger: Sendable {
     ///
     /// - Parameters:
     ///   - reason: for people; nil where the outcome says it all.
-    ///   - account: nil if there was no time to draw one up.
+    ///   - balance: nil if there was no time to draw one up.
     func finish(
-        _ outcome: String, exitStatus: Int32, reason: String?, account: Account?, requests: RequestCount
+        _ outcome: String, exitStatus: Int32, reason: String?, balance: ExportBalance?, requests: RequestCount
     ) async throws {
-        let outcomes = account.map { account in
-            let counts = Outcome.allCases.map { "\"\($0.rawValue)\": \(account.outcomes[$0] ?? 0)" }
+        let outcomes = balance.map { balance in
+            let counts = Outcome.allCases.map { "\"\($0.rawValue)\": \(balance.outcomes[$0] ?? 0)" }
             return "{" + counts.joined(separator: ", ") + "}"
         }
         _ = try await session.query(
@@ -179,8 +161,7 @@ struct Ledger: Sendable {
 extension RunItem {
     init(_ row: PostgresRow) throws {
         self.init(
-            key: try RunKey(row),
-            executedAt: try row.decode("executed_at"), expiresAt: try row.decode("expires_at"),
+            key: try RunKey(row), executedAt: try row.decode("executed_at"), expiresAt: try row.decode("expires_at"),
             seenAlive: try row.decode("seen_alive"), polls: try row.decode("polls"))
         followsPages = try row.decode("follow_pages")
         isStored = try row.decode("is_stored")

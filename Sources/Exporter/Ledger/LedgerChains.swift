@@ -5,7 +5,7 @@ import Postgres
 
 /// The ledger's part in chains of pages. What POSTs need is written by `IntentLog`, what pages bring by `Loader`.
 extension Ledger {
-    /// The next batch of chains that go on behind a stored root and that this export has not left, those first whose
+    /// The next chains that go on behind a stored root and that this export has not left, those first whose
     /// cursor is the oldest.
     func openChains(limit: Int) async throws -> [OpenChain] {
         try await chains("c.pages > 0 and c.end_reason is null and i.chain_left is null", limit: limit)
@@ -43,8 +43,9 @@ extension Ledger {
         let exportID = exportID
         try await session.transaction { transaction in
             // A statement that had to wait for the chain's lock would not see a run that was recorded meanwhile.
-            _ = try transaction.lockChain(chain.root)
-            try transaction.end(chain, end, failedAttempts: failedAttempts, intentID: intentID, exportID: exportID)
+            _ = try ChainStore.lock(chain.root, in: transaction)
+            try ChainStore.end(
+                chain, end, failedAttempts: failedAttempts, intentID: intentID, exportID: exportID, in: transaction)
         } wasCommitted: { _ in
             false
         }
@@ -76,7 +77,7 @@ extension Ledger {
             ])
     }
 
-    /// The next batch of stored pages that `--refetch` asks for again, by GET alone.
+    /// The next stored pages that `--refetch` asks for again, by GET alone.
     func pagesToRefetch(after cursor: WorkCursor?, limit: Int) async throws -> [RunItem] {
         let rows = try await session.query(
             """
@@ -90,17 +91,14 @@ extension Ledger {
              order by r.expires_at, r.stored_action_id, r.run_id
              limit $6
             """,
-            [
-                .int(exportID), .timestamp(refetchSince), .timestamp(cursor?.expiresAt),
-                .uuid(cursor?.key.storedActionID), .uuid(cursor?.key.runID), .int(limit),
-            ])
+            [.int(exportID), .timestamp(refetchSince), .timestamp(cursor?.expiresAt)]
+                + (cursor?.key).parameters + [.int(limit)])
         return try rows.map { row in
             var item = RunItem(
-                key: try RunKey(row),
-                expiresAt: try row.decode("expires_at"), seenAlive: try row.decode("seen_alive"))
+                key: try RunKey(row), expiresAt: try row.decode("expires_at"), seenAlive: try row.decode("seen_alive"))
             item.page = PageOfChain(
-                root: try RunKey(row, run: "root_run_id"),
-                submittedAt: try row.decode("first_seen_at"), isRefetch: true)
+                root: try RunKey(row, run: "root_run_id"), submittedAt: try row.decode("first_seen_at"), isRefetch: true
+            )
             return item
         }
     }
@@ -123,25 +121,5 @@ extension Ledger {
             counts[reason] = try row.decode("chains", as: Int.self)
         }
         return counts
-    }
-}
-
-extension PostgresTransaction {
-    fileprivate borrowing func end(
-        _ chain: Chain, _ end: ChainEnd, failedAttempts: Int, intentID: UUID?, exportID: Int
-    ) throws {
-        _ = try query(
-            """
-            update stored_actions.page_chains
-               set end_reason = $4, end_detail = $5, failed_attempts = $6, export_id = $7, loaded_at = now()
-             where stored_action_id = $1 and root_run_id = $2 and pages = $3 and end_reason is null
-               and failed_attempts <= $6
-               and ($8::uuid is null
-                    or exists (select from stored_actions.page_intents where intent_id = $8 and run_id is null))
-            """,
-            chain.root.parameters + [
-                .int(chain.pages), .text(end.reason.rawValue), .text(end.detail), .int(failedAttempts),
-                .int(exportID), .uuid(intentID),
-            ])
     }
 }

@@ -60,41 +60,20 @@ package struct LockHolder: Sendable, Encodable, Equatable {
         if let host { parts.append("on \(host)") }
         if let processID { parts.append("process \(processID)") }
         if let start = startedAt ?? connectedAt { parts.append("since \(start.formatted(.iso8601))") }
-        let client = client.map { " from \($0)" } ?? ""
-        return (parts + ["server process \(serverProcess)\(client)"]).joined(separator: ", ")
+        let process = ServerProcess(pid: serverProcess, client: client)
+        return (parts + [process.shortDescription]).joined(separator: ", ")
     }
 }
 
 extension LockHolder {
-    /// SQL: the holders of the locks that `parameters` names, with the server's present.
-    static let query = """
-        select n.name, l.pid, host(a.client_addr) as client, a.application_name, a.backend_start,
-               e.export_id, e.host, e.process_id, e.started_at, e.time_limit_at, e.progress_at,
-               clock_timestamp() as present
-          from unnest($1::text[], $2::text[]) as n(name, lock_name)
-         cross join lateral (select \(ExportLock.key("n.lock_name")) as key) k
-          join pg_locks l
-            on l.locktype = 'advisory' and l.granted and l.objsubid = 1
-           and l.classid::bigint = (k.key >> 32) & 4294967295 and l.objid::bigint = k.key & 4294967295
-           and l.database = (select d.oid from pg_database d where d.datname = current_database())
-          left join pg_stat_activity a on a.pid = l.pid
-          left join lateral (
-               select x.export_id, x.host, x.process_id, x.started_at, x.time_limit_at, x.progress_at
-                 from stored_actions.exports x
-                where x.outcome = 'running' and x.account = $3
-                  and case when n.name = \(ExportLock.nameOfUnfinished)
-                           then not exists (select from stored_actions.export_manifests m
-                                             where m.export_id = x.export_id)
-                           else exists (select from stored_actions.export_manifests m
-                                         where m.export_id = x.export_id and m.name = n.name) end
-                order by x.export_id desc
-                limit 1) e on true
-         order by n.name
-        """
-
+    /// Of `SQL.lockHolders`.
+    ///
     /// - Parameter names: of manifests of the account.
     static func parameters(_ names: [String], of account: ZapierAccount) -> [PostgresParameter] {
-        [.texts(names), .texts(names.map { ExportLock.lockName($0, of: account) }), .text(account.name)]
+        [
+            .texts(names), .texts(names.map { ExportLock.lockText($0, of: account) }), .text(account.name),
+            .text(ExportLock.unfinished),
+        ]
     }
 
     init(_ row: PostgresRow) throws {

@@ -26,47 +26,14 @@ enum Suspects {
         "an export died while this run was being fetched, or was about to be: it is asked for last, and alone"
     /// `runs.failure` of a run that is a suspect no longer.
     static let released = "an export died while this run was being fetched, or was about to be"
-}
 
-extension PostgresTransaction {
     /// - Parameters:
-    ///   - exports: a condition on `exports e`, of those that have died.
-    ///   - concurrency: how many runs of each were in flight at most.
-    borrowing func markSuspects(
-        ofExports exports: String, _ parameters: [PostgresParameter], concurrency: Int
+    ///   - exportIDs: of exports that have died.
+    ///   - concurrency: how many runs each had in flight at most.
+    static func mark(
+        ofExports exportIDs: [Int], concurrency: Int, in transaction: borrowing PostgresTransaction
     ) throws {
-        let (failure, limit) = ("$\(parameters.count + 1)", "$\(parameters.count + 2)")
-        _ = try query(
-            """
-            with suspects as (
-              select q.stored_action_id, q.run_id, max(e.export_id) as export_id
-                from stored_actions.exports e
-               cross join lateral (
-                     select i.stored_action_id, i.run_id
-                       from stored_actions.export_items i
-                       join stored_actions.runs r using (stored_action_id, run_id)
-                      where i.export_id = e.export_id and i.action = 'not_reached' and i.expires_at > e.started_at
-                        and r.outcome in ('queued', 'failed', 'waiting', 'pending')
-                        and r.failure is distinct from \(failure)
-                      order by i.expires_at, i.stored_action_id, i.run_id
-                      limit \(limit)) q
-               where \(exports)
-               group by q.stored_action_id, q.run_id
-            ), locked as (
-              select r.stored_action_id, r.run_id, s.export_id
-                from suspects s
-                join stored_actions.runs r using (stored_action_id, run_id)
-               -- Once more: an export of another manifest may have stored the run while this waited for its row.
-               where r.outcome in ('queued', 'failed', 'waiting', 'pending')
-               order by r.stored_action_id, r.run_id
-                 for update of r
-            )
-            update stored_actions.runs r
-               set outcome = 'failed', failure = \(failure), http_status = null, status = null,
-                   export_id = l.export_id, loaded_at = now()
-              from locked l
-             where r.stored_action_id = l.stored_action_id and r.run_id = l.run_id
-            """, parameters + [.text(Suspects.failure), .int(concurrency)])
+        _ = try transaction.query(SQL.markSuspects, [.ints(exportIDs), .text(failure), .int(concurrency)])
     }
 }
 

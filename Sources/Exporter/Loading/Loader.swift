@@ -72,33 +72,38 @@ actor Loader {
         let refetch = refetch
         let trustsTables = hasWrittenRows
         let commits = try await session.transaction { transaction in
-            var merges = zip(batch, try transaction.lockRuns(batch)).map { run, stored in
+            var merges = zip(
+                batch, try RunStore.lock(batch.map(\.item.key), in: transaction)
+            ).map { run, stored in
                 Merge(
                     run: run, stored: stored,
                     rule: MergeRule(stored: stored.outcome, answer: run.verdict.outcome, refetch: refetch))
             }
             let writes = merges.filter(\.writes).map(\.run)
-            try transaction.delete(
-                from: .results, .errors, of: merges.filter { $0.writes && $0.stored.outcome.isStored }.map(\.run))
-            // They tell of the last answer only.
-            try transaction.delete(from: .apiErrors, .rejects, .runBodies, of: writes)
+            try RunRowStore.delete(
+                from: RunTable.ofResult,
+                of: merges.filter { $0.writes && $0.stored.outcome.isStored }.map(\.run.item.key), in: transaction)
+            try RunRowStore.delete(
+                from: RunTable.ofLastAnswer, of: writes.map(\.item.key), in: transaction)
             if partByPart {
+                let parts = PartByPart(exportID: exportID, trustsTables: trustsTables)
                 for index in merges.indices where merges[index].writes {
-                    merges[index].run = try transaction.writePartByPart(
-                        merges[index].run, exportID: exportID, trustsTables: trustsTables)
+                    merges[index].run = try parts.write(merges[index].run, in: transaction)
                 }
             } else {
-                try transaction.write(writes, exportID: exportID)
+                try RunRowStore.copy(writes, exportID: exportID, in: transaction)
+                try RunStore.update(writes, exportID: exportID, in: transaction)
             }
-            try transaction.countRequests(batch)
-            let chains = try transaction.advanceChains(
-                merges.map { AdvancingRun(run: $0.run, resultsBefore: $0.stored.resultCount) }, exportID: exportID)
+            try RunStore.countRequests(batch, in: transaction)
+            let chains = try ChainAdvance.advance(
+                merges.map { AdvancingRun(run: $0.run, resultsBefore: $0.stored.resultCount) }, exportID: exportID,
+                in: transaction)
             let commits = merges.map { Commit($0, chain: chains[$0.run.item.key]) }
-            try transaction.updateItems(commits, exportID: exportID)
-            try transaction.countBatch(number, exportID: exportID, requests: requests)
+            try ItemStore.update(commits, exportID: exportID, in: transaction)
+            try ExportStore.countBatch(number, exportID: exportID, requests: requests, in: transaction)
             return commits
         } wasCommitted: { transaction in
-            try transaction.hasBatch(number, exportID: exportID)
+            try ExportStore.hasBatch(number, exportID: exportID, in: transaction)
         }
         batches = number
         stored.results += commits.reduce(0) { $0 + $1.results }
@@ -123,7 +128,7 @@ extension FetchedRun {
 /// An answer, and what it meets in the tables.
 private struct Merge {
     var run: FetchedRun
-    var stored: PostgresTransaction.StoredRun
+    var stored: RunStore.Stored
     var rule: MergeRule
 
     var writes: Bool { rule == .replace || rule == .update }

@@ -22,46 +22,47 @@ struct Reject: Sendable {
 
 /// The slow way to write an answer, for one that was refused as a whole: part by part, so that what PostgreSQL refuses
 /// stands alone in `rejects` and all else is stored.
-extension PostgresTransaction {
-    /// - Parameter trustsTables: they have taken rows before, in this export.
+struct PartByPart {
+    let exportID: Int
+    /// They have taken rows before, in this export.
+    let trustsTables: Bool
+
     /// - Returns: the run with the count of what was refused.
     /// - Throws: `PostgresError` where no part of the answer is to blame.
-    borrowing func writePartByPart(
-        _ run: FetchedRun, exportID: Int, trustsTables: Bool
-    ) throws -> FetchedRun {
+    func write(_ run: FetchedRun, in transaction: borrowing PostgresTransaction) throws -> FetchedRun {
         // What is checked only at the COMMIT would otherwise spoil all that stands before it.
-        try execute(script: "set constraints all immediate")
+        try transaction.execute(script: "set constraints all immediate")
         var run = run
         var rejects = RejectLog(exportID: exportID)
-        run.refusedResults = try divide(run.resultRows, trustsTables, into: &rejects) {
-            try $0.copyResults($1, exportID: exportID)
+        run.refusedResults = try divide(run.resultRows, into: &rejects, in: transaction) {
+            try RunRowStore.copyResults($1, exportID: exportID, in: $0)
         } reject: {
             Reject($0, .result, $1, raw: $0.value.bytes)
         }
-        run.refusedErrors = try divide(run.errorRows, trustsTables, into: &rejects) {
-            try $0.copyErrors($1, exportID: exportID)
+        run.refusedErrors = try divide(run.errorRows, into: &rejects, in: transaction) {
+            try RunRowStore.copyErrors($1, exportID: exportID, in: $0)
         } reject: {
             Reject($0, .error, $1, raw: $0.value.raw)
         }
-        try divide(Array(run.apiErrorRows), trustsTables, into: &rejects) {
-            try $0.copyAPIErrors($1, exportID: exportID)
+        try divide(Array(run.apiErrorRows), into: &rejects, in: transaction) {
+            try RunRowStore.copyAPIErrors($1, exportID: exportID, in: $0)
         } reject: {
             Reject($0, .apiError, $1, raw: $0.value.error.value?.bytes)
         }
-        try divide([run], trustsTables, into: &rejects) {
-            try $0.copyBodies($1, exportID: exportID)
+        try divide([run], into: &rejects, in: transaction) {
+            try RunRowStore.copyBodies($1, exportID: exportID, in: $0)
         } reject: {
             Reject(key: $0.item.key, what: .body, error: $1)
         }
         do {
-            try savepoint { try $0.updateRuns([run], exportID: exportID) }
+            try transaction.savepoint { try RunStore.update([run], exportID: exportID, in: $0) }
         } catch let error as PostgresError where error.mayBlameData {
             guard let extra = run.result?.extra else { throw error }
             run.result?.unknownFields = UnknownFields()
-            try updateRuns([run], exportID: exportID)
-            try rejects.add(Reject(key: run.item.key, what: .extra, error: error, raw: extra[...]), self)
+            try RunStore.update([run], exportID: exportID, in: transaction)
+            try rejects.add(Reject(key: run.item.key, what: .extra, error: error, raw: extra[...]), transaction)
         }
-        try rejects.flush(self)
+        try rejects.flush(transaction)
         run.rejects = rejects.count
         return run
     }
@@ -71,33 +72,34 @@ extension PostgresTransaction {
     /// - Returns: the number of culprits.
     /// - Throws: the error itself where it says that the table is at fault, and not one row was taken.
     @discardableResult
-    private borrowing func divide<Rows: Collection>(
-        _ rows: Rows, _ trustsTables: Bool, into rejects: inout RejectLog,
+    private func divide<Rows: Collection>(
+        _ rows: Rows, into rejects: inout RejectLog, in transaction: borrowing PostgresTransaction,
         _ write: (borrowing PostgresTransaction, Rows.SubSequence) throws -> Void,
         reject: (Rows.Element, PostgresError) -> Reject
     ) throws -> Int {
         var (count, first) = (0, PostgresError?.none)
-        try halve(rows[...], write) { row, error in
+        try halve(rows[...], in: transaction, write) { row, error in
             (count, first) = (count + 1, first ?? error)
-            try rejects.add(reject(row, error), self)
+            try rejects.add(reject(row, error), transaction)
         }
         if !trustsTables, count == rows.count, let first, first.blamesTable { throw first }
         return count
     }
 
-    private borrowing func halve<Rows: Collection>(
-        _ rows: Rows, _ write: (borrowing PostgresTransaction, Rows) throws -> Void,
+    private func halve<Rows: Collection>(
+        _ rows: Rows, in transaction: borrowing PostgresTransaction,
+        _ write: (borrowing PostgresTransaction, Rows) throws -> Void,
         refused: (Rows.Element, PostgresError) throws -> Void
     ) throws where Rows.SubSequence == Rows {
         guard let first = rows.first else { return }
         do {
-            try savepoint { try write($0, rows) }
+            try transaction.savepoint { try write($0, rows) }
         } catch let error as PostgresError where error.mayBlameData {
             let count = rows.count
             guard count > 1 else { return try refused(first, error) }
             let middle = rows.index(rows.startIndex, offsetBy: count / 2)
-            try halve(rows[..<middle], write, refused: refused)
-            try halve(rows[middle...], write, refused: refused)
+            try halve(rows[..<middle], in: transaction, write, refused: refused)
+            try halve(rows[middle...], in: transaction, write, refused: refused)
         }
     }
 }
@@ -122,22 +124,7 @@ private struct RejectLog {
         guard !waiting.isEmpty else { return }
         let (rejects, exportID) = (waiting, exportID)
         waiting = []
-        _ = try transaction.copy(
-            into: "stored_actions.rejects",
-            columns: ["stored_action_id", "run_id", "what", "position", "reason", "sqlstate", "raw", "export_id"]
-        ) { writer in
-            for reject in rejects {
-                try writer.beginRow()
-                try writer.uuid(reject.key.storedActionID)
-                try writer.uuid(reject.key.runID)
-                try writer.text(reject.what.rawValue)
-                try writer.int4(reject.position.map { Int32(clamping: $0) })
-                try writer.text(storable(reject.error.description))
-                try writer.text(reject.error.sqlstate)
-                try writer.bytea(reject.raw)
-                try writer.int8(Int64(exportID))
-            }
-        }
+        try RunRowStore.copyRejects(rejects, exportID: exportID, in: transaction)
     }
 }
 

@@ -47,8 +47,8 @@ package struct ChainResolution: Sendable {
         let account = account
         return try await session.transaction { transaction in
             try transaction.makeDurable()
-            let root = try transaction.chain(rootRunID, of: storedActionID, account: account)
-            guard let chain = try transaction.lockChain(root), chain.isInDoubt else {
+            let root = try Self.root(rootRunID, of: storedActionID, account: account, in: transaction)
+            guard let chain = try ChainStore.lock(root, in: transaction), chain.isInDoubt else {
                 throw Refusal.notInDoubt(root: rootRunID)
             }
             if chain.end == nil, chain.attempt?.isInFlight == true {
@@ -57,27 +57,41 @@ package struct ChainResolution: Sendable {
             switch fate {
             case .started(let runID):
                 var attempt = chain.attempt
-                if attempt == nil { attempt = try transaction.insertLostIntent(of: chain) }
+                if attempt == nil { attempt = try IntentStore.insertLost(of: chain, in: transaction) }
                 guard let attempt else { throw Refusal.rootNotStored(rootRunID) }
                 guard
-                    try transaction.record(
-                        runID, root: root, intentID: attempt.intentID, exportID: nil, at: attempt.askedAt)
+                    try IntentStore.record(
+                        runID, root: root, intentID: attempt.intentID, exportID: nil, at: attempt.askedAt,
+                        in: transaction)
                 else { throw Refusal.runTaken(runID) }
             case .notSent:
-                try transaction.takeBack(chain.attempt?.intentID, of: root)
-                try transaction.settleRestore(of: root)
+                try IntentStore.takeBack(chain.attempt?.intentID, of: root, in: transaction)
+                try ChainStore.settleRestore(of: root, in: transaction)
             }
             return Resolved(
                 storedActionID: root.storedActionID, pageNumber: chain.pages,
                 isNextInDoubt: chain.restoredTo != nil && fate != .notSent)
         } wasCommitted: { transaction in
-            let root = try transaction.chain(rootRunID, of: storedActionID, account: account)
-            let chain = try transaction.lockChain(root)
+            let root = try Self.root(rootRunID, of: storedActionID, account: account, in: transaction)
+            let chain = try ChainStore.lock(root, in: transaction)
             switch fate {
             case .started(let runID): return chain?.attempt?.runID == runID
             case .notSent: return chain?.attempt == nil && chain?.restoredTo == nil
             }
         }
+    }
+
+    /// Of several chains of that root run, the one in doubt.
+    private static func root(
+        _ rootRunID: UUID, of storedActionID: UUID?, account: ZapierAccount,
+        in transaction: borrowing PostgresTransaction
+    ) throws -> RunKey {
+        let all = try ChainStore.withRoot(rootRunID, of: storedActionID, account: account, in: transaction)
+        let inDoubt = all.filter(\.isInDoubt)
+        let roots = (inDoubt.isEmpty ? all : inDoubt).map(\.root)
+        guard let root = roots.first else { throw Refusal.noChain(root: rootRunID, account: account) }
+        guard roots.count == 1 else { throw Refusal.severalChains(root: rootRunID) }
+        return root
     }
 }
 
@@ -85,29 +99,5 @@ extension Chain {
     /// Its next page was asked for, or may have been, and no run is known.
     fileprivate var isInDoubt: Bool {
         end?.reason == .submitUnknown || end == nil && attempt?.runID == nil && (attempt != nil || restoredTo != nil)
-    }
-}
-
-extension PostgresTransaction {
-    fileprivate borrowing func chain(
-        _ rootRunID: UUID, of storedActionID: UUID?, account: ZapierAccount
-    ) throws -> RunKey {
-        let all = try query(
-            """
-            select c.stored_action_id, c.end_reason is not distinct from 'submit_unknown' as is_in_doubt
-              from stored_actions.page_chains c
-             where c.root_run_id = $1 and ($2::uuid is null or c.stored_action_id = $2)
-               and \(ZapierAccount.owns("c", "$3"))
-             order by c.stored_action_id
-            """, [.uuid(rootRunID), .uuid(storedActionID), .text(account.name)])
-        let inDoubt = try all.filter { try $0.decode("is_in_doubt") }
-        let actions = try (inDoubt.isEmpty ? Array(all) : inDoubt).map { row in
-            try row.decode("stored_action_id", as: UUID.self)
-        }
-        guard let action = actions.first else {
-            throw ChainResolution.Refusal.noChain(root: rootRunID, account: account)
-        }
-        guard actions.count == 1 else { throw ChainResolution.Refusal.severalChains(root: rootRunID) }
-        return RunKey(storedActionID: action, runID: rootRunID)
     }
 }

@@ -41,25 +41,16 @@ struct IntentLog: Sendable {
         let exportID = exportID
         return try await session.transaction { transaction in
             try transaction.makeDurable()
-            guard let chain = try transaction.lockChain(submission.root) else { throw NoChain() }
+            guard let chain = try ChainStore.lock(submission.root, in: transaction) else { throw NoChain() }
             let isAsExpected =
                 chain.end == nil && chain.attempt == nil && chain.pages == submission.pageNumber
                 && chain.cursor == submission.cursor && chain.failedAttempts + 1 == submission.attempt
                 && chain.inputsHash == submission.inputsHash && chain.restoredTo == nil
             guard isAsExpected else { return chain }
-            _ = try transaction.query(
-                """
-                insert into stored_actions.page_intents
-                       (stored_action_id, root_run_id, cursor_hash, attempt, intent_id, page_number, page, export_id)
-                values ($1, $2, sha256(convert_to($3, 'UTF8')), $4, $5, $6, $3, $7)
-                """,
-                submission.root.parameters + [
-                    .text(submission.cursor), .int(submission.attempt), .uuid(submission.intentID),
-                    .int(submission.pageNumber), .int(exportID),
-                ])
+            try IntentStore.insert(submission, exportID: exportID, in: transaction)
             return nil
         } wasCommitted: { transaction in
-            try transaction.hasIntent(submission.intentID)
+            try IntentStore.has(submission.intentID, in: transaction)
         }
     }
 
@@ -67,9 +58,9 @@ struct IntentLog: Sendable {
     func withdraw(_ submission: PageFollower.Submission) async throws {
         _ = try await session.transaction { transaction in
             try transaction.makeDurable()
-            try transaction.takeBack(submission.intentID, of: submission.root)
+            try IntentStore.takeBack(submission.intentID, of: submission.root, in: transaction)
         } wasCommitted: { transaction in
-            try !transaction.hasIntent(submission.intentID)
+            try !IntentStore.has(submission.intentID, in: transaction)
         }
     }
 
@@ -110,14 +101,12 @@ struct IntentLog: Sendable {
         let exportID = exportID
         return try await session.transaction { transaction in
             try transaction.makeDurable()
-            let isNew = try transaction.record(
-                runID, root: submission.root, intentID: submission.intentID, exportID: exportID, at: now)
-            return isNew ? try transaction.lockChain(submission.root) : nil
+            let isNew = try IntentStore.record(
+                runID, root: submission.root, intentID: submission.intentID, exportID: exportID, at: now,
+                in: transaction)
+            return isNew ? try ChainStore.lock(submission.root, in: transaction) : nil
         } wasCommitted: { transaction in
-            try !transaction.query(
-                "select from stored_actions.page_intents where intent_id = $1 and run_id = $2",
-                [.uuid(submission.intentID), .uuid(runID)]
-            ).isEmpty
+            try IntentStore.has(submission.intentID, runID: runID, in: transaction)
         }
     }
 
@@ -129,69 +118,4 @@ struct IntentLog: Sendable {
 extension PostgresError {
     /// The same statement may work in a while: a connection that comes back, a disk with room again.
     fileprivate var mayPass: Bool { isTransient || kind.isConnectionLoss }
-}
-
-extension PostgresTransaction {
-    /// Whatever the database's own setting is: an intent has to outlive a crash of the server.
-    borrowing func makeDurable() throws {
-        try execute(script: "set local synchronous_commit = on")
-    }
-
-    fileprivate borrowing func hasIntent(_ id: UUID) throws -> Bool {
-        try !query("select from stored_actions.page_intents where intent_id = $1", [.uuid(id)]).isEmpty
-    }
-
-    /// Writes down which run the intent became, and that run's row. A chain that was in doubt for it goes on.
-    ///
-    /// - Returns: false, and nothing is written, if the run is one of a chain already.
-    borrowing func record(
-        _ runID: UUID, root: RunKey, intentID: UUID, exportID: Int?, at now: Date
-    ) throws -> Bool {
-        let known = try query(
-            "select from stored_actions.page_intents where intent_id = $1 and run_id = $2",
-            [.uuid(intentID), .uuid(runID)])
-        // An operator was faster.
-        if !known.isEmpty {
-            try clearDoubt(of: root)
-            return true
-        }
-        let written = try query(
-            """
-            insert into stored_actions.runs as r
-                   (stored_action_id, run_id, root_run_id, page, page_number, expires_at, first_seen_at, export_id)
-            select p.stored_action_id, $3, p.root_run_id, p.page, p.page_number,
-                   $6 + make_interval(secs => \(retention.components.seconds)), $6, coalesce($5, p.export_id)
-              from stored_actions.page_intents p
-             where p.stored_action_id = $1 and p.root_run_id = $2 and p.intent_id = $4
-                on conflict (stored_action_id, run_id) do update
-               set root_run_id = excluded.root_run_id, page = excluded.page, page_number = excluded.page_number
-             where r.root_run_id = r.run_id and r.run_id <> excluded.root_run_id
-               and not exists (select from stored_actions.page_chains c
-                                where c.stored_action_id = r.stored_action_id and c.root_run_id = r.run_id)
-            returning 1 as one
-            """, root.parameters + [.uuid(runID), .uuid(intentID), .int(exportID), .timestamp(now)])
-        guard !written.isEmpty else { return false }
-        try clearDoubt(of: root)
-        _ = try query(
-            "update stored_actions.page_intents set run_id = $2, recorded_at = $3 where intent_id = $1",
-            [.uuid(intentID), .uuid(runID), .timestamp(now)])
-        return true
-    }
-
-    /// Deletes an intent of which it is known that it started nothing. A chain that was in doubt for it goes on.
-    borrowing func takeBack(_ intentID: UUID?, of root: RunKey) throws {
-        try clearDoubt(of: root)
-        _ = try query(
-            "delete from stored_actions.page_intents where intent_id = $1 and run_id is null", [.uuid(intentID)])
-    }
-
-    /// Before any intent is changed, everywhere: or two exports of one chain would wait for each other in a circle.
-    private borrowing func clearDoubt(of root: RunKey) throws {
-        _ = try query(
-            """
-            update stored_actions.page_chains
-               set end_reason = null, end_detail = null
-             where stored_action_id = $1 and root_run_id = $2 and end_reason = 'submit_unknown'
-            """, root.parameters)
-    }
 }

@@ -41,11 +41,15 @@ package struct RestoredChains: Sendable {
             let isPast = try transaction.query("select $1::timestamptz <= now() as yes", [.timestamp(time)])
             guard try isPast.first?.decode("yes") == true else { return nil }
             try transaction.makeDurable()
-            let chains = try transaction.chains(of: account, knownAt: time)
-            if !dryRun { try transaction.putInDoubt(chains, restoredTo: time) }
+            let chains = try ChainStore.lock(of: account, knownAt: time, in: transaction)
+            if !dryRun {
+                try ChainStore.putInDoubt(
+                    chains.map { (root: $0.root, end: $0.endIfLost(restoredTo: time)) }, restoredTo: time,
+                    in: transaction)
+            }
             return chains.reduce(into: Report()) { $0.add($1) }
         } wasCommitted: { transaction in
-            try dryRun || transaction.chains(of: account, knownAt: time).isEmpty
+            try dryRun || ChainStore.lock(of: account, knownAt: time, in: transaction).isEmpty
         }
     }
 }
@@ -65,89 +69,9 @@ extension Chain {
     fileprivate var isNextPageUnknown: Bool {
         end == nil && pages > 0 && attempt?.runID == nil && attempt?.isInFlight != true
     }
-}
 
-extension PostgresTransaction {
-    /// Locks the chains that had no whole end, and whose root was known then, and reads them.
-    fileprivate borrowing func chains(of account: ZapierAccount, knownAt time: Date) throws -> [Chain] {
-        let condition = """
-            (c.end_reason is null or c.end_reason not in ('last_page', 'empty_pages', 'repeated_cursor'))
-               and (c.restored_to is null or c.restored_to < $1)
-               and exists (select from stored_actions.runs r
-                            where r.stored_action_id = c.stored_action_id and r.run_id = c.root_run_id
-                              and r.first_seen_at <= $1)
-               and \(ZapierAccount.owns("c", "$2"))
-            """
-        let parameters: [PostgresParameter] = [.timestamp(time), .text(account.name)]
-        _ = try query(
-            """
-            select 1 as one from stored_actions.page_chains c where \(condition)
-             order by c.stored_action_id, c.root_run_id
-               for update of c
-            """, parameters)
-        return try query(
-            """
-            select \(ChainRows.columns)
-              from stored_actions.page_chains c
-              \(ChainRows.liveAttempt)
-             where \(condition)
-             order by c.stored_action_id, c.root_run_id
-            """, parameters
-        ).map(Chain.init)
-    }
-
-    fileprivate borrowing func putInDoubt(_ chains: [Chain], restoredTo time: Date) throws {
-        let ends = chains.map { chain in
-            chain.isNextPageUnknown ? ChainEnd.lostToRestore(page: chain.pages, restoredTo: time) : nil
-        }
-        _ = try query(
-            """
-            update stored_actions.page_chains c
-               set restored_to = $1, restore_settled_at = null,
-                   end_reason = coalesce(n.end_reason, c.end_reason), end_detail = coalesce(n.end_detail, c.end_detail),
-                   loaded_at = now()
-              from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[])
-                   as n(stored_action_id, root_run_id, end_reason, end_detail)
-             where c.stored_action_id = n.stored_action_id and c.root_run_id = n.root_run_id
-            """,
-            [
-                .timestamp(time), .uuids(chains.map(\.root.storedActionID)), .uuids(chains.map(\.root.runID)),
-                .texts(ends.map(\.?.reason.rawValue)), .texts(ends.map(\.?.detail)),
-            ])
-    }
-
-    /// Writes the intent of a page that was asked for in the lost time.
-    ///
-    /// - Returns: nil if the chain does not know the page's cursor.
-    borrowing func insertLostIntent(of chain: Chain) throws -> Chain.Attempt? {
-        guard let cursor = chain.cursor, chain.pages > 0 else { return nil }
-        let (intentID, time) = (UUID(), chain.restoredTo)
-        let rows = try query(
-            """
-            insert into stored_actions.page_intents
-                   (stored_action_id, root_run_id, cursor_hash, attempt, intent_id, page_number, page, export_id,
-                    intended_at)
-            select c.stored_action_id, c.root_run_id, sha256(convert_to($3, 'UTF8')), $4, $5, $6, $3, c.export_id,
-                   coalesce($7, now())
-              from stored_actions.page_chains c
-             where c.stored_action_id = $1 and c.root_run_id = $2
-            returning intended_at
-            """,
-            chain.root.parameters + [
-                .text(cursor), .int(chain.failedAttempts + 1), .uuid(intentID), .int(chain.pages), .timestamp(time),
-            ])
-        return try rows.first.map { row in
-            Chain.Attempt(intentID: intentID, runID: nil, askedAt: try row.decode("intended_at"))
-        }
-    }
-
-    /// An operator has said that no further page was asked for in the lost time.
-    borrowing func settleRestore(of root: RunKey) throws {
-        _ = try query(
-            """
-            update stored_actions.page_chains set restore_settled_at = now()
-             where stored_action_id = $1 and root_run_id = $2 and restored_to is not null
-               and restore_settled_at is null
-            """, root.parameters)
+    /// The end that the doubt is for it; nil if a page is still to come before the one in doubt.
+    fileprivate func endIfLost(restoredTo time: Date) -> ChainEnd? {
+        isNextPageUnknown ? .lostToRestore(page: pages, restoredTo: time) : nil
     }
 }

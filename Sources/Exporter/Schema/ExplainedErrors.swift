@@ -1,8 +1,8 @@
 import Postgres
 
-extension PostgresSession {
-    /// The error, told as what it means for the schema where that takes a look at the database.
-    func explained(_ error: any Error) async -> any Error {
+extension SchemaProblem {
+    /// What the error means for the schema, where that takes a look at the database; else the error itself.
+    static func explaining(_ error: any Error, on session: PostgresSession) async -> any Error {
         guard let refusal = error as? PostgresError else { return error }
         if refusal.isNameConflict {
             return SchemaProblem(
@@ -12,7 +12,7 @@ extension PostgresSession {
                     move it to another schema, or use a database of your own
                     """)
         }
-        let triggers = await eventTriggers(in: refusal)
+        let triggers = await eventTriggers(in: refusal, session)
         guard !triggers.isEmpty else { return error }
         return SchemaProblem(
             kind: .policy,
@@ -23,9 +23,9 @@ extension PostgresSession {
     }
 
     /// Those whose function raised the error.
-    private func eventTriggers(in error: PostgresError) async -> [String] {
+    private static func eventTriggers(in error: PostgresError, _ session: PostgresSession) async -> [String] {
         guard let context = error.context, context.contains("function") else { return [] }
-        let names = try? await query(
+        let names = try? await session.query(
             """
             select t.evtname::text as name
               from pg_event_trigger t

@@ -55,7 +55,7 @@ package struct Migrator: Sendable {
     package func pending(on session: PostgresSession) async throws -> [Migration] {
         try await session.transaction { transaction in
             if let refusal = try SchemaOwnership(transaction).refusalOfUse { throw refusal }
-            return try plan(try transaction.appliedMigrations())
+            return try plan(try MigrationStore.applied(in: transaction))
         } wasCommitted: { _ in
             true
         }
@@ -86,42 +86,30 @@ package struct Migrator: Sendable {
         do {
             return try await applyOnce(migration, on: session)
         } catch {
-            throw await session.explained(error)
+            throw await SchemaProblem.explaining(error, on: session)
         }
     }
 
     private func applyOnce(_ migration: Migration, on session: PostgresSession) async throws -> Bool {
         // A migration that waits for a lock makes everybody behind it wait too: better to give up.
         try await session.transaction(lockLimit: .seconds(10)) { transaction in
-            try transaction.lockOutOtherMigrators()
-            guard try plan(transaction.appliedMigrations()).first == migration else { return false }
+            try MigrationStore.lockOutOthers(in: transaction)
+            guard try plan(MigrationStore.applied(in: transaction)).first == migration else { return false }
             try apply(migration, in: transaction)
             return true
         } wasCommitted: { transaction in
-            try transaction.appliedMigrations().contains(AppliedMigration(migration))
+            try MigrationStore.applied(in: transaction).contains(AppliedMigration(migration))
         }
     }
 
     func apply(_ migration: Migration, in transaction: borrowing PostgresTransaction) throws {
         let ownership = try SchemaOwnership(transaction)
         if let refusal = ownership.refusal { throw refusal }
-        if ownership.owner == nil { try transaction.createSchema(as: ownership.role) }
-        try transaction.becomeSchemaOwner()
-        if try !transaction.hasHistory() { try transaction.execute(script: Self.history) }
+        if ownership.owner == nil { try MigrationStore.createSchema(as: ownership.role, in: transaction) }
+        try MigrationStore.becomeSchemaOwner(in: transaction)
+        if try !MigrationStore.hasHistory(in: transaction) { try MigrationStore.createHistory(in: transaction) }
         try transaction.execute(script: migration.sql)
-        _ = try transaction.query(
-            """
-            insert into stored_actions.schema_migrations (version, name, checksum, tool_version)
-            values ($1, $2, $3, $4)
-            """,
-            [
-                .int(migration.version), .text(migration.name), .text(migration.checksum), .text(toolVersion),
-            ])
-        if let since = migration.compatibleSince {
-            _ = try transaction.query(
-                "update stored_actions.schema_migrations set compatible_since = $2 where version = $1",
-                [.int(migration.version), .int(since)])
-        }
+        try MigrationStore.insert(migration, toolVersion: toolVersion, in: transaction)
     }
 
     /// What is to be done, given what was done. Pure.
@@ -142,23 +130,6 @@ package struct Migrator: Sendable {
                     + "has: use the stored-actions that migrated this database, or a database of your own")
         }
     }
-
-    /// The table of what was applied; it comes with the first migration.
-    private static let history = """
-        create table stored_actions.schema_migrations (
-          version      int         primary key,
-          name         text        not null,
-          checksum     text        not null,
-          tool_version text        not null,
-          applied_at   timestamptz not null default now()
-        );
-        comment on table  stored_actions.schema_migrations              is 'Migrations of this schema that were applied, one row each';
-        comment on column stored_actions.schema_migrations.version      is 'Number of the migration';
-        comment on column stored_actions.schema_migrations.name         is 'Its name';
-        comment on column stored_actions.schema_migrations.checksum     is 'SHA-256 of its SQL, in hexadecimal';
-        comment on column stored_actions.schema_migrations.tool_version is 'Version of stored-actions that applied it';
-        comment on column stored_actions.schema_migrations.applied_at   is 'When it was applied';
-        """
 }
 
 /// A migration as the database remembers it.
@@ -177,69 +148,5 @@ extension AppliedMigration {
 extension Migration {
     var checksum: String {
         SHA256.hash(data: Data(sql.utf8)).map { String(format: "%02x", $0) }.joined()
-    }
-}
-
-extension PostgresTransaction {
-    borrowing func lockOutOtherMigrators() throws {
-        _ = try query("select pg_advisory_xact_lock(hashtextextended('stored-actions migrate', 0))")
-    }
-
-    /// Only where there is none: in a schema that was made for it, a role needs no right to create one.
-    fileprivate borrowing func createSchema(as role: String) throws {
-        let rights = try query("select has_database_privilege(current_database(), 'create') as may_create")
-        guard try rights.first?.decode("may_create") == true else {
-            let role = quoteIdentifier(role)
-            throw SchemaProblem(
-                kind: .policy,
-                description:
-                    "the role \(role) may not create the schema stored_actions: grant it create on the database, or "
-                    + "have the database's owner run: create schema stored_actions authorization \(role)")
-        }
-        try execute(script: "create schema stored_actions")
-    }
-
-    /// For the rest of the transaction, where this login is a member of a role that owns the schema with all that is
-    /// in it: what is made shall be that role's, whoever migrates.
-    fileprivate borrowing func becomeSchemaOwner() throws {
-        _ = try query(
-            """
-            select set_config('role', pg_get_userbyid(n.nspowner), true)
-              from pg_namespace n
-             where n.nspname = 'stored_actions' and pg_get_userbyid(n.nspowner) <> current_user
-               and pg_has_role(current_user, n.nspowner, 'member')
-               and n.nspowner <> 'pg_database_owner'::regrole
-               and not exists (select from pg_class c where c.relnamespace = n.oid and c.relowner <> n.nspowner)
-            """)
-    }
-
-    borrowing func hasHistory() throws -> Bool {
-        // Asked of the catalog's rows: `to_regclass` may answer from a cache that is older than the lock just taken.
-        let kinds = try query(
-            """
-            select c.relkind in ('r', 'p') as is_table
-              from pg_class c
-              join pg_namespace n on n.oid = c.relnamespace
-             where n.nspname = 'stored_actions' and c.relname = 'schema_migrations'
-            """)
-        guard let kind = kinds.first else { return false }
-        guard try kind.decode("is_table") else {
-            throw SchemaProblem(
-                kind: .foreign,
-                description:
-                    "stored_actions.schema_migrations is not a table, so stored-actions did not make it: drop it, "
-                    + "or use a database of your own")
-        }
-        return true
-    }
-
-    borrowing func appliedMigrations() throws -> [AppliedMigration] {
-        guard try hasHistory() else { return [] }
-        return try query("select version, name, checksum from stored_actions.schema_migrations order by version")
-            .map { row in
-                AppliedMigration(
-                    version: try row.decode("version"), name: try row.decode("name"),
-                    checksum: try row.decode("checksum"))
-            }
     }
 }

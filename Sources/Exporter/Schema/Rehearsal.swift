@@ -20,10 +20,10 @@ package struct Rehearsal: Sendable {
         _ = try await migrator.pending(on: session)
         do {
             return try await session.transaction(lockLimit: .seconds(5)) { transaction -> Int in
-                var applied = try transaction.appliedMigrations()
+                var applied = try MigrationStore.applied(in: transaction)
                 if applied.isEmpty {
-                    try transaction.lockOutOtherMigrators()
-                    applied = try transaction.appliedMigrations()
+                    try MigrationStore.lockOutOthers(in: transaction)
+                    applied = try MigrationStore.applied(in: transaction)
                 }
                 let pending = try migrator.plan(applied)
                 if applied.isEmpty {
@@ -34,8 +34,8 @@ package struct Rehearsal: Sendable {
                 try transaction.execute(script: Self.opening)
                 if applied.isEmpty || pending.isEmpty {
                     if let refusal = try SchemaChanges(transaction).refusal { throw refusal }
-                    try transaction.execute(script: Self.statements)
-                    try transaction.commitNothing()
+                    try transaction.execute(script: SQL.rehearsal)
+                    try Self.commitNothing(in: transaction)
                 }
                 throw Done(pending: pending.count)
             } wasCommitted: { _ in
@@ -44,7 +44,7 @@ package struct Rehearsal: Sendable {
         } catch let done as Done {
             return done.pending
         } catch {
-            throw await session.explained(error)
+            throw await SchemaProblem.explaining(error, on: session)
         }
     }
 
@@ -55,43 +55,18 @@ package struct Rehearsal: Sendable {
     /// Also what a server that takes no writes refuses.
     private static let opening = "create temporary table manifest_runs (run_id uuid) on commit drop"
 
-    private static let statements = """
-        insert into stored_actions.exports (call_id, api_url, tool_version, host)
-        select null, null, null, null where false;
-        insert into stored_actions.export_manifests (export_id) select null where false;
-        insert into stored_actions.export_items (export_id) select null where false;
-        insert into stored_actions.actions (stored_action_id) select null where false
-            on conflict (stored_action_id) do update set label = excluded.label;
-        insert into stored_actions.runs (run_id) select null where false
-            on conflict (stored_action_id, run_id) do nothing;
-        insert into stored_actions.page_chains (root_run_id) select null where false
-            on conflict (stored_action_id, root_run_id) do nothing;
-        insert into stored_actions.page_intents (intent_id) select null where false;
-        insert into stored_actions.rejects (run_id) select null where false;
-        select from stored_actions.exports, stored_actions.export_manifests, stored_actions.export_items,
-                    stored_actions.page_chains, stored_actions.page_intents, stored_actions.runs r
-         where stored_actions.is_settled(r.outcome, r.evidence, r.expires_at, now()) and false;
-        update stored_actions.actions set label = null where false;
-        update stored_actions.export_items set outcome = null where false;
-        update stored_actions.page_chains set pages = null where false;
-        update stored_actions.page_intents set run_id = null where false;
-        delete from stored_actions.page_intents where false;
-        """
-}
-
-extension PostgresTransaction {
     /// The statements of a batch, of no run that exists.
-    fileprivate borrowing func commitNothing() throws {
+    private static func commitNothing(in transaction: borrowing PostgresTransaction) throws {
         let key = RunKey(storedActionID: UUID(), runID: UUID())
         let run = FetchedRun(
             item: RunItem(key: key, expiresAt: .distantFuture), verdict: .unanswered, answeredAt: .now)
-        _ = try lockRuns([run])
-        try delete(from: .results, .errors, .apiErrors, .rejects, .runBodies, of: [run])
-        try copyResults([], exportID: 0)
-        try copyErrors([], exportID: 0)
-        try copyAPIErrors([], exportID: 0)
-        try copyBodies([], exportID: 0)
-        try countRequests([run])
-        try countBatch(0, exportID: 0, requests: RequestCount())
+        _ = try RunStore.lock([key], in: transaction)
+        try RunRowStore.delete(from: RunTable.allCases, of: [key], in: transaction)
+        try RunRowStore.copyResults([], exportID: 0, in: transaction)
+        try RunRowStore.copyErrors([], exportID: 0, in: transaction)
+        try RunRowStore.copyAPIErrors([], exportID: 0, in: transaction)
+        try RunRowStore.copyBodies([], exportID: 0, in: transaction)
+        try RunStore.countRequests([run], in: transaction)
+        try ExportStore.countBatch(0, exportID: 0, requests: RequestCount(), in: transaction)
     }
 }

@@ -41,7 +41,7 @@ extension SchemaChanges {
     }
 
     init(_ transaction: borrowing PostgresTransaction) throws {
-        triggers = try transaction.names(
+        triggers = try names(
             """
             select c.relname || '.' || t.tgname || ' (' || t.tgfoid::regprocedure::text || ')' as name
               from pg_trigger t
@@ -55,17 +55,17 @@ extension SchemaChanges {
               join pg_namespace n on n.oid = c.relnamespace
              where n.nspname = 'stored_actions' and r.rulename <> '_RETURN'
              order by name
-            """)
-        tablesWithPolicies = try transaction.names(
+            """, in: transaction)
+        tablesWithPolicies = try names(
             """
             select 'stored_actions.' || c.relname as name
               from pg_class c
               join pg_namespace n on n.oid = c.relnamespace
              where n.nspname = 'stored_actions' and c.relkind in ('r', 'p') and row_security_active(c.oid)
              order by name
-            """)
-        let sent = Self.sent.flatMap { table in table.columns.map { (table.name, $0.name, $0.type) } }
-        wrongColumns = try transaction.names(
+            """, in: transaction)
+        let sent = Self.sent
+        wrongColumns = try names(
             """
             select s.relation || '.' || s.attribute as name
               from unnest($1::text[], $2::text[], $3::text[]) with ordinality as s(relation, attribute, type, place)
@@ -77,62 +77,28 @@ extension SchemaChanges {
                                   and a.attname = s.attribute and not a.attisdropped
                                   and (t.oid = s.type::regtype or s.type = 'text' and t.typcategory = 'S'))
              order by s.place
-            """, [.texts(sent.map(\.0)), .texts(sent.map(\.1)), .texts(sent.map(\.2))])
+            """, [.texts(sent.map(\.table)), .texts(sent.map(\.column)), .texts(sent.map(\.type))],
+            in: transaction)
     }
 
     /// Values are sent in the form of these types. Another type would refuse each row or, worse, take it as something else.
-    private static let sent: [(name: String, columns: [(name: String, type: String)])] = [
-        (
-            "runs",
-            [
-                ("stored_action_id", "uuid"), ("run_id", "uuid"), ("outcome", "text"), ("status", "text"),
-                ("http_status", "int4"), ("type", "text"), ("result_count", "int4"), ("error_count", "int4"),
-                ("next_page", "text"), ("extra", "jsonb"), ("extra_raw", "bytea"), ("pruned_at", "timestamptz"),
-                ("fetched_at", "timestamptz"), ("checked_at", "timestamptz"), ("seen_alive", "bool"),
-                ("evidence", "text"), ("failure", "text"), ("attempts", "int4"), ("export_id", "int8"),
-                ("loaded_at", "timestamptz"),
-            ]
-        ),
-        (
-            "results",
-            [
-                ("run_id", "uuid"), ("item_index", "int4"), ("stored_action_id", "uuid"), ("payload", "jsonb"),
-                ("payload_raw", "bytea"), ("payload_notes", "text[]"), ("export_id", "int8"),
-            ]
-        ),
-        (
-            "errors",
-            [
-                ("run_id", "uuid"), ("error_index", "int4"), ("stored_action_id", "uuid"), ("code", "text"),
-                ("title", "text"), ("detail", "text"), ("delay_seconds", "int8"), ("meta", "jsonb"),
-                ("extra", "jsonb"), ("raw", "bytea"), ("notes", "text[]"), ("export_id", "int8"),
-            ]
-        ),
-        (
-            "api_errors",
-            [
-                ("stored_action_id", "uuid"), ("run_id", "uuid"), ("error_index", "int4"), ("http_status", "int4"),
-                ("status", "int4"), ("code", "text"), ("title", "text"), ("detail", "text"),
-                ("source_pointer", "text"), ("source_parameter", "text"), ("source_header", "text"),
-                ("meta", "jsonb"), ("occurred_at", "timestamptz"), ("export_id", "int8"),
-            ]
-        ),
-        (
-            "rejects",
-            [
-                ("stored_action_id", "uuid"), ("run_id", "uuid"), ("what", "text"), ("position", "int4"),
-                ("reason", "text"), ("sqlstate", "text"), ("raw", "bytea"), ("export_id", "int8"),
-            ]
-        ),
-        (
-            "run_bodies",
-            [("stored_action_id", "uuid"), ("run_id", "uuid"), ("body", "bytea"), ("export_id", "int8")]
-        ),
+    private static var sent: [(table: String, column: String, type: String)] {
+        runs.map { ("runs", $0.name, $0.type) }
+            + RunTable.allCases.flatMap { table in table.columns.map { (table.rawValue, $0.name, $0.type) } }
+    }
+
+    private static let runs: [(name: String, type: String)] = [
+        ("stored_action_id", "uuid"), ("run_id", "uuid"), ("outcome", "text"), ("status", "text"),
+        ("http_status", "int4"), ("type", "text"), ("result_count", "int4"), ("error_count", "int4"),
+        ("next_page", "text"), ("extra", "jsonb"), ("extra_raw", "bytea"), ("pruned_at", "timestamptz"),
+        ("fetched_at", "timestamptz"), ("checked_at", "timestamptz"), ("seen_alive", "bool"),
+        ("evidence", "text"), ("failure", "text"), ("attempts", "int4"), ("export_id", "int8"),
+        ("loaded_at", "timestamptz"),
     ]
 }
 
-extension PostgresTransaction {
-    fileprivate borrowing func names(_ sql: String, _ parameters: [PostgresParameter] = []) throws -> [String] {
-        try query(sql, parameters).map { try $0.decode("name") }
-    }
+private func names(
+    _ sql: String, _ parameters: [PostgresParameter] = [], in transaction: borrowing PostgresTransaction
+) throws -> [String] {
+    try transaction.query(sql, parameters).map { try $0.decode("name") }
 }

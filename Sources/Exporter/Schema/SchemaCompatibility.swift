@@ -18,7 +18,7 @@ extension Migrator {
 
     func requireReadable(in transaction: borrowing PostgresTransaction) throws -> String? {
         let notice = try noticeIfNewer(in: transaction)
-        if notice == nil, let pending = try plan(transaction.appliedMigrations()).first {
+        if notice == nil, let pending = try plan(MigrationStore.applied(in: transaction)).first {
             throw SchemaProblem(behind: pending)
         }
         return notice
@@ -35,37 +35,15 @@ extension Migrator {
 
     private func noticeIfNewer(in transaction: borrowing PostgresTransaction) throws -> String? {
         if let refusal = try SchemaOwnership(transaction).refusalOfUse { throw refusal }
-        let applied = try transaction.appliedMigrations()
+        let applied = try MigrationStore.applied(in: transaction)
         let own = migrations.last?.version ?? 0
         guard let newest = applied.last?.version, newest > own else { return nil }
         try requireSame(applied)
-        guard let since = try transaction.compatibleSince(afterVersion: own), since <= own else {
+        guard let since = try MigrationStore.compatibleSince(afterVersion: own, in: transaction), since <= own else {
             throw SchemaProblem(newest: newest, own: own)
         }
         return
             "the schema is at version \(newest), newer than this binary's \(own), and can still be read since version "
             + "\(since); export, resolve and prune need a newer stored-actions"
-    }
-}
-
-extension PostgresTransaction {
-    /// The oldest version that can read what the migrations after `version` left; nil if the schema does not say.
-    fileprivate borrowing func compatibleSince(afterVersion version: Int) throws -> Int? {
-        let hasColumn = try query(
-            """
-            select exists (select from pg_attribute a
-                             join pg_class c on c.oid = a.attrelid
-                             join pg_namespace n on n.oid = c.relnamespace
-                            where n.nspname = 'stored_actions' and c.relname = 'schema_migrations'
-                              and a.attname = 'compatible_since' and not a.attisdropped) as yes
-            """)
-        guard try hasColumn.first?.decode("yes") == true else { return nil }
-        return try query(
-            """
-            select max(coalesce(m.compatible_since, m.version)) as since
-              from stored_actions.schema_migrations m
-             where m.version > $1
-            """, [.int(version)]
-        ).first?.decode("since")
     }
 }

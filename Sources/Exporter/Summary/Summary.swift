@@ -83,11 +83,11 @@ extension Summary {
         chains.pagesFollowed = tally.pages
     }
 
-    mutating func add(_ account: Ledger.Account) {
-        runs.items = account.items
-        runs.outcomes = account.outcomes
-        runs.alreadySettled = account.alreadySettled
-        for (reason, count) in account.chains {
+    mutating func add(_ balance: ExportBalance) {
+        runs.items = balance.items
+        runs.outcomes = balance.outcomes
+        runs.alreadySettled = balance.alreadySettled
+        for (reason, count) in balance.chains {
             if let reason { chains.ended[reason] = count } else { chains.open = count }
         }
     }

@@ -74,7 +74,7 @@ struct AccountTests {
             #expect(try await db.texts("select account from stored_actions.actions") == ["other"])
             let rest = try await Ledger.openUnfinished(
                 origin: Self.origin(Self.other), session: db.session, at: Self.now)
-            #expect(try await rest.account().items == 2)
+            #expect(try await rest.balance().items == 2)
             await #expect(throws: ManifestProblems.self) { _ = try await Self.open(db, runs: [1]) }
         }
     }

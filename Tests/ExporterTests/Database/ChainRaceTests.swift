@@ -16,7 +16,7 @@ struct ChainRaceTests {
             let (key, exportID) = (LedgerFixture.key(1), ledger.exportID)
             try await PostgresSession.withSession(fixture.database) { other in
                 async let asked: Void = other.transaction { transaction in
-                    _ = try transaction.lockChain(key)
+                    _ = try ChainStore.lock(key, in: transaction)
                     try transaction.insertIntent(of: key, exportID: exportID)
                     hasLocked.yield()
                     try transaction.waitUntilSomebodyWaits()

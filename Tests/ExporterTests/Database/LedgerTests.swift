@@ -63,15 +63,15 @@ struct LedgerTests {
             let first = try await db.open(runs)
             try await db.commit((1...3).map { LedgerFixture.loaded($0, status: 200, body: LoaderTests.one) }, to: first)
             var refetch = try await db.open(runs, refetch: true)
-            #expect(try await refetch.account().alreadySettled == 0)
+            #expect(try await refetch.balance().alreadySettled == 0)
             try await db.commit(
                 [LedgerFixture.loaded(1, status: 200, body: LoaderTests.one)], to: refetch, refetch: true)
             refetch = try await db.open(runs, refetch: true)
-            #expect(try await refetch.account().alreadySettled == 1)
+            #expect(try await refetch.balance().alreadySettled == 1)
             try await db.commit(
                 (2...3).map { LedgerFixture.loaded($0, status: 200, body: LoaderTests.one) }, to: refetch, refetch: true
             )
-            #expect(try await db.open(runs, refetch: true).account().alreadySettled == 0)
+            #expect(try await db.open(runs, refetch: true).balance().alreadySettled == 0)
         }
     }
 
@@ -162,7 +162,7 @@ struct LedgerTests {
             try await second.releaseSuspects()
             #expect(try await second.suspects(limit: 10).isEmpty)
             try await second.finish(
-                "incomplete", exitStatus: 75, reason: nil, account: nil, requests: RequestCount())
+                "incomplete", exitStatus: 75, reason: nil, balance: nil, requests: RequestCount())
             let third = try await db.open(runs, concurrency: 2, at: now)
             #expect(
                 try await third.firstFetches(after: nil, limit: 10, at: now).map(\.key)
@@ -212,7 +212,7 @@ struct LedgerTests {
             #expect(
                 try await rest.firstFetches(after: nil, limit: 10, at: Self.now).map(\.key)
                     == [LedgerFixture.key(2), LedgerFixture.key(1)])
-            #expect(try await rest.account().items == 2)
+            #expect(try await rest.balance().items == 2)
         }
     }
 
@@ -227,7 +227,7 @@ struct LedgerTests {
                     LedgerFixture.loaded(2, status: 200, body: LoaderTests.three),
                     LedgerFixture.loaded(3, status: 202, body: ""),
                 ], to: ledger)
-            let account = try await ledger.account()
+            let account = try await ledger.balance()
             #expect(account.items == 4)
             #expect(account.outcomes == [.success: 2, .pending: 1, .queued: 1])
             #expect(account.alreadySettled == 1)

@@ -8,14 +8,14 @@ import Testing
 struct ExportVerdictTests {
     private func verdict(
         _ outcomes: [Outcome: Int], after ending: Ending = .finished, chains: [EndReason?: Int] = [:],
-        options: ExportOptions = ExportOptions(), _ change: (inout Ledger.Account) -> Void = { _ in }
+        options: ExportOptions = ExportOptions(), _ change: (inout ExportBalance) -> Void = { _ in }
     ) -> ExportVerdict {
-        var account = Ledger.Account()
-        account.outcomes = outcomes
-        account.items = outcomes.values.reduce(0, +)
-        account.chains = chains
-        change(&account)
-        return ExportVerdict(ending, account, options)
+        var balance = ExportBalance()
+        balance.outcomes = outcomes
+        balance.items = outcomes.values.reduce(0, +)
+        balance.chains = chains
+        change(&balance)
+        return ExportVerdict(ending, balance, options)
     }
 
     private func incomplete(

@@ -60,28 +60,6 @@ extension Chain {
     }
 }
 
-extension PostgresTransaction {
-    /// Locks a chain and reads it; nil if no manifest ever asked for it.
-    borrowing func lockChain(_ root: RunKey) throws -> Chain? {
-        // First locked, then read: a statement that had to wait for a lock shows the row as it is by then, but what is
-        // joined to it as it was before the wait.
-        _ = try query(
-            """
-            select 1 as one from stored_actions.page_chains
-             where stored_action_id = $1 and root_run_id = $2
-               for update
-            """, root.parameters)
-        return try query(
-            """
-            select \(ChainRows.columns)
-              from stored_actions.page_chains c
-              \(ChainRows.liveAttempt)
-             where c.stored_action_id = $1 and c.root_run_id = $2
-            """, root.parameters
-        ).first.map(Chain.init)
-    }
-}
-
 extension EndReason {
     /// - Throws: `Unknown`, if the database holds one that this version does not know.
     init(named name: String) throws {

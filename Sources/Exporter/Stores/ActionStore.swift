@@ -1,14 +1,43 @@
+import ExportCore
 import Foundation
 import Postgres
 
-/// Whose the stored actions of a manifest are.
-extension PostgresTransaction {
+/// The table `actions`: the stored actions that manifests bring, and the account that each belongs to.
+enum ActionStore {
+    /// Those that the manifests describe. A label is kept until a manifest brings another.
+    static func insert(
+        of manifests: Manifests, for account: ZapierAccount, in transaction: borrowing PostgresTransaction
+    ) throws {
+        let actions = manifests.storedActions.sorted { $0.key.lowercase < $1.key.lowercase }
+        _ = try transaction.query(
+            """
+            insert into stored_actions.actions as a (stored_action_id, label, account)
+            select n.stored_action_id, n.label, $3 from unnest($1::uuid[], $2::text[]) as n(stored_action_id, label)
+                on conflict (stored_action_id) do update set label = coalesce(excluded.label, a.label)
+            """, [.uuids(actions.map(\.key)), .texts(actions.map(\.value.label)), .text(account.name)])
+    }
+
+    /// Those that the manifests only name, with their runs.
+    static func insertOfManifestRuns(
+        for account: ZapierAccount, in transaction: borrowing PostgresTransaction
+    ) throws {
+        _ = try transaction.query(
+            """
+            insert into stored_actions.actions (stored_action_id, account)
+            select distinct m.stored_action_id, $1 from pg_temp.manifest_runs m
+             order by m.stored_action_id
+                on conflict do nothing
+            """, [.text(account.name)])
+    }
+
     /// Makes sure that every stored action of the manifests belongs to the account. All of them have their rows by now:
     /// where two accounts bring one at the same time, the second finds the first one's.
     ///
     /// - Parameter adopts: those of other accounts move to this one, and their runs with them.
     /// - Throws: `ManifestProblems` that names those of other accounts, unless they are adopted.
-    borrowing func claimActions(of manifests: Manifests, for account: ZapierAccount, adopts: Bool) throws {
+    static func claim(
+        of manifests: Manifests, for account: ZapierAccount, adopts: Bool, in transaction: borrowing PostgresTransaction
+    ) throws {
         let isForeign = """
             a.account <> $1
             and (a.stored_action_id = any($2::uuid[])
@@ -18,10 +47,10 @@ extension PostgresTransaction {
             .text(account.name), .uuids(manifests.storedActions.keys.map { $0 }),
         ]
         guard !adopts else {
-            _ = try query("update stored_actions.actions a set account = $1 where \(isForeign)", parameters)
+            _ = try transaction.query("update stored_actions.actions a set account = $1 where \(isForeign)", parameters)
             return
         }
-        let foreign = try query(
+        let foreign = try transaction.query(
             """
             select a.stored_action_id, a.account
               from stored_actions.actions a

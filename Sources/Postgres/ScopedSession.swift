@@ -1,5 +1,3 @@
-import Postgres
-
 extension PostgresSession {
     /// A session whose first connection is tried for some seconds only: long enough for a server that is just starting,
     /// short enough to tell a wrong address soon.

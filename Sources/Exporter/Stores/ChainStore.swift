@@ -1,0 +1,189 @@
+import ExportCore
+import Foundation
+import Postgres
+
+/// The table `page_chains`: one row for each root whose manifest asks for its pages. What a batch changes in it is in
+/// `PageStore`.
+enum ChainStore {
+    /// Locks a chain and reads it; nil if no manifest ever asked for it.
+    static func lock(_ root: RunKey, in transaction: borrowing PostgresTransaction) throws -> Chain? {
+        // First locked, then read: a statement that had to wait for a lock shows the row as it is by then, but what is
+        // joined to it as it was before the wait.
+        _ = try transaction.query(
+            """
+            select 1 as one from stored_actions.page_chains
+             where stored_action_id = $1 and root_run_id = $2
+               for update
+            """, root.parameters)
+        return try transaction.query(
+            """
+            select \(ChainRows.columns)
+              from stored_actions.page_chains c
+              \(ChainRows.liveAttempt)
+             where c.stored_action_id = $1 and c.root_run_id = $2
+            """, root.parameters
+        ).first.map(Chain.init)
+    }
+
+    /// The chains of that root run, with whether the next page is in doubt.
+    static func withRoot(
+        _ rootRunID: UUID, of storedActionID: UUID?, account: ZapierAccount,
+        in transaction: borrowing PostgresTransaction
+    ) throws -> [(root: RunKey, isInDoubt: Bool)] {
+        try transaction.query(
+            """
+            select c.stored_action_id, c.root_run_id,
+                   c.end_reason is not distinct from 'submit_unknown' as is_in_doubt
+              from stored_actions.page_chains c
+             where c.root_run_id = $1 and ($2::uuid is null or c.stored_action_id = $2)
+               and \(ZapierAccount.owns("c", "$3"))
+             order by c.stored_action_id
+            """, [.uuid(rootRunID), .uuid(storedActionID), .text(account.name)]
+        ).map { (try RunKey($0, run: "root_run_id"), try $0.decode("is_in_doubt")) }
+    }
+
+    /// Writes down how a chain ended, unless it has gone on, or somebody has settled the intent, since it was read.
+    static func end(
+        _ chain: Chain, _ end: ChainEnd, failedAttempts: Int, intentID: UUID?, exportID: Int,
+        in transaction: borrowing PostgresTransaction
+    ) throws {
+        _ = try transaction.query(
+            """
+            update stored_actions.page_chains
+               set end_reason = $4, end_detail = $5, failed_attempts = $6, export_id = $7, loaded_at = now()
+             where stored_action_id = $1 and root_run_id = $2 and pages = $3 and end_reason is null
+               and failed_attempts <= $6
+               and ($8::uuid is null
+                    or exists (select from stored_actions.page_intents where intent_id = $8 and run_id is null))
+            """,
+            chain.root.parameters + [
+                .int(chain.pages), .text(end.reason.rawValue), .text(end.detail), .int(failedAttempts),
+                .int(exportID), .uuid(intentID),
+            ])
+    }
+
+    // MARK: Opening an export
+
+    /// A row for each root whose manifest asks for its pages. What earlier pages were asked for with stays; the rest
+    /// is the newest manifest's to say, and may give a chain that had ended room to go on.
+    static func insertFromManifests(exportID: Int, in transaction: borrowing PostgresTransaction) throws {
+        // Locked first, by a statement of its own: the one below would judge by what was there before it had to wait.
+        _ = try transaction.query(
+            """
+            select 1 as one
+              from stored_actions.page_chains c
+              join pg_temp.manifest_runs m on m.stored_action_id = c.stored_action_id and m.run_id = c.root_run_id
+             where m.follow_pages
+             order by c.stored_action_id, c.root_run_id
+               for update of c
+            """)
+        _ = try transaction.query(SQL.insertChains, [.int(exportID)])
+    }
+
+    /// Lets chains that ended in a page that failed go on, with a further attempt.
+    static func reopenFailed(exportID: Int, in transaction: borrowing PostgresTransaction) throws {
+        _ = try transaction.query(
+            """
+            update stored_actions.page_chains c
+               set end_reason = null, end_detail = null, export_id = $1, loaded_at = now()
+              from stored_actions.export_items i
+             where i.export_id = $1 and i.follow_pages
+               and c.stored_action_id = i.stored_action_id and c.root_run_id = i.run_id
+               and c.pages > 0 and (c.failed_attempts > 0 and c.end_reason in ('page_error', 'page_expired')
+                                    or c.end_reason = 'refused')
+            """, [.int(exportID)])
+    }
+
+    /// Chains whose root was settled by an export that did not ask for its pages begin behind that root.
+    static func takeUpSettledRoots(exportID: Int, in transaction: borrowing PostgresTransaction) throws {
+        _ = try transaction.query(
+            """
+            update stored_actions.page_chains c
+               set pages = case when r.outcome = 'success' then 1 else 0 end,
+                   result_count = r.result_count,
+                   next_page = case when r.outcome = 'success' then r.next_page end,
+                   empty_pages = case when r.outcome = 'success' and r.result_count = 0 then 1 else 0 end,
+                   end_reason = case when r.outcome = 'success' and r.next_page is null then 'last_page'
+                                     when r.outcome in ('error', 'forbidden', 'rejected') then 'page_error'
+                                     when r.outcome in ('expired', 'not_found') then 'page_expired' end,
+                   end_detail = case when r.outcome <> 'success' then 'page 0 is ' || r.outcome end,
+                   advanced_at = coalesce(r.fetched_at, now()), export_id = $1, loaded_at = now()
+              from stored_actions.export_items i
+              join stored_actions.runs r using (stored_action_id, run_id)
+             where i.export_id = $1 and i.follow_pages and i.action = 'already_settled'
+               and c.stored_action_id = i.stored_action_id and c.root_run_id = i.run_id and c.pages = 0
+            """, [.int(exportID)])
+    }
+
+    // MARK: Doubt
+
+    /// Lets a chain that was in doubt for an intent go on. It runs before any intent is changed, everywhere: or two
+    /// exports of one chain would wait for each other in a circle.
+    static func clearDoubt(of root: RunKey, in transaction: borrowing PostgresTransaction) throws {
+        _ = try transaction.query(
+            """
+            update stored_actions.page_chains
+               set end_reason = null, end_detail = null
+             where stored_action_id = $1 and root_run_id = $2 and end_reason = 'submit_unknown'
+            """, root.parameters)
+    }
+
+    /// Locks the chains that had no whole end, and whose root was known then, and reads them.
+    static func lock(
+        of account: ZapierAccount, knownAt time: Date, in transaction: borrowing PostgresTransaction
+    ) throws -> [Chain] {
+        let condition = """
+            (c.end_reason is null or c.end_reason not in ('last_page', 'empty_pages', 'repeated_cursor'))
+               and (c.restored_to is null or c.restored_to < $1)
+               and exists (select from stored_actions.runs r
+                            where r.stored_action_id = c.stored_action_id and r.run_id = c.root_run_id
+                              and r.first_seen_at <= $1)
+               and \(ZapierAccount.owns("c", "$2"))
+            """
+        let parameters: [PostgresParameter] = [.timestamp(time), .text(account.name)]
+        _ = try transaction.query(
+            """
+            select 1 as one from stored_actions.page_chains c where \(condition)
+             order by c.stored_action_id, c.root_run_id
+               for update of c
+            """, parameters)
+        return try transaction.query(
+            """
+            select \(ChainRows.columns)
+              from stored_actions.page_chains c
+              \(ChainRows.liveAttempt)
+             where \(condition)
+             order by c.stored_action_id, c.root_run_id
+            """, parameters
+        ).map(Chain.init)
+    }
+
+    /// - Parameter chains: each with the end that the doubt gives it; nil: the chain keeps its own.
+    static func putInDoubt(
+        _ chains: [(root: RunKey, end: ChainEnd?)], restoredTo time: Date, in transaction: borrowing PostgresTransaction
+    ) throws {
+        _ = try transaction.query(
+            """
+            update stored_actions.page_chains c
+               set restored_to = $1, restore_settled_at = null,
+                   end_reason = coalesce(n.end_reason, c.end_reason), end_detail = coalesce(n.end_detail, c.end_detail),
+                   loaded_at = now()
+              from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[])
+                   as n(stored_action_id, root_run_id, end_reason, end_detail)
+             where c.stored_action_id = n.stored_action_id and c.root_run_id = n.root_run_id
+            """,
+            [.timestamp(time)] + chains.map(\.root).parameters + [
+                .texts(chains.map(\.end?.reason.rawValue)), .texts(chains.map(\.end?.detail)),
+            ])
+    }
+
+    /// An operator has said that no further page was asked for in the lost time.
+    static func settleRestore(of root: RunKey, in transaction: borrowing PostgresTransaction) throws {
+        _ = try transaction.query(
+            """
+            update stored_actions.page_chains set restore_settled_at = now()
+             where stored_action_id = $1 and root_run_id = $2 and restored_to is not null
+               and restore_settled_at is null
+            """, root.parameters)
+    }
+}
