@@ -48,7 +48,8 @@ let package = Package(
             resources: [
                 .embedInCode("SQL/forget_chains.sql"), .embedInCode("SQL/insert_chains.sql"),
                 .embedInCode("SQL/lock_holders.sql"), .embedInCode("SQL/mark_suspects.sql"),
-                .embedInCode("SQL/rehearsal.sql"), .embedInCode("SQL/schema_strangers.sql"),
+                .embedInCode("SQL/rehearsal.sql"), .embedInCode("SQL/roles.sql"),
+                .embedInCode("SQL/schema_strangers.sql"),
             ],
             swiftSettings: settings
         ),

@@ -6,6 +6,7 @@ enum SQL {
     static let lockHolders = text(PackageResources.lock_holders_sql)
     static let markSuspects = text(PackageResources.mark_suspects_sql)
     static let rehearsal = text(PackageResources.rehearsal_sql)
+    static let roles = text(PackageResources.roles_sql)
     static let schemaStrangers = text(PackageResources.schema_strangers_sql)
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

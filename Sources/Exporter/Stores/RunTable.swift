@@ -1,5 +1,5 @@
 /// The tables whose rows hang on a run: they are replaced, deleted and pruned along with it.
-/// `Schema/Roles.swift` grants the rights to them.
+/// `SQL/roles.sql` grants the rights to them.
 ///
 /// Statements visit them, and people see them, in the order of the cases.
 enum RunTable: String, CaseIterable {
