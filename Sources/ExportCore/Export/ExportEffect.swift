@@ -32,13 +32,7 @@ extension ExportMachine {
         case fetch(RunItem)
         case lookUp(UUID)
         case post(PageFollower.Submission, manifestPosition: Int?)
-        /// Read the next items of the queue, behind the cursor where there is one.
-        case read(WorkQueue, after: WorkCursor?, limit: Int)
-        /// Hash the inputs that the chain's pages are asked for with; then `chainReady`.
-        case prepare(OpenChain)
-        case commit([FetchedRun], RequestCount)
-        case write(ChainWrite, of: RunKey)
-        case remember(StoredActionDescription, of: UUID)
+        case store(DatabaseWork)
         case cancelReads
         case cancelPosts
         case log(Severity, String)
@@ -49,6 +43,17 @@ extension ExportMachine {
     }
 
     package enum Severity: Sendable { case info, notice, warning }
+
+    /// What is read from what an export keeps, or written there. An event brings the result of each.
+    package enum DatabaseWork: Sendable {
+        /// Read the next items of the queue, behind the cursor where there is one.
+        case read(WorkQueue, after: WorkCursor?, limit: Int)
+        /// Hash the inputs with which the chain's pages are requested, as the manifest has them; then `chainReady`.
+        case prepare(OpenChain)
+        case commit([FetchedRun], RequestCount)
+        case write(ChainWrite, of: RunKey)
+        case remember(StoredActionDescription, of: UUID)
+    }
 
     /// A step of a chain in the database.
     package enum ChainWrite: Sendable {

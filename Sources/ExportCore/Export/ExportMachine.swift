@@ -82,19 +82,19 @@ package struct ExportMachine: Sendable {
         switch event {
         case .headArrived(let id, let head):
             exchange.headArrived(id, head, inFlight: scheduler.requestsInFlight, at: now)
-            for run in exchange.takeReleased() { settle(run) }
+            settleReleased()
         case .fetched(let item, let reply, let time):
             scheduler.returned(item)
             perform(runs.fetched(item, reply, moment(time), through: &exchange))
         case .lookedUp(let action, let reply, let time):
             scheduler.lookUpReturned()
             let steps = actions.heard(action, reply, moment(time), through: &exchange)
-            for run in exchange.takeReleased() { settle(run) }
+            settleReleased()
             perform(steps)
         case .posted(let root, let reply, let time):
             scheduler.postReturned()
             let steps = chains.heard(reply, of: root, moment(time), through: &exchange)
-            for run in exchange.takeReleased() { settle(run) }
+            settleReleased()
             perform(steps)
         case .inputsUnreadable(let root, let error):
             fail(error)
@@ -201,15 +201,15 @@ package struct ExportMachine: Sendable {
                 exchange.asked(.page(root), at: now)
                 let arePagesClosed = exchange.health.arePagesClosed
                 perform(chains.slotTaken(by: root, arePagesClosed: arePagesClosed, at: now, newID: newID))
-            case .lookAgain(let root): write(.read, of: root)
+            case .lookAgain(let root): store(.write(.read, of: root))
             case .read(let queue, let cursor):
                 let options = scheduler.options
                 let limit = queue == .chains ? options.chainBatchSize : options.batchSize
-                effects.append(.read(queue, after: cursor, limit: limit))
+                effects.append(.store(.read(queue, after: cursor, limit: limit)))
             case .done:
                 if exchange.health.isHoldingRuns, shutdown.ending == nil {
                     exchange.releaseAll()
-                    for run in exchange.takeReleased() { settle(run) }
+                    settleReleased()
                     continue
                 }
                 isFinished = !store() && !batch.isCommitting
@@ -241,7 +241,7 @@ package struct ExportMachine: Sendable {
         guard shutdown.failure == nil, scheduler.mayCommit,
             let opens = batch.opens(at: now, expectsMore: scheduler.requestsInFlight > 0), opens <= now
         else { return false }
-        effects.append(.commit(batch.take(), exchange.tally.requestCount))
+        effects.append(.store(.commit(batch.take(), exchange.tally.requestCount)))
         scheduler.commitBegins()
         return true
     }
@@ -321,6 +321,10 @@ package struct ExportMachine: Sendable {
         }
     }
 
+    private mutating func settleReleased() {
+        for run in exchange.takeReleased() { settle(run) }
+    }
+
     /// A run is answered for the last time.
     private mutating func settle(_ run: FetchedRun) {
         perform(actions.settle(run))
@@ -344,9 +348,7 @@ package struct ExportMachine: Sendable {
             case .tell(let roots, let description): perform(chains.lookedUp(roots, description, at: now))
             case .posted(let root, let outcome): perform(chains.posted(root, outcome, at: now, random: 0))
             case .gather(let runs): for run in runs { gather(run) }
-            case .remember(let description, let action):
-                scheduler.writeBegins()
-                effects.append(.remember(description, of: action))
+            case .remember(let description, let action): store(.remember(description, of: action))
             case .nothingFoundOut:
                 exchange.note(
                     .warning,
@@ -373,10 +375,8 @@ package struct ExportMachine: Sendable {
                 if !scheduler.wait(for: request, until: time) { perform(chains.notWaitedFor(root, at: now)) }
             case .lookUp(let root, let isNew): perform(actions.lookUp(for: root, isNew: isNew))
             case .post(let submission, let position): effects.append(.post(submission, manifestPosition: position))
-            case .write(let write, let root): self.write(write, of: root)
-            case .prepare(let open):
-                scheduler.writeBegins()
-                effects.append(.prepare(open))
+            case .write(let step, let root): store(.write(step, of: root))
+            case .prepare(let open): store(.prepare(open))
             case .giveBackSlot(let root): giveBackSlot(of: root)
             case .refused(let root, let outcome): perform(actions.refused(root, outcome))
             case .closePages: perform(chains.unavailable(scheduler.removePosts(), at: now))
@@ -385,9 +385,10 @@ package struct ExportMachine: Sendable {
         }
     }
 
-    private mutating func write(_ write: ChainWrite, of root: RunKey) {
+    /// For a chain or a stored action, which waits for the result.
+    private mutating func store(_ work: DatabaseWork) {
         scheduler.writeBegins()
-        effects.append(.write(write, of: root))
+        effects.append(.store(work))
     }
 
     /// Of a POST that is not sent.

@@ -49,8 +49,7 @@ struct ExportDriver {
                             case .wake(let time): alarm.set(for: time, clock: clock) { mailbox.yield(.woke) }
                             case .log(let severity, let text): logger.log(level: severity.level, "\(text)")
                             case .finish: isFinished = true
-                            case .read, .prepare, .commit, .write, .remember:
-                                stores.addTask { mailbox.yield(await store(effect)) }
+                            case .store(let work): stores.addTask { mailbox.yield(await perform(work)) }
                             }
                         }
                         board.update { $0.update(from: machine) }
@@ -95,9 +94,8 @@ struct ExportDriver {
 
     // MARK: The database
 
-    /// - Parameter effect: one of those that read or write.
-    private func store(_ effect: ExportMachine.Effect) async -> ExportMachine.Event {
-        switch effect {
+    private func perform(_ work: ExportMachine.DatabaseWork) async -> ExportMachine.Event {
+        switch work {
         case .read(let queue, let cursor, let limit): await read(queue, after: cursor, limit: limit)
         case .prepare(let open): .chainReady(open.chain.root, await result { try ready(open) })
         case .commit(let batch, let count):
@@ -105,7 +103,6 @@ struct ExportDriver {
         case .write(let write, let root): .chain(root, await self.write(write, of: root))
         case .remember(let description, let action):
             .remembered(await result { try await ledger.remember(description, of: action) })
-        case .fetch, .lookUp, .post, .cancelReads, .cancelPosts, .log, .wake, .finish: .woke
         }
     }
 

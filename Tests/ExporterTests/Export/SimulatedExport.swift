@@ -178,15 +178,7 @@ struct SimulatedExport {
                 schedule(.fetched(item, reply, at: whole), at: whole)
             }
         case .lookUp(let action): faults.append("\(action) is looked up")
-        case .read(.polls, _, let limit): schedule(.pollsRead(.success(database.polls(limit: limit))), at: now + 0.002)
-        case .read(.chains, _, _): schedule(.chainsRead(.success([])), at: now + 0.002)
-        case .read(.suspects, _, _): schedule(.queueRead(.suspects, .success([])), at: now + 0.002)
-        case .read(let queue, let cursor, let limit):
-            let items = database.read(queue, after: cursor, limit: limit, at: now)
-            schedule(.queueRead(queue, .success(items)), at: now + 0.002)
-        case .commit(let batch, _):
-            pending = batch
-            schedule(.committed(.success([])), at: now + 0.01)
+        case .store(let work): perform(work)
         case .cancelReads:
             hasCancelled = true
             queue.removeAll { if case .fetched = $0.event { true } else { false } }
@@ -196,7 +188,22 @@ struct SimulatedExport {
         case .cancelPosts, .finish: break
         case .log(_, let text): log.append(text)
         case .wake(let time): wakeAt = time
-        case .post, .prepare, .write, .remember: faults.append("there are no chains")
+        case .post: faults.append("there are no chains")
+        }
+    }
+
+    private mutating func perform(_ work: ExportMachine.DatabaseWork) {
+        switch work {
+        case .read(.polls, _, let limit): schedule(.pollsRead(.success(database.polls(limit: limit))), at: now + 0.002)
+        case .read(.chains, _, _): schedule(.chainsRead(.success([])), at: now + 0.002)
+        case .read(.suspects, _, _): schedule(.queueRead(.suspects, .success([])), at: now + 0.002)
+        case .read(let queue, let cursor, let limit):
+            let items = database.read(queue, after: cursor, limit: limit, at: now)
+            schedule(.queueRead(queue, .success(items)), at: now + 0.002)
+        case .commit(let batch, _):
+            pending = batch
+            schedule(.committed(.success([])), at: now + 0.01)
+        case .prepare, .write, .remember: faults.append("there are no chains")
         }
     }
 

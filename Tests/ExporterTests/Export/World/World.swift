@@ -18,7 +18,7 @@ struct World {
         /// A request is at the API.
         case arrival(WorldAPI.Request, RunItem?)
         /// A statement is at the database.
-        case statement(Effect)
+        case statement(ExportMachine.DatabaseWork)
         case event(Event)
         case signal(Int32)
         case killed

@@ -19,8 +19,8 @@ extension World {
         case .post(let submission, _):
             checkPost(submission, of: id)
             send(.page(submission), .page(submission.root), nil, of: id)
-        case .read, .prepare, .commit, .write, .remember:
-            schedule(.statement(effect), of: id, at: now + random.next(in: pace.database) / 2)
+        case .store(let work):
+            schedule(.statement(work), of: id, at: now + random.next(in: pace.database) / 2)
         case .cancelReads: cancel(.reads, of: id)
         case .cancelPosts: cancel(.runs, of: id)
         case .log(_, let text): exports[id]?.record.log.append(text)
@@ -165,7 +165,7 @@ extension World {
     /// Performs a statement.
     ///
     /// - Returns: what its export hears of it.
-    mutating func perform(_ statement: Effect, of id: Int) -> Event {
+    mutating func perform(_ statement: ExportMachine.DatabaseWork, of id: Int) -> Event {
         switch statement {
         case .read(.polls, _, let limit): .pollsRead(.success(database.polls(of: id, limit: limit)))
         case .read(.chains, _, let limit):
@@ -177,7 +177,6 @@ extension World {
         case .commit(let batch, _): .committed(.success(database.commit(batch, of: id)))
         case .write(let write, let root): .chain(root, perform(write, of: root, by: id))
         case .remember(let description, let action): remembered(description, of: action)
-        case .fetch, .lookUp, .post, .cancelReads, .cancelPosts, .log, .wake, .finish: .woke
         }
     }
 
@@ -222,7 +221,7 @@ extension World {
     }
 
     /// What an export hears of a statement that it has lost the database at.
-    func failure(of statement: Effect) -> Event {
+    func failure(of statement: ExportMachine.DatabaseWork) -> Event {
         let lost = WorldDatabase.Lost()
         return switch statement {
         case .read(.polls, _, _): .pollsRead(.failure(lost))
@@ -236,7 +235,6 @@ extension World {
         case .write(.read, let root): .chain(root, .read(.failure(lost)))
         case .write(.end, let root), .write(.leave, let root): .chain(root, .closed(.failure(lost)))
         case .remember: .remembered(.failure(lost))
-        case .fetch, .lookUp, .post, .cancelReads, .cancelPosts, .log, .wake, .finish: .woke
         }
     }
 }
