@@ -169,16 +169,3 @@ extension RunItem {
         manifestPosition = try row.decode("manifest_position")
     }
 }
-
-extension Outcome {
-    /// - Throws: `UnknownOutcome`, if the database holds one that this version does not know.
-    init(named name: String) throws {
-        guard let outcome = Outcome(rawValue: name) else { throw UnknownOutcome(name: name) }
-        self = outcome
-    }
-
-    struct UnknownOutcome: Error, CustomStringConvertible {
-        var name: String
-        var description: String { "the database holds the outcome \"\(name)\", which this version does not know" }
-    }
-}

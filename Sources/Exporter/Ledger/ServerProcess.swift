@@ -1,7 +1,7 @@
 import Foundation
 import Postgres
 
-/// One of the server's processes, as people are told of it.
+/// One of the server's processes, with its description for people.
 struct ServerProcess {
     var pid: Int
     var application: String?

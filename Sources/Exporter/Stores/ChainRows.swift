@@ -59,16 +59,3 @@ extension Chain {
         }
     }
 }
-
-extension EndReason {
-    /// - Throws: `Unknown`, if the database holds one that this version does not know.
-    init(named name: String) throws {
-        guard let reason = EndReason(rawValue: name) else { throw Unknown(name: name) }
-        self = reason
-    }
-
-    struct Unknown: Error, CustomStringConvertible {
-        var name: String
-        var description: String { "the database holds the end reason \"\(name)\", which this version does not know" }
-    }
-}

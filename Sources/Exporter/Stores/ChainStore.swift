@@ -42,7 +42,7 @@ enum ChainStore {
         ).map { (try RunKey($0, run: "root_run_id"), try $0.decode("is_in_doubt")) }
     }
 
-    /// Writes down how a chain ended, unless it has gone on, or somebody has settled the intent, since it was read.
+    /// Records how a chain ended, unless the chain has gone on or its intent has been settled since it was read.
     static func end(
         _ chain: Chain, _ end: ChainEnd, failedAttempts: Int, intentID: UUID?, exportID: Int,
         in transaction: borrowing PostgresTransaction

@@ -21,8 +21,8 @@ enum MigrationStore {
         try transaction.execute(script: "create schema stored_actions")
     }
 
-    /// For the rest of the transaction, where this login is a member of a role that owns the schema with all that is
-    /// in it: what is made shall be that role's, whoever migrates.
+    /// Takes on the role that owns the schema and everything in it, for the rest of the transaction, if this login is a
+    /// member of it: what a migration creates belongs to that role, whichever login runs it.
     static func becomeSchemaOwner(in transaction: borrowing PostgresTransaction) throws {
         _ = try transaction.query(
             """

@@ -25,7 +25,7 @@ extension RunKey {
 }
 
 extension RunKey? {
-    /// Two parameters, null where there is no key.
+    /// Two parameters, both null without a key.
     var parameters: [PostgresParameter] { [.uuid(self?.storedActionID), .uuid(self?.runID)] }
 }
 

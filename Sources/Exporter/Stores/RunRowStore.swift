@@ -42,10 +42,7 @@ enum RunRowStore {
         try copy(into: .results, transaction) { writer in
             for row in rows {
                 let stored = StoredJSON(row.value)
-                try writer.beginRow()
-                try writer.uuid(row.key.runID)
-                try writer.int4(Int32(clamping: row.position))
-                try writer.uuid(row.key.storedActionID)
+                try writer.beginRow(of: row)
                 try writer.jsonb(stored.json)
                 try writer.bytea(stored.raw)
                 try writer.texts(stored.notes)
@@ -59,10 +56,7 @@ enum RunRowStore {
     ) throws {
         try copy(into: .errors, transaction) { writer in
             for row in rows {
-                try writer.beginRow()
-                try writer.uuid(row.key.runID)
-                try writer.int4(Int32(clamping: row.position))
-                try writer.uuid(row.key.storedActionID)
+                try writer.beginRow(of: row)
                 switch row.value {
                 case .single(let error): try writer.columns(of: error)
                 case .rest(_, _, let count): try writer.columns(ofRest: row.value.raw, count: count)
@@ -134,6 +128,14 @@ enum RunRowStore {
 }
 
 extension PostgresCopyWriter {
+    /// With the row's key in the order that `results` and `errors` have: run, index, stored action.
+    fileprivate mutating func beginRow<Value>(of row: AnswerRow<Value>) throws {
+        try beginRow()
+        try uuid(row.key.runID)
+        try int4(Int32(clamping: row.position))
+        try uuid(row.key.storedActionID)
+    }
+
     /// From `code` to `notes`.
     fileprivate mutating func columns(of error: PartnerError) throws {
         let value = error.value

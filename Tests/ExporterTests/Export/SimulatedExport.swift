@@ -188,7 +188,7 @@ struct SimulatedExport {
         case .cancelPosts, .finish: break
         case .log(_, let text): log.append(text)
         case .wake(let time): wakeAt = time
-        case .post: faults.append("there are no chains")
+        case .post: faults.append("work for a chain, in an export without chains")
         }
     }
 
@@ -203,7 +203,7 @@ struct SimulatedExport {
         case .commit(let batch, _):
             pending = batch
             schedule(.committed(.success([])), at: now + 0.01)
-        case .prepare, .write, .remember: faults.append("there are no chains")
+        case .prepare, .write, .remember: faults.append("work for a chain, in an export without chains")
         }
     }
 

@@ -31,7 +31,7 @@ struct ServerProcessTests {
         #expect(LockHolder(name: "today", serverProcess: 4711).description == "server process 4711")
     }
 
-    @Test func `The start of its transaction is told where the server shows it`() {
+    @Test func `The start of its transaction is named where the server shows it`() {
         let start = Date(timeIntervalSince1970: 1_800_000_000)
         #expect(ServerProcess(pid: 1, transactionStart: start).since == ", since 2027-01-15T08:00:00Z")
         #expect(ServerProcess(pid: 1).since.isEmpty)
