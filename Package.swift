@@ -18,6 +18,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-http2", exact: "1.46.0"),
@@ -65,7 +66,11 @@ let package = Package(
         ),
         .target(
             name: "ActionsAPI",
-            dependencies: ["JSONText", .product(name: "DequeModule", package: "swift-collections")],
+            dependencies: [
+                "JSONText",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -73,6 +78,7 @@ let package = Package(
             dependencies: [
                 "ActionsAPI", "Inflate", "JSONText",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHPACK", package: "swift-nio-http2"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -102,6 +108,7 @@ let package = Package(
             name: "stored-actions-sandbox",
             dependencies: [
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
             swiftSettings: settings
@@ -111,13 +118,18 @@ let package = Package(
         .target(name: "Support", dependencies: ["CZlib", "Postgres"], path: "Tests/Support", swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Support"], swiftSettings: settings),
         .testTarget(
-            name: "ActionsAPITests", dependencies: ["ActionsAPI", "ActionsHTTP", "JSONText", "Support"],
+            name: "ActionsAPITests",
+            dependencies: [
+                "ActionsAPI", "ActionsHTTP", "JSONText", "Support",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "TransportTests",
             dependencies: [
                 "ActionsAPI", "ActionsHTTP", "JSONText", "Support",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHPACK", package: "swift-nio-http2"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -132,6 +144,7 @@ let package = Package(
             name: "ExporterTests",
             dependencies: [
                 "ActionsAPI", "ActionsHTTP", "ExportCore", "Exporter", "JSONText", "Migrations", "Postgres", "Support",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: settings
         ),
@@ -147,7 +160,11 @@ let package = Package(
             name: "StoredActionsTests",
             dependencies: ["ActionsAPI", "ActionsHTTP", "CLinux", "ExportCore", "stored-actions"],
             swiftSettings: settings),
-        .testTarget(name: "SandboxTests", dependencies: ["stored-actions-sandbox"], swiftSettings: settings),
+        .testTarget(
+            name: "SandboxTests",
+            dependencies: ["stored-actions-sandbox", .product(name: "HTTPTypes", package: "swift-http-types")],
+            swiftSettings: settings
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,5 +1,6 @@
 import ActionsAPI
 import Foundation
+import HTTPTypes
 import JSONText
 
 /// The requests that the exporter makes of the Actions API.
@@ -56,7 +57,7 @@ package struct ActionsClient: Sendable {
         let (response, token) = try await send(
             APIRequest(
                 method: .post, path: "/actions/v1/stored-actions/\(storedActionID.lowercase)/run",
-                headers: [("Content-Type", "application/json")], body: body),
+                headers: [.contentType: "application/json"], body: body),
             onHead)
         let answer = StartAnswer(response, redactedBy: token)
         return (await isEnded(token, answer.refusesCredentials) ? .tokenEnded : answer, response)
@@ -97,8 +98,8 @@ package struct ActionsClient: Sendable {
         request.headers.insert(token.authorization, at: 0)
         var response = try await transport.send(request, onHead: onHead)
         // The reason names the redirect's host, and a Location may quote the request.
-        response.headers = response.headers.map { name, value in
-            name.lowercased() == "location" ? (name, token.redacted(value)) : (name, value)
+        response.headers[fields: .location] = response.headers[fields: .location].map { field in
+            HTTPField(name: field.name, lenientValue: token.redacted(field.value).utf8)
         }
         return (response, token)
     }

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTypes
 
 @testable import ActionsAPI
 
@@ -11,9 +12,9 @@ func fuzz(_ input: [UInt8]) {
     let lines = input.split(separator: 0x0A, omittingEmptySubsequences: false).map {
         String(decoding: $0, as: UTF8.self)
     }
-    let fields = Dictionary(zip(names, lines), uniquingKeysWith: { first, _ in first })
+    let fields = HTTPFields(received: zip(names, lines).map { ($0, $1) })
     for receivedAt in [now, Date(timeIntervalSince1970: 0), .distantPast, .distantFuture] {
-        check(RateLimitHeaders(receivedAt: receivedAt) { fields[$0.lowercased()] }, at: receivedAt)
+        check(RateLimitHeaders(fields, receivedAt: receivedAt), at: receivedAt)
     }
     for line in lines.prefix(names.count) {
         checkISODateTime(line)

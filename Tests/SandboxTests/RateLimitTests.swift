@@ -98,8 +98,8 @@ struct RateLimitTests {
         let now = Date(timeIntervalSince1970: 1_795_167_000.25)
         let reading = RateWindow.Reading(isAllowed: true, limit: 5, remaining: 4, resetsAt: now + 300)
         let headers = ResponseHeaders(settings: settings, now: now).all(for: Answer(status: 200), rate: reading)
-        #expect((headers.first { $0.name == "X-RateLimit-Reset" }?.value ?? "absent") == expected)
-        #expect(headers.first { $0.name == "Date" }?.value == "Fri, 20 Nov 2026 09:30:10 GMT")
+        #expect((headers[.rateLimitReset] ?? "absent") == expected)
+        #expect(headers[.date] == "Fri, 20 Nov 2026 09:30:10 GMT")
     }
 
     @Test(

@@ -10,7 +10,7 @@ struct BodyDecoderTests {
     private static let text = Array(#"{"status": "success", "results": ["#.utf8) + Compression.repetitive(200_000)
 
     private func decode(_ bytes: [UInt8], _ coding: String, cut: Int = 1_000) throws -> [UInt8] {
-        var decoder = BodyDecoder(ContentCoding([("Content-Encoding", coding)]))
+        var decoder = BodyDecoder(ContentCoding([.contentEncoding: coding]))
         var (rest, result) = (bytes[...], [UInt8]())
         while !rest.isEmpty {
             decoder.feed(ByteBuffer(bytes: rest.prefix(cut)))
@@ -88,6 +88,6 @@ struct BodyDecoderTests {
             ("gzip,br", "gzip, br"), ("Bearer secret", nil), ("br, x\u{1b}[2J", nil),
         ] as [(String, String?)])
     func unknown(header: String, name: String?) {
-        #expect(ContentCoding([("content-encoding", header)]) == .unknown(name))
+        #expect(ContentCoding([.contentEncoding: header]) == .unknown(name))
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTypes
 import Support
 import Testing
 
@@ -50,7 +51,7 @@ struct HTTPTransportTests {
             let response = try await send(to: server.url + "/prefix")
             #expect(response.status == 200)
             #expect(response.body == Array("{}".utf8))
-            #expect(response.header("x-ratelimit-limit") == "60")
+            #expect(response.headers[HTTPField.Name("x-ratelimit-limit")!] == "60")
             let request = try #require(server.received.first)
             #expect(
                 request.hasPrefix(

@@ -16,7 +16,7 @@ struct ProxyTests {
         ) { transport in
             try await transport.send(
                 APIRequest(
-                    method: method, path: "/path", headers: [("Authorization", "Bearer tok-1")],
+                    method: method, path: "/path", headers: [.authorization: "Bearer tok-1"],
                     body: method == .post ? Array("{}".utf8) : nil))
         }
     }

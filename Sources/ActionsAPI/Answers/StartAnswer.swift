@@ -42,7 +42,7 @@ package enum StartAnswer: Sendable {
         case 503: self = .unavailable
         case 408, 425: self = .inDoubt(reason: Self.reason(status, errors))
         case 400...499: self = .refused(errors ?? [], reason: Self.reason(status, errors))
-        case 300...399 where response.header("Location") != nil:
+        case 300...399 where response.headers.contains(.location):
             self = .inDoubt(reason: "the API answered \(response.statusText)")
         default: self = .inDoubt(reason: Self.reason(status, errors))
         }

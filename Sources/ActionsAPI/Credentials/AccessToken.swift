@@ -1,3 +1,5 @@
+import HTTPTypes
+
 /// A bearer token. Its description and its mirror tell only that it is one, so that no log line and no error message
 /// can show it.
 package struct AccessToken: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible,
@@ -25,7 +27,7 @@ package struct AccessToken: Sendable, Equatable, CustomStringConvertible, Custom
         return text.withUTF8 { Spelling(value).stands(in: UnsafeRawBufferPointer($0)) }
     }
 
-    package var authorization: (name: String, value: String) { ("Authorization", "Bearer \(value)") }
+    package var authorization: HTTPField { HTTPField(name: .authorization, value: "Bearer \(value)") }
 
     package var description: String { "AccessToken" }
     package var debugDescription: String { description }

@@ -1,9 +1,10 @@
 import Foundation
+import HTTPTypes
 import JSONText
 
 package struct APIResponse: Sendable {
     package var status: Int
-    package var headers: [(name: String, value: String)]
+    package var headers: HTTPFields
     package var body: [UInt8]
     /// Why the body is not what the server meant to send: for people, behind "a body that".
     package var flaw: String?
@@ -13,7 +14,7 @@ package struct APIResponse: Sendable {
     package var lease: BodyLease?
 
     package init(
-        status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = [], lease: BodyLease? = nil
+        status: Int, headers: HTTPFields = [:], body: [UInt8] = [], lease: BodyLease? = nil
     ) {
         self.status = status
         self.headers = headers
@@ -26,13 +27,13 @@ package struct APIResponse: Sendable {
 
     /// The body is a page for people, which the API never sends.
     package var isHTML: Bool {
-        if header("Content-Type")?.lowercased().hasPrefix("text/html") == true { return true }
+        if headers.firstValue(of: .contentType)?.lowercased().hasPrefix("text/html") == true { return true }
         return body.first { ![0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF].contains($0) } == UInt8(ascii: "<")
     }
 
     /// Its status for people, and of a redirect the host it leads to, which is not followed.
     package var statusText: String {
-        guard (300..<400).contains(status), let location = header("Location") else { return "\(status)" }
+        guard (300..<400).contains(status), let location = headers.firstValue(of: .location) else { return "\(status)" }
         return "\(status), a redirect to \(Self.host(of: location) ?? "another address"), which is not followed"
     }
 
@@ -57,12 +58,6 @@ package struct APIResponse: Sendable {
                 reason: body.isEmpty
                     ? "an empty body" : "a body that is not JSON: \(error.reason) at byte \(error.offset)")
         }
-    }
-
-    /// The first field of that name, whatever its case.
-    package func header(_ name: String) -> String? {
-        let name = name.lowercased()
-        return headers.first { $0.name.lowercased() == name }?.value
     }
 }
 

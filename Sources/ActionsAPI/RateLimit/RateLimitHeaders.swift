@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTypes
 
 /// What one answer says about its bucket's budget: `X-RateLimit-Limit`, `-Remaining`, `-Reset` and `Retry-After`.
 ///
@@ -42,23 +43,25 @@ package struct RateLimitHeaders: Sendable, Equatable {
     }
 
     /// - Parameters:
-    ///   - receivedAt: the local instant at which the answer's head came in.
-    ///   - field: a field's value by its name, in whatever case; the caller's look-up ignores case.
-    package init(receivedAt: Date, field: (String) -> String?) {
-        func value(_ name: String) -> String? {
-            (field("X-RateLimit-" + name) ?? field("RateLimit-" + name)).map(Self.trimmed)
+    ///   - fields: the fields of the answer's head.
+    ///   - receivedAt: the local instant at which the head came in.
+    package init(_ fields: HTTPFields, receivedAt: Date) {
+        func value(_ names: HTTPField.Name...) -> String? {
+            names.lazy.compactMap(fields.firstValue).first.map(Self.trimmed)
         }
-        let date = field("Date").flatMap { HTTPDate.parse(Self.trimmed($0)) }
+        let date = value(.date).flatMap(HTTPDate.parse)
         let serverNow = Self.serverNow(date: date, receivedAt: receivedAt)
-        let reset = value("Reset").flatMap { Reset($0, receivedAt: receivedAt, serverNow: serverNow) }
+        let reset = value(.xRateLimitReset, .rateLimitReset).flatMap {
+            Reset($0, receivedAt: receivedAt, serverNow: serverNow)
+        }
         self.init(
-            limit: value("Limit").flatMap(Self.count).flatMap { $0 < 0 ? nil : $0 },
-            remaining: value("Remaining").flatMap(Self.count).map { max(0, $0) },
+            limit: value(.xRateLimitLimit, .rateLimitLimit).flatMap(Self.count).flatMap { $0 < 0 ? nil : $0 },
+            remaining: value(.xRateLimitRemaining, .rateLimitRemaining).flatMap(Self.count).map { max(0, $0) },
             resetsIn: reset?.length,
             resetInstant: reset?.instant,
             resetGrain: reset?.grain ?? .wholeSeconds,
-            retryAfter: field("Retry-After").flatMap {
-                Self.retryAfter(Self.trimmed($0), receivedAt: receivedAt, serverNow: serverNow)
+            retryAfter: value(.retryAfter).flatMap {
+                Self.retryAfter($0, receivedAt: receivedAt, serverNow: serverNow)
             },
             date: date
         )
@@ -84,6 +87,15 @@ package struct RateLimitHeaders: Sendable, Equatable {
     private static func count(_ text: String) -> Int? {
         text.split { $0 == "," || $0 == ";" }.first.flatMap { Int(trimmed($0)) }
     }
+}
+
+extension HTTPField.Name {
+    package static let xRateLimitLimit = Self("X-RateLimit-Limit")!
+    package static let xRateLimitRemaining = Self("X-RateLimit-Remaining")!
+    package static let xRateLimitReset = Self("X-RateLimit-Reset")!
+    package static let rateLimitLimit = Self("RateLimit-Limit")!
+    package static let rateLimitRemaining = Self("RateLimit-Remaining")!
+    package static let rateLimitReset = Self("RateLimit-Reset")!
 }
 
 extension RateLimitHeaders {

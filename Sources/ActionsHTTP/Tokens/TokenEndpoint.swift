@@ -1,5 +1,6 @@
 import ActionsAPI
 import Foundation
+import HTTPTypes
 import Synchronization
 
 /// Asks for tokens: one exchange at a time, without retries of its own but the other way of saying who asks.
@@ -45,8 +46,8 @@ package final class TokenEndpoint: Sendable {
             var response = try await transport.send(request)
             requests.end(.answered(response.status))
             // The reason names the redirect's host, and a Location may quote the request.
-            response.headers.removeAll { $0.name.lowercased() == "location" && isSecret($0.value, in: grant) }
-            let headers = RateLimitHeaders(receivedAt: Date(), field: response.header)
+            response.headers.removeAll { $0.name == .location && isSecret($0.value, in: grant) }
+            let headers = RateLimitHeaders(response.headers, receivedAt: Date())
             return (TokenAnswer(response), headers.retryAfter)
         } catch let error as TransportError {
             requests.end(error.kind == .notConnected ? .neverLeft : .unanswered)

@@ -1,5 +1,6 @@
 import ActionsAPI
 import Foundation
+import HTTPTypes
 
 /// What is sent to the token endpoint.
 struct TokenRequest: Sendable {
@@ -23,10 +24,9 @@ struct TokenRequest: Sendable {
 
     static func request(_ grant: Grant, client: ClientCredentials, by authentication: Authentication) -> APIRequest {
         var fields = grant.fields
-        var headers = [(name: "Content-Type", value: "application/x-www-form-urlencoded")]
+        var headers: HTTPFields = [.contentType: "application/x-www-form-urlencoded"]
         switch authentication {
-        case .basic:
-            headers.append(("Authorization", "Basic \(basic(client))"))
+        case .basic: headers[.authorization] = "Basic \(basic(client))"
         case .form: fields += [("client_id", client.id), ("client_secret", client.secret.value)]
         }
         let body = fields.map { "\($0)=\(encoded($1))" }.joined(separator: "&")

@@ -1,4 +1,4 @@
-import ActionsAPI
+import HTTPTypes
 
 /// What `Content-Encoding` says of a body.
 enum ContentCoding: Equatable {
@@ -10,9 +10,9 @@ enum ContentCoding: Equatable {
 
     private static let names: Set = ["br", "zstd", "compress", "x-compress", "gzip", "x-gzip", "deflate"]
 
-    init(_ headers: [(name: String, value: String)]) {
-        let names = headers.filter { $0.name.lowercased() == "content-encoding" }
-            .flatMap { $0.value.split(separator: ",") }
+    init(_ headers: HTTPFields) {
+        let names = headers[values: .contentEncoding]
+            .flatMap { $0.split(separator: ",") }
             .map { $0.lowercased().filter { !$0.isWhitespace } }
             .filter { !["", "identity"].contains($0) }
         switch (names.count, names.first) {

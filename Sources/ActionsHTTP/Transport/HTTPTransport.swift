@@ -1,6 +1,7 @@
 import ActionsAPI
 import AsyncHTTPClient
 import Foundation
+import HTTPTypes
 import NIOHTTP1
 import NIOSSL
 
@@ -92,7 +93,7 @@ package struct HTTPTransport: Transport {
         message.headers.add(name: "User-Agent", value: userAgent)
         message.headers.add(name: "Accept", value: "application/json")
         message.headers.add(name: "Accept-Encoding", value: "gzip, deflate")
-        for header in request.headers { message.headers.add(name: header.name, value: header.value) }
+        for field in request.headers { message.headers.add(name: field.name.rawName, value: field.value) }
         switch request.method {
         case .get:
             let number = pool.enter { watch.left() }
@@ -144,8 +145,7 @@ package struct HTTPTransport: Transport {
         _ response: HTTPClientResponse, watch: StallWatch, _ onHead: (APIResponse) -> Void
     ) async throws -> APIResponse {
         watch.moved()
-        var answer = APIResponse(
-            status: Int(response.status.code), headers: response.headers.map { ($0.name, $0.value) })
+        var answer = APIResponse(status: Int(response.status.code), headers: HTTPFields(received: response.headers))
         onHead(answer)
         answer.lease = room.lease()
         let coding = ContentCoding(answer.headers)

@@ -52,7 +52,7 @@ struct Requests: Sendable {
     private func head(of response: APIResponse) -> ReplyHead {
         let now = clock.now
         return ReplyHead(
-            status: response.status, headers: RateLimitHeaders(receivedAt: now, field: response.header), at: now)
+            status: response.status, headers: RateLimitHeaders(response.headers, receivedAt: now), at: now)
     }
 
     private func details(of response: APIResponse) -> ReplyDetails {

@@ -1,3 +1,5 @@
+import HTTPTypes
+
 /// One HTTP answer, decided but not yet sent.
 struct Answer: Sendable {
     /// How the bytes leave.
@@ -14,7 +16,7 @@ struct Answer: Sendable {
     }
 
     var status: Int
-    var headers: [(name: String, value: String)] = []
+    var headers: HTTPFields = [:]
     var body: [UInt8] = []
     var delivery: Delivery = .whole
     /// To wait before the first byte.
@@ -38,7 +40,7 @@ struct Answer: Sendable {
     }
 
     static func bytes(_ status: Int, _ body: [UInt8], type: String) -> Answer {
-        Answer(status: status, headers: [("Content-Type", type)], body: body)
+        Answer(status: status, headers: [.contentType: type], body: body)
     }
 
     /// The same answer, told to be the last that a client needs.

@@ -69,7 +69,7 @@ struct RunAnswers: Sendable {
         case .redirect:
             let target = Scenario.success.id(id.number, parameter: id.parameter)
             let path = "/actions/v1/stored-actions/\(read.action)/runs/\(target)"
-            return Answer(status: 307, headers: [("Location", path)])
+            return Answer(status: 307, headers: [.location: path])
         case .badRequest: return APIError.badRequest("Improperly formatted or incompleted request").answer.final
         case .forbidden: return APIError.permissionDenied.answer.final
         case .forbiddenHTML: return .html(403, "Forbidden")

@@ -61,7 +61,7 @@ extension Answer {
     var gzipped: Answer {
         var answer = self
         answer.body = Gzip.stored(body)
-        answer.headers.append(("Content-Encoding", "gzip"))
+        answer.headers[.contentEncoding] = "gzip"
         return answer
     }
 }

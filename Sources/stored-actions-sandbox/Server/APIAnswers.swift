@@ -17,7 +17,7 @@ struct APIAnswers: Sendable {
         case .token: return await token(call, at: now)
         case .wrongMethod(let allowed):
             var answer = APIError.methodNotAllowed.answer
-            answer.headers.append(("Allow", allowed))
+            answer.headers[.allow] = allowed
             return answer
         case .unknown, .control: return APIError.notFound(pointer: call.path).answer
         }

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTypes
 
 /// The headers that every answer carries, in the forms that the settings ask for.
 struct ResponseHeaders: Sendable {
@@ -6,20 +7,19 @@ struct ResponseHeaders: Sendable {
     /// The true time; what goes out is shifted by the clock offset.
     let now: Date
 
-    func all(for answer: Answer, rate: RateWindow.Reading?) -> [(name: String, value: String)] {
-        var headers = [(name: "Date", value: Timestamp(shifted(now)).httpDate)]
-        headers.append((name: "Content-Length", value: String(answer.body.count)))
+    func all(for answer: Answer, rate: RateWindow.Reading?) -> HTTPFields {
+        var headers: HTTPFields = [
+            .date: Timestamp(shifted(now)).httpDate,
+            .contentLength: String(answer.body.count),
+        ]
         // The API sends none with a 403.
-        if let rate, answer.status != 403 { headers += limits(rate) }
-        if let seconds = answer.retryAfter { headers += retryAfter(seconds) }
+        if let rate, answer.status != 403 {
+            headers[.rateLimitLimit] = String(rate.limit)
+            headers[.rateLimitRemaining] = String(rate.remaining)
+            headers[.rateLimitReset] = reset(rate.resetsAt)
+        }
+        headers[.retryAfter] = answer.retryAfter.flatMap(retryAfter)
         return headers
-    }
-
-    private func limits(_ rate: RateWindow.Reading) -> [(name: String, value: String)] {
-        [
-            (name: "X-RateLimit-Limit", value: String(rate.limit)),
-            (name: "X-RateLimit-Remaining", value: String(rate.remaining)),
-        ] + (reset(rate.resetsAt).map { [(name: "X-RateLimit-Reset", value: $0)] } ?? [])
     }
 
     private func reset(_ instant: Date) -> String? {
@@ -34,16 +34,22 @@ struct ResponseHeaders: Sendable {
         }
     }
 
-    private func retryAfter(_ seconds: Int) -> [(name: String, value: String)] {
+    private func retryAfter(_ seconds: Int) -> String? {
         switch settings.retryAfterFormat {
-        case .seconds: return [(name: "Retry-After", value: String(seconds))]
+        case .seconds: return String(seconds)
         case .date:
             // Up to the next whole second: a date has no finer unit, and must not lie before the time meant.
             let instant = shifted(now.addingTimeInterval(TimeInterval(seconds))).timeIntervalSince1970.rounded(.up)
-            return [(name: "Retry-After", value: Timestamp(Date(timeIntervalSince1970: instant)).httpDate)]
-        case .none: return []
+            return Timestamp(Date(timeIntervalSince1970: instant)).httpDate
+        case .none: return nil
         }
     }
 
     private func shifted(_ date: Date) -> Date { date.addingTimeInterval(settings.clockOffset) }
+}
+
+extension HTTPField.Name {
+    static let rateLimitLimit = Self("X-RateLimit-Limit")!
+    static let rateLimitRemaining = Self("X-RateLimit-Remaining")!
+    static let rateLimitReset = Self("X-RateLimit-Reset")!
 }

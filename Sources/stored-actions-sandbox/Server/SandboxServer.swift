@@ -62,11 +62,8 @@ struct SandboxServer: Sendable {
 
     private func head(for answer: Answer, rate: RateWindow.Reading?, _ settings: Settings) -> HTTPResponse {
         let headers = ResponseHeaders(settings: settings, now: now())
-        var fields = HTTPFields()
-        for (name, value) in answer.headers + headers.all(for: answer, rate: rate) {
-            if let name = HTTPField.Name(name) { fields[name] = value }
-        }
-        return HTTPResponse(status: .init(code: answer.status), headerFields: fields)
+        return HTTPResponse(
+            status: .init(code: answer.status), headerFields: answer.headers + headers.all(for: answer, rate: rate))
     }
 
     /// Sends the answer; `leaving` runs just before the last bytes go out, so that whoever has read them and asks

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTypes
 import JSONText
 import Testing
 
@@ -270,7 +271,7 @@ struct RunAnswerTests {
         ] as [(String, String?)])
     func redirect(location: String, host: String?) {
         for status in [301, 302, 303, 307, 308] {
-            let response = APIResponse(status: status, headers: [("location", location)])
+            let response = APIResponse(status: status, headers: HTTPFields(received: [("location", location)]))
             guard case .faulty(.status(status), let reason, _, _) = RunAnswer(response, runID: Self.runID) else {
                 Issue.record("a redirect is no result")
                 return
@@ -283,6 +284,6 @@ struct RunAnswerTests {
             #expect(!reason.contains("pass") && !reason.contains("token"))
         }
         #expect(APIResponse(status: 302).statusText == "302")
-        #expect(APIResponse(status: 201, headers: [("Location", location)]).statusText == "201")
+        #expect(APIResponse(status: 201, headers: [.location: location]).statusText == "201")
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTypes
 import Support
 
 @testable import ActionsAPI
@@ -70,7 +71,7 @@ struct BudgetSimulation {
 
     private struct Answer {
         var status: Int?
-        var fields: [String: String] = [:]
+        var fields: HTTPFields = [:]
         var remaining = 0
         var windowEnd = 0.0
     }
@@ -144,7 +145,7 @@ struct BudgetSimulation {
                     todo += 1
                     continue
                 }
-                let headers = RateLimitHeaders(receivedAt: local(now)) { answer.fields[$0] }
+                let headers = RateLimitHeaders(answer.fields, receivedAt: local(now))
                 budget.answered(headers, status: status, at: local(now))
                 if answer.windowEnd >= (heard?.windowEnd ?? 0) { heard = answer }
                 opened = 0
@@ -157,7 +158,7 @@ struct BudgetSimulation {
         return outcome
     }
 
-    private func fields(_ answer: Answer, at time: Double, epoch: Double) -> [String: String] {
+    private func fields(_ answer: Answer, at time: Double, epoch: Double) -> HTTPFields {
         let reset = epoch + answer.windowEnd
         let left = answer.windowEnd - time
         let written =
@@ -172,12 +173,12 @@ struct BudgetSimulation {
             case .secondsLeftRoundedUp: String(Int(left.rounded(.up)))
             case .secondsLeftCut: String(Int(left.rounded(.down)))
             }
-        var fields = [
-            "X-RateLimit-Limit": String(limit), "X-RateLimit-Remaining": String(answer.remaining),
-            "X-RateLimit-Reset": written, "Date": Stamp.http((epoch + time).rounded(.down)),
+        var fields: HTTPFields = [
+            .xRateLimitLimit: String(limit), .xRateLimitRemaining: String(answer.remaining),
+            .xRateLimitReset: written, .date: Stamp.http((epoch + time).rounded(.down)),
         ]
-        if !resetHeader { fields["X-RateLimit-Reset"] = nil }
-        if answer.status == 429, retryAfterHeader { fields["Retry-After"] = String(Int(left.rounded(.up))) }
+        if !resetHeader { fields[.xRateLimitReset] = nil }
+        if answer.status == 429, retryAfterHeader { fields[.retryAfter] = String(Int(left.rounded(.up))) }
         return fields
     }
 }

@@ -1,5 +1,6 @@
 import ActionsAPI
 import Foundation
+import HTTPTypes
 import Support
 import Testing
 
@@ -8,7 +9,8 @@ private let epoch = 1_795_167_000.0
 private let date = "Fri, 20 Nov 2026 09:30:00 GMT"
 
 private func headers(_ fields: [String: String], receivedAt offset: Double = 0) -> RateLimitHeaders {
-    RateLimitHeaders(receivedAt: Date(timeIntervalSince1970: epoch + offset)) { fields[$0] }
+    let fields = HTTPFields(received: fields.map { ($0.key, $0.value) })
+    return RateLimitHeaders(fields, receivedAt: Date(timeIntervalSince1970: epoch + offset))
 }
 
 @Suite("Rate limit headers")
@@ -136,7 +138,8 @@ struct RateLimitHeadersTests {
                 if Bool.random(using: &random) { text.remove(at: Int.random(in: 0..<text.count, using: &random)) }
             }
             let value = String(text)
-            let read = RateLimitHeaders(receivedAt: Date(timeIntervalSince1970: epoch)) { _ in value }
+            let names = ["Date", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"]
+            let read = headers(Dictionary(uniqueKeysWithValues: names.map { ($0, value) }))
             #expect(read.resetsIn ?? .zero >= .zero && read.retryAfter ?? .zero >= .zero && read.remaining ?? 0 >= 0)
         }
     }

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTypes
 import Synchronization
 
 @testable import ActionsAPI
@@ -30,7 +31,7 @@ final class ScriptedTransport: Transport {
         return response
     }
 
-    static func json(_ status: Int, _ body: String, _ headers: (name: String, value: String)...) -> Answer {
+    static func json(_ status: Int, _ body: String, _ headers: HTTPFields = [:]) -> Answer {
         { _ in APIResponse(status: status, headers: headers, body: Array(body.utf8)) }
     }
 

@@ -76,7 +76,7 @@ struct TokenSourceTests {
     {
         let slept = SleepLog()
         let transport = ScriptedTransport(
-            ScriptedTransport.json(500, ""), ScriptedTransport.json(429, "", ("Retry-After", "7")),
+            ScriptedTransport.json(500, ""), ScriptedTransport.json(429, "", [.retryAfter: "7"]),
             ScriptedTransport.json(200, token))
         _ = try await source(transport, slept: slept).current()
         #expect(slept.all == [.milliseconds(250), .seconds(7)])
@@ -91,7 +91,7 @@ struct TokenSourceTests {
     }
 
     @Test func `A server that wants to be left alone for an hour is`() async throws {
-        let transport = ScriptedTransport(ScriptedTransport.json(503, "", ("Retry-After", "3600")))
+        let transport = ScriptedTransport(ScriptedTransport.json(503, "", [.retryAfter: "3600"]))
         #expect(await error(source(transport))?.kind == .unreachable)
         #expect(transport.asked.count == 1)
     }
@@ -201,7 +201,7 @@ struct TokenSourceTests {
             Issue.record("\(answers)")
             return
         }
-        let departed = api.requests.map { $0.headers.first { $0.name == "Authorization" }?.value }
+        let departed = api.requests.map { $0.headers[.authorization] }
         #expect(departed == ["Bearer t-0", "Bearer t-1", "Bearer t-1"])
     }
 

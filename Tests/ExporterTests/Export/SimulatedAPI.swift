@@ -1,5 +1,6 @@
 import ActionsAPI
 import Foundation
+import HTTPTypes
 
 @testable import ExportCore
 @testable import Exporter
@@ -66,11 +67,11 @@ struct SimulatedAPI {
         case .notFound: return answer(404, Self.error("not_found"), headers, key, arrival)
         case .tokenEnded:
             let head = ReplyHead(
-                status: 401, headers: RateLimitHeaders(receivedAt: arrival, field: { _ in nil }), at: arrival)
+                status: 401, headers: RateLimitHeaders(), at: arrival)
             return .answered(.tokenEnded, ReplyDetails(head: head))
-        case .blocked: return answer(403, "<html>Blocked</html>", [], key, arrival)
+        case .blocked: return answer(403, "<html>Blocked</html>", [:], key, arrival)
         case .status(let status, let retryAfter):
-            if let retryAfter { headers.append(("Retry-After", "\(retryAfter)")) }
+            if let retryAfter { headers[.retryAfter] = "\(retryAfter)" }
             return answer(status, Self.error("trouble"), headers, key, arrival)
         case .quoted(let status):
             let body = #"{"errors": [{"status": \#(status), "code": "trouble", "title": "x"}]}"#
@@ -82,30 +83,30 @@ struct SimulatedAPI {
 
     private static func error(_ code: String) -> String { #"{"errors": [{"code": "\#(code)", "detail": "no"}]}"# }
 
-    private func rateHeaders(at arrival: Date) -> [(name: String, value: String)] {
-        guard let limit else { return [] }
+    private func rateHeaders(at arrival: Date) -> HTTPFields {
+        guard let limit else { return [:] }
         return [
-            ("X-RateLimit-Limit", "\(limit)"), ("X-RateLimit-Remaining", "\(max(0, limit - used))"),
-            ("X-RateLimit-Reset", "\(Int(windowEnd.timeIntervalSince(arrival).rounded(.up)))"),
+            .xRateLimitLimit: "\(limit)", .xRateLimitRemaining: "\(max(0, limit - used))",
+            .xRateLimitReset: "\(Int(windowEnd.timeIntervalSince(arrival).rounded(.up)))",
         ]
     }
 
     private func answer(
-        _ status: Int, _ body: String = "", headers: [(name: String, value: String)] = [], _ key: RunKey,
+        _ status: Int, _ body: String = "", headers: HTTPFields = [:], _ key: RunKey,
         _ arrival: Date
     ) -> Reply<RunAnswer> {
         answer(status, body, headers, key, arrival)
     }
 
     private func answer(
-        _ status: Int, _ body: String, _ headers: [(name: String, value: String)], _ key: RunKey, _ arrival: Date
+        _ status: Int, _ body: String, _ headers: HTTPFields, _ key: RunKey, _ arrival: Date
     ) -> Reply<RunAnswer> {
         let response = APIResponse(status: status, headers: headers, body: Array(body.utf8))
         return .answered(
             RunAnswer(response, runID: key.runID),
             ReplyDetails(
                 head: ReplyHead(
-                    status: status, headers: RateLimitHeaders(receivedAt: arrival, field: response.header), at: arrival)
+                    status: status, headers: RateLimitHeaders(response.headers, receivedAt: arrival), at: arrival)
             ))
     }
 }

@@ -1,5 +1,6 @@
 import ActionsAPI
 import Foundation
+import HTTPTypes
 import Support
 
 @testable import ExportCore
@@ -112,7 +113,7 @@ struct WorldAPI {
             return respond(request, status, Self.error(code), retryAfter: retryAfter)
         case .page(let status):
             countBlind(request)
-            let headers = [(name: "Content-Type", value: "text/html")]
+            let headers: HTTPFields = [.contentType: "text/html"]
             return .answer(APIResponse(status: status, headers: headers, body: Array("<html>Blocked</html>".utf8)))
         case .quoted(let status):
             return respond(
@@ -227,14 +228,14 @@ struct WorldAPI {
     // MARK: Answers
 
     private func respond(_ request: Request, _ status: Int, _ body: String, retryAfter: Int? = nil) -> Wire {
-        var headers: [(name: String, value: String)] = []
+        var headers: HTTPFields = [:]
         if let window = request.isPage ? starts : reads {
             headers = [
-                ("X-RateLimit-Limit", "\(window.limit)"), ("X-RateLimit-Remaining", "\(window.remaining)"),
-                ("X-RateLimit-Reset", "\(window.end.timeIntervalSince1970)"),
+                .xRateLimitLimit: "\(window.limit)", .xRateLimitRemaining: "\(window.remaining)",
+                .xRateLimitReset: "\(window.end.timeIntervalSince1970)",
             ]
         }
-        if let retryAfter { headers.append(("Retry-After", "\(retryAfter)")) }
+        if let retryAfter { headers[.retryAfter] = "\(retryAfter)" }
         return .answer(APIResponse(status: status, headers: headers, body: Array(body.utf8)))
     }
 

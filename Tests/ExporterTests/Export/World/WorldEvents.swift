@@ -149,7 +149,7 @@ extension World {
         ReplyHead(
             status: response.status,
             headers: response.headers.isEmpty
-                ? RateLimitHeaders() : RateLimitHeaders(receivedAt: time, field: response.header), at: time)
+                ? RateLimitHeaders() : RateLimitHeaders(response.headers, receivedAt: time), at: time)
     }
 
     private mutating func runAnswer(_ response: APIResponse, runID: UUID) -> RunAnswer {
