@@ -27,11 +27,16 @@ struct ChainDesk: Sendable {
 
     /// An API that asks to be left alone for longer is left to the next export.
     private let longestRetry: Duration
+    private let newID: @Sendable () -> UUID
     private var followers: [RunKey: PageFollower] = [:]
     /// Chains that are to be followed, while their inputs are read.
     private var preparing: Set<RunKey> = []
 
-    init(longestRetry: Duration) { self.longestRetry = longestRetry }
+    /// - Parameter newID: of intents.
+    init(longestRetry: Duration, newID: @escaping @Sendable () -> UUID) {
+        self.longestRetry = longestRetry
+        self.newID = newID
+    }
 
     /// Chains in memory.
     var count: Int { followers.count + preparing.count }
@@ -81,10 +86,8 @@ struct ChainDesk: Sendable {
 
     // MARK: Pages
 
-    /// - Parameters:
-    ///   - arePagesClosed: no further page is requested in this export.
-    ///   - newID: of an intent.
-    mutating func slotTaken(by root: RunKey, arePagesClosed: Bool, at now: Date, newID: () -> UUID) -> [Step] {
+    /// - Parameter arePagesClosed: no further page is requested in this export.
+    mutating func slotTaken(by root: RunKey, arePagesClosed: Bool, at now: Date) -> [Step] {
         if arePagesClosed { return [.giveBackSlot(of: root)] + unavailable([root], at: now) }
         guard let action = followers[root].modify({ $0.slotTaken(intentID: newID()) }) else {
             return [.giveBackSlot(of: root)]

@@ -8,8 +8,6 @@ import Foundation
 ///                 └─▶ runs, actions, chains      what it means for the run, the stored action, the chain
 ///                        └─▶ scheduler, batch, shutdown      what can be done now ──▶ effects, and when to look again
 package struct ExportMachine: Sendable {
-    private let random: @Sendable () -> Double
-    private let newID: @Sendable () -> UUID
     private let trap: @Sendable (String) -> Void
 
     /// Of the event that is being handled.
@@ -18,13 +16,11 @@ package struct ExportMachine: Sendable {
 
     private var exchange: Exchange
     private var scheduler: Scheduler
-    private let runs: RunDesk
+    private var runs: RunDesk
     private var chains: ChainDesk
     private var actions: ActionDesk
     private var batch = Batch()
     private var shutdown: Shutdown
-    /// Pages that were to be fetched again were let go of.
-    private var hasPagesLeft = false
 
     /// An event came that cannot come in this state: a bug.
     package struct UnexpectedEvent: Error, CustomStringConvertible {
@@ -43,13 +39,11 @@ package struct ExportMachine: Sendable {
         newID: @escaping @Sendable () -> UUID = { UUID() },
         trap: @escaping @Sendable (String) -> Void = { assertionFailure($0) }
     ) {
-        self.random = random
-        self.newID = newID
         self.trap = trap
         let rules = RunRules(maxWait: options.maxWait)
         runs = RunDesk(rules: rules)
-        exchange = Exchange(budgetShare: options.budgetShare, longestGap: rules.longestRetry)
-        chains = ChainDesk(longestRetry: rules.longestRetry)
+        exchange = Exchange(budgetShare: options.budgetShare, longestGap: rules.longestRetry, random: random)
+        chains = ChainDesk(longestRetry: rules.longestRetry, newID: newID)
         actions = ActionDesk(witnesses: witnesses, longestRetry: rules.longestRetry)
         shutdown = Shutdown(deadline: deadline)
         scheduler = Scheduler(
@@ -149,8 +143,8 @@ package struct ExportMachine: Sendable {
         }
     }
 
-    private mutating func moment(_ time: Date) -> Exchange.Moment {
-        Exchange.Moment(time: time, now: now, inFlight: scheduler.requestsInFlight, chance: random())
+    private func moment(_ time: Date) -> Exchange.Moment {
+        exchange.moment(time, inFlight: scheduler.requestsInFlight, at: now)
     }
 
     private mutating func follow(_ ready: ReadyChain) {
@@ -200,16 +194,15 @@ package struct ExportMachine: Sendable {
             case .post(let root):
                 exchange.asked(.page(root), at: now)
                 let arePagesClosed = exchange.health.arePagesClosed
-                perform(chains.slotTaken(by: root, arePagesClosed: arePagesClosed, at: now, newID: newID))
+                perform(chains.slotTaken(by: root, arePagesClosed: arePagesClosed, at: now))
             case .lookAgain(let root): store(.write(.read, of: root))
             case .read(let queue, let cursor):
                 let options = scheduler.options
                 let limit = queue == .chains ? options.chainBatchSize : options.batchSize
                 effects.append(.store(.read(queue, after: cursor, limit: limit)))
             case .done:
-                if exchange.health.isHoldingRuns, shutdown.ending == nil {
-                    exchange.releaseAll()
-                    settleReleased()
+                if runs.isHoldingRuns, shutdown.ending == nil {
+                    perform(runs.releaseAll())
                     continue
                 }
                 isFinished = !store() && !batch.isCommitting
@@ -284,7 +277,7 @@ package struct ExportMachine: Sendable {
     }
 
     /// Pages that were to be fetched again are left.
-    package var hasPagesToRefetch: Bool { hasPagesLeft || scheduler.hasStoredPages }
+    package var hasPagesToRefetch: Bool { scheduler.hasPagesToRefetch }
 
     // MARK: Runs
 
@@ -299,31 +292,15 @@ package struct ExportMachine: Sendable {
             case .retry(let item, let time): scheduler.retry(item, at: time)
             case .wait(let item, let time):
                 if let root = item.page?.root { perform([.wait(.fetch(item), until: time, of: root)]) }
-            case .release(let item):
-                scheduler.untrack(item)
-                if item.page?.isRefetch == true { hasPagesLeft = true }
-            case .failRetries(let reason, let time): failRetries(reason, at: time)
+            case .release(let item): scheduler.release(item)
+            case .failRetries(let reason, let time):
+                perform(scheduler.removeRetries().map { RunMove(failing: $0, reason, at: time) })
             case .end(let ending): end(ending)
             }
         }
     }
 
-    private mutating func failRetries(_ reason: String, at time: Date) {
-        for item in scheduler.removeRetries() {
-            // What waits for another reason, such as a 429, has not failed.
-            guard let failure = item.lastFailure else {
-                scheduler.untrack(item)
-                continue
-            }
-            let run = FetchedRun(
-                item: item, verdict: .unanswered, httpStatus: failure.httpStatus, answeredAt: time)
-            gather(run.failed(reason))
-        }
-    }
-
-    private mutating func settleReleased() {
-        for run in exchange.takeReleased() { settle(run) }
-    }
+    private mutating func settleReleased() { perform(runs.released(by: exchange.health)) }
 
     /// A run is answered for the last time.
     private mutating func settle(_ run: FetchedRun) {
@@ -333,7 +310,7 @@ package struct ExportMachine: Sendable {
 
     private mutating func gather(_ run: FetchedRun) {
         // With the database lost, nothing would ever commit it: the next export asks again.
-        guard shutdown.failure == nil else { return scheduler.untrack(run.item) }
+        guard shutdown.failure == nil else { return scheduler.release(run.item) }
         batch.add(run, at: now)
         scheduler.gathered()
     }

@@ -42,32 +42,12 @@ struct APIHealth: Sendable {
         }
     }
 
-    /// What a run's answer means for that run.
-    enum Ruling: Equatable {
-        /// It counts.
-        case count
-        /// Whether the run or the credentials are at fault is not known yet: the run is held here.
-        case hold
-        /// The credentials are at fault: the answer says nothing about the run, nor do those of the runs that were held.
-        case refuse([RunItem])
-        /// It counts, but a proxy or firewall before the API answers everything: the export ends.
-        case blocked
-    }
-
-    /// Runs that end without an answer, while the API has never answered: with so many, the fault is not the runs'.
-    static let silentRuns = 3
-
     private var connections = Reachability()
     private var service: Circuit
     private var pages: Circuit
     private var credentials = CredentialsWatch()
     /// Of the unproven API.
     private var pausedUntil: Date?
-    /// Forbidden, while every answer has been 403.
-    private var forbidden: [FetchedRun] = []
-    /// Without an answer, while the API has never answered.
-    private var silent: [FetchedRun] = []
-    private var released: [FetchedRun] = []
 
     /// - Parameter longestGap: a server that asks for a longer wait is given up.
     init(longestGap: Duration) {
@@ -105,12 +85,10 @@ struct APIHealth: Sendable {
     /// All that has come so far are pages of a proxy or firewall.
     var hasSeenOnlyPages: Bool { credentials.hasSeenOnlyPages }
 
-    /// The API answered something: what was held because it never did counts now.
+    /// The API answered something.
     mutating func answered() {
         connections.answered()
         pausedUntil = nil
-        released += silent
-        silent = []
     }
 
     /// - Parameter random: 0 to 1, 1 excluded.
@@ -136,56 +114,15 @@ struct APIHealth: Sendable {
         }
     }
 
-    /// A run was answered.
-    ///
-    /// - Parameter run: with its verdict, if the step concludes.
-    mutating func judge(_ step: RunStep, _ run: FetchedRun) -> Ruling {
-        let decision = credentials.saw(
+    /// Whether a run's answer says something about the run, or only about the credentials.
+    mutating func judge(_ step: RunStep, _ run: FetchedRun) -> CredentialsWatch.Decision {
+        credentials.saw(
             step, status: run.httpStatus, isPage: run.apiErrors.isEmpty && run.result == nil,
             wasForbidden: run.item.wasForbidden)
-        switch decision {
-        case .pass: return .count
-        case .accept:
-            released += forbidden
-            forbidden = []
-            return .count
-        case .hold:
-            forbidden.append(run)
-            return .hold
-        case .blocked: return .blocked
-        case .refuse:
-            defer { forbidden = [] }
-            return .refuse(forbidden.map(\.item))
-        }
     }
 
-    /// A run that will be tried again got no answer from an API that has never answered. The pause is shorter than that
-    /// run's own wait, so that another run has its turn first.
+    /// The API has never answered: nothing leaves before then.
     mutating func pause(until time: Date) { pausedUntil = time }
-
-    /// A run's tries are used up, and the API has never answered.
-    ///
-    /// - Returns: nil if the run is held; otherwise those that were held, whose fault it is not.
-    mutating func hold(silent run: FetchedRun) -> [RunItem]? {
-        silent.append(run)
-        guard silent.count == Self.silentRuns else { return nil }
-        defer { silent = [] }
-        return silent.map(\.item)
-    }
-
-    /// Nothing else will show whose fault it was: what is held counts.
-    mutating func releaseAll() {
-        released += forbidden + silent
-        (forbidden, silent) = ([], [])
-    }
-
-    /// The runs that were held and whose answers count now.
-    mutating func takeReleased() -> [FetchedRun] {
-        defer { released = [] }
-        return released
-    }
-
-    var isHoldingRuns: Bool { !forbidden.isEmpty || !silent.isEmpty }
 }
 
 extension Circuit {

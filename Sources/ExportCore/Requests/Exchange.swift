@@ -39,14 +39,22 @@ struct Exchange: Sendable {
     private var journal = Journal()
     private var flight = RequestsInFlight()
     private var hasAsked = false
+    private let random: @Sendable () -> Double
 
-    init(budgetShare: Double, longestGap: Duration) {
+    /// - Parameter random: 0 to 1, 1 excluded.
+    init(budgetShare: Double, longestGap: Duration, random: @escaping @Sendable () -> Double) {
+        self.random = random
         reads = RateBudget(share: budgetShare)
         runs = RateBudget(share: budgetShare)
         health = APIHealth(longestGap: longestGap)
     }
 
     var readBudget: RateBudget { reads }
+
+    /// - Parameter time: when the reply came.
+    func moment(_ time: Date, inFlight: Int, at now: Date) -> Moment {
+        Moment(time: time, now: now, inFlight: inFlight, chance: random())
+    }
 
     // MARK: Log and tally
 
@@ -196,7 +204,7 @@ struct Exchange: Sendable {
     // MARK: Runs whose answers may be the API's fault
 
     /// See `APIHealth.judge`.
-    mutating func judge(_ step: RunStep, _ run: FetchedRun) -> APIHealth.Ruling {
+    mutating func judge(_ step: RunStep, _ run: FetchedRun) -> CredentialsWatch.Decision {
         health.judge(step, run)
     }
 
@@ -205,12 +213,6 @@ struct Exchange: Sendable {
     }
 
     mutating func pause(until time: Date) { health.pause(until: time) }
-
-    mutating func hold(silent run: FetchedRun) -> [RunItem]? { health.hold(silent: run) }
-
-    mutating func releaseAll() { health.releaseAll() }
-
-    mutating func takeReleased() -> [FetchedRun] { health.takeReleased() }
 
     // MARK: The end
 

@@ -4,8 +4,11 @@ import Foundation
 /// Makes of each reply about a run what the rules, the API's health and the credentials say.
 struct RunDesk: Sendable {
     let rules: RunRules
+    private var held = HeldRuns()
 
-    func fetched(
+    init(rules: RunRules) { self.rules = rules }
+
+    mutating func fetched(
         _ item: RunItem, _ reply: Reply<RunAnswer>, _ moment: Exchange.Moment, through exchange: inout Exchange
     ) -> [RunMove] {
         var item = item
@@ -14,7 +17,7 @@ struct RunDesk: Sendable {
         let heard = exchange.heard(reply, to: .run(item.key), moment) { answer in
             isBelieved && answer.effectiveStatus(200) == 429
         }
-        let released = exchange.takeReleased().map { RunMove.settle($0) }
+        let released = released(by: exchange.health)
         switch heard {
         case .cancelled: return released + [.release(item)]
         case .over(let ending): return released + [.end(ending), .release(item)]
@@ -41,7 +44,7 @@ struct RunDesk: Sendable {
         }
     }
 
-    private func take(
+    private mutating func take(
         _ step: RunStep, _ run: FetchedRun, _ report: HealthReport, retryAfter: Duration?, _ chance: Double,
         through exchange: inout Exchange
     ) -> [RunMove] {
@@ -60,34 +63,46 @@ struct RunDesk: Sendable {
         }
     }
 
-    private func take(_ step: RunStep, _ run: FetchedRun, through exchange: inout Exchange) -> [RunMove] {
+    private mutating func take(_ step: RunStep, _ run: FetchedRun, through exchange: inout Exchange) -> [RunMove] {
         let move = RunMove(step, run)
-        var concluded = run
-        if case .settle(let run)? = move { concluded = run }
-        let ruling = exchange.judge(step, concluded)
-        var moves = exchange.takeReleased().map { RunMove.settle($0) }
-        switch ruling {
-        case .hold: return moves
-        case .refuse(let held):
+        let moves = move.map { [$0] } ?? []
+        switch exchange.judge(step, run) {
+        case .pass: return moves
+        case .accept: return held.takeForbidden().map { .settle($0) } + moves
+        case .hold:
+            if case .settle(let run)? = move { held.hold(forbidden: run) }
+            return []
+        case .refuse:
             // None of them is forbidden: they stay queued.
-            moves += (held + [run.item]).map { .release($0) }
             let error = run.apiErrors.first
-            return moves + [.end(.credentialsRefused(error?.detail ?? error?.title ?? ""))]
-        case .blocked: moves.append(.end(.apiUnreachable(Ending.blocked(run.httpStatus))))
-        case .count: break
+            return (held.takeForbidden() + [run]).map { .release($0.item) }
+                + [.end(.credentialsRefused(error?.detail ?? error?.title ?? ""))]
+        case .blocked: return [.end(.apiUnreachable(Ending.blocked(run.httpStatus)))] + moves
         }
-        return moves + (move.map { [$0] } ?? [])
     }
 
     /// The API took the request, said nothing, and has never said anything: is it the run, or the API?
-    private func silent(
+    private mutating func silent(
         _ step: RunStep, _ run: FetchedRun, _ error: TransportError, through exchange: inout Exchange
     ) -> [RunMove] {
         guard case .settle(let run)? = RunMove(step, run) else {
+            // Shorter than the run's own wait, so that another run has its turn first.
             if case .retry(let delay) = step { exchange.pause(until: run.answeredAt + delay.seconds / 2) }
             return take(step, run, through: &exchange)
         }
-        guard let held = exchange.hold(silent: run) else { return [] }
-        return held.map { .release($0) } + [.end(.apiUnreachable(error.reason))]
+        guard held.hold(silent: run) else { return [] }
+        return held.takeSilent().map { .release($0.item) } + [.end(.apiUnreachable(error.reason))]
     }
+
+    // MARK: Runs that are held
+
+    var isHoldingRuns: Bool { !held.isEmpty }
+
+    /// Once the API has answered anything, the runs that got no answer have failed on their own.
+    mutating func released(by health: APIHealth) -> [RunMove] {
+        health.hasAnswered ? held.takeSilent().map { .settle($0) } : []
+    }
+
+    /// Nothing else will show whose fault it was: what is held counts.
+    mutating func releaseAll() -> [RunMove] { (held.takeForbidden() + held.takeSilent()).map { .settle($0) } }
 }

@@ -17,6 +17,17 @@ enum RunMove: Sendable {
     case failRetries(reason: String, at: Date)
     case end(Ending)
 
+    /// - Parameter item: waits for a retry that will not be made.
+    init(failing item: RunItem, _ reason: String, at time: Date) {
+        // What waits for another reason, such as a 429, has not failed.
+        guard let failure = item.lastFailure else {
+            self = .release(item)
+            return
+        }
+        let run = FetchedRun(item: item, verdict: .unanswered, httpStatus: failure.httpStatus, answeredAt: time)
+        self = .gather(run.failed(reason))
+    }
+
     init?(_ step: RunStep, _ run: FetchedRun) {
         var run = run
         switch step {

@@ -12,6 +12,8 @@ struct Backlog: Sendable {
     /// Every item in memory, from its batch to its commit: another batch may hold it again.
     private var tracked: Set<RunKey> = []
     private var isCommitting = false
+    /// A stored page that was to be fetched again was released.
+    private(set) var hasReleasedPages = false
 
     init(_ options: Scheduler.Options) {
         batchSize = options.batchSize
@@ -62,6 +64,14 @@ struct Backlog: Sendable {
 
     /// The item leaves memory; what is not settled comes again with a later batch.
     mutating func untrack(_ item: RunItem) { tracked.remove(item.key) }
+
+    /// The item is not asked for again in this export: it stays in the queue that the database holds.
+    mutating func release(_ item: RunItem) {
+        switch item.page {
+        case nil: untrack(item)
+        case let page?: if page.isRefetch { hasReleasedPages = true }
+        }
+    }
 
     // MARK: Commits
 

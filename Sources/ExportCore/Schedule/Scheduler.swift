@@ -90,10 +90,8 @@ struct Scheduler: Sendable {
         if item.isSuspect { flight.isSuspectOut = false }
     }
 
-    /// The item is let go of without an outcome: it stays in the queue that the database holds.
-    mutating func untrack(_ item: RunItem) {
-        if item.page == nil { backlog.untrack(item) }
-    }
+    /// See `Backlog.release`.
+    mutating func release(_ item: RunItem) { backlog.release(item) }
 
     mutating func retry(_ item: RunItem, at due: Date) {
         if item.page == nil { ready.add(retry: item, at: due) } else { chains.add(.fetch(item), at: due) }
@@ -168,7 +166,9 @@ struct Scheduler: Sendable {
     mutating func writeEnds() { chains.writes -= 1 }
 
     /// Stored pages are left that were to be fetched again.
-    var hasStoredPages: Bool {
+    var hasPagesToRefetch: Bool { backlog.hasReleasedPages || hasStoredPages }
+
+    private var hasStoredPages: Bool {
         options.refetch && (!backlog.isExhausted(.storedPages) || !ready.storedPages.isEmpty || chains.hasWork)
     }
 

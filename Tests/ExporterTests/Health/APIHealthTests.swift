@@ -8,14 +8,6 @@ import Testing
 struct APIHealthTests {
     private let now = Date(timeIntervalSince1970: 1_800_000_000)
 
-    private func run(
-        _ number: Int, _ outcome: Outcome = .failed, status: Int? = nil, errors: [APIError] = []
-    ) -> FetchedRun {
-        FetchedRun(
-            item: SchedulerTests.item(number), verdict: Verdict(outcome: outcome, seenAlive: false), httpStatus: status,
-            apiErrors: errors, answeredAt: now)
-    }
-
     private func admit(
         _ health: APIHealth, _ bucket: Bucket = .reads, inFlight: Int = 0, pages: Int = 0, after seconds: Double = 0
     ) -> APIHealth.Admission {
@@ -92,31 +84,5 @@ struct APIHealthTests {
         // An answer of use comes too late.
         _ = health.heard(.well, of: .page, retryAfter: nil, at: now + 200, random: 0)
         #expect(health.arePagesClosed)
-    }
-
-    @Test("Runs without an answer are held until the API answers anything; with three the fault is the API's")
-    func silence() {
-        var health = APIHealth(longestGap: .seconds(600))
-        #expect(health.hold(silent: run(1)) == nil)
-        #expect(health.isHoldingRuns)
-        health.answered()
-        #expect(health.takeReleased().map(\.item) == [SchedulerTests.item(1)])
-        #expect(!health.isHoldingRuns)
-        for number in 2...3 { #expect(health.hold(silent: run(number)) == nil) }
-        #expect(health.hold(silent: run(4)) == [2, 3, 4].map { SchedulerTests.item($0) })
-        #expect(!health.isHoldingRuns)
-    }
-
-    @Test("Forbidden runs are held until another answer shows that the credentials are good")
-    func forbidden() {
-        let error = APIError.list(Array(#"{"errors": [{"code": "permission_denied"}]}"#.utf8), redactedBy: nil) ?? []
-        let forbidden = RunStep.conclude(Verdict(outcome: .forbidden, seenAlive: false))
-        var health = APIHealth(longestGap: .seconds(600))
-        #expect(health.judge(forbidden, run(1, .forbidden, status: 403, errors: error)) == .hold)
-        #expect(health.judge(forbidden, run(2, .forbidden, status: 403, errors: error)) == .hold)
-        #expect(health.takeReleased().isEmpty)
-        let success = RunStep.conclude(Verdict(outcome: .success, seenAlive: true))
-        #expect(health.judge(success, run(3, .success, status: 200)) == .count)
-        #expect(health.takeReleased().map(\.item) == [1, 2].map { SchedulerTests.item($0) })
     }
 }

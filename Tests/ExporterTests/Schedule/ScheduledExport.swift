@@ -11,7 +11,7 @@ struct ScheduledExport {
 
     init(_ options: Scheduler.Options, budgetShare: Double = 1) {
         scheduler = Scheduler(options: options)
-        exchange = Exchange(budgetShare: budgetShare, longestGap: .seconds(600))
+        exchange = Exchange(budgetShare: budgetShare, longestGap: .seconds(600), random: { 0 })
     }
 
     /// Whose manifest asks for no pages.

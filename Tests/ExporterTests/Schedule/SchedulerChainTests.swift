@@ -184,12 +184,12 @@ struct SchedulerChainTests {
                 return
             }
             #expect(next == item)
-            #expect(scheduler.hasStoredPages == (item != pages[1]))
+            #expect(scheduler.hasPagesToRefetch == (item != pages[1]))
             scheduler.settle(.reads) { $0.answered(RateLimitHeaders(), status: 200, at: now) }
             scheduler.returned(item)
         }
         #expect(afterRefills(&scheduler, pages: pages) == .done)
-        #expect(scheduler.hasStoredPages == false)
+        #expect(scheduler.hasPagesToRefetch == false)
     }
 
     /// The next step once the database has said that it holds nothing more.
