@@ -129,7 +129,7 @@ struct JSONValidator {
                 throw fault("\\u is not followed by four hexadecimal digits")
             }
             position += 6
-        default: throw fault("a backslash starts no escape that JSON knows")
+        default: throw fault("a backslash does not start a JSON escape")
         }
     }
 

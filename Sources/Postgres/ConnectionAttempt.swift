@@ -118,7 +118,7 @@ enum ConnectionAttempt {
         if sqlstate == "42501", named.isEmpty { return nil }
         let what =
             switch sqlstate {
-            case "42704": "a parameter that it does not know"
+            case "42704": "a parameter that it does not support"
             case "42601": "what is not in the form -c name=value"
             case "42501": "a parameter that the role may not set"
             case "55P02": "a parameter that cannot be set for a connection"

@@ -164,8 +164,8 @@ extension ConnectionString {
         let isWord = key.count <= 40 && key.allSatisfy { $0.isASCII && ($0.isLetter || $0 == "_") }
         return Reason(
             isWord && mayBeQuoted
-                ? "has the parameter \(key)=, which PostgreSQL's own library does not know: remove it"
-                : "has a parameter that PostgreSQL's own library does not know; \(escapes)")
+                ? "has the parameter \(key)=, which PostgreSQL's own library does not support: remove it"
+                : "has a parameter that PostgreSQL's own library does not support; \(escapes)")
     }
 
     /// Other libraries' parameters that people bring along.
@@ -198,11 +198,11 @@ extension ConnectionString {
         if text.contains(";") {
             return "has semicolons between its pairs, which is .NET's form: write key=value key=value"
         }
-        let quoting = "a value with spaces or quotation marks stands in single quotes, with \\' and \\\\ within"
+        let quoting = "a value with spaces or quotation marks is in single quotes, with \\' and \\\\ within"
         let keys = text.matches(of: #/(?:^|\s)([A-Za-z_]+)\s*=/#).map { String($0.1) }
         // Behind a password that is not quoted anything may be a piece of it.
         for key in keys.prefix(while: { !$0.hasSuffix("password") }) where Self.keywords[key] == nil {
-            return "has the key \(key), which PostgreSQL's own library does not know"
+            return "has the key \(key), which PostgreSQL's own library does not support"
         }
         return keys.isEmpty ? nil : "is not made of key=value pairs: \(quoting)"
     }

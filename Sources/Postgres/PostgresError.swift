@@ -1,5 +1,5 @@
 /// An error of the server, of libpq or of this target, with what was being done when it came.
-package struct PostgresError: Error, Sendable {
+package struct PostgresError: Error, Sendable, Equatable {
     package var kind: Kind
     /// What was being done, in words for a person: `query`, `copy into stored_actions.results`.
     package var operation: String

@@ -56,7 +56,7 @@ struct JSONSyntaxTests {
             (#""abc\"#, 5, "the text ends inside a string"),
             (#""\u12"#, 5, "the text ends inside a string"),
             (#""\u12G4""#, 1, "\\u is not followed by four hexadecimal digits"),
-            (#""\x""#, 1, "a backslash starts no escape that JSON knows"),
+            (#""\x""#, 1, "a backslash does not start a JSON escape"),
             ("\"a\tb\"", 2, "a control character in a string is not escaped"),
             ("\"0123456789\u{0}\"", 11, "a control character in a string is not escaped"),
             ("\"a\nb\"", 2, "a string is not closed on its line, or holds a bare line break"),

@@ -61,11 +61,20 @@ struct EndTextTests {
             (.invalidSetting("no such file"), "no such file"),
             (.credentialsRefused(""), "the API refused the credentials"),
             (.credentialsRefused("expired"), "the API refused the credentials: expired"),
-            (.apiUnreachable("silence"), "the API cannot be reached: silence"),
-            (.apiFailing("503", comeBackAt: nil), "the API fails whatever it is asked: 503"),
+            (.apiUnreachable(.failed("refused")), "the API cannot be reached: refused"),
+            (.apiUnreachable(.unanswered), "the API cannot be reached: it answered none of the requests"),
+            (
+                .apiUnreachable(.blocked(status: 403)),
+                "the API cannot be reached: a proxy or firewall before the API answers 403 with a page of its own"
+            ),
+            (
+                .apiUnreachable(.blocked(status: nil)),
+                "the API cannot be reached: a proxy or firewall before the API answers 401 or 403 with a page of its own"
+            ),
+            (.apiFailing("503", comeBackAt: nil), "the API fails for all requests: 503"),
             (
                 .apiFailing("503", comeBackAt: Date(timeIntervalSince1970: 1_800_000_000)),
-                "the API fails whatever it is asked: 503; come back at 2027-01-15T08:00:00Z"
+                "the API fails for all requests: 503; come back at 2027-01-15T08:00:00Z"
             ),
         ] as [(Ending, String)])
     func `Why an export stopped comes before what it left, and is in the summary too`(ending: Ending, reason: String) {

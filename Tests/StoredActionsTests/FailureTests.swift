@@ -38,7 +38,7 @@ struct FailureTests {
     @Test func `Errors of the manifest, the schema, the lock and the API have their statuses, all others are bugs`() {
         #expect(Failure(ManifestProblems(problems: [], totalCount: 1)).status == 65)
         #expect(Failure(SpoolError(reason: "no room")).status == 78)
-        #expect(Failure(SchemaProblem(kind: .newer, description: "")).status == 78)
+        #expect(Failure(SchemaProblem.newer(version: 7, own: 6)).status == 78)
         #expect(Failure(ExportLock.Taken(name: "today", holder: nil)).status == 75)
         #expect(Failure(TransportError(.timedOut, "")).status == 69)
         #expect(Failure(CancellationError()).status == 1)
@@ -50,6 +50,15 @@ struct FailureTests {
         #expect(
             Failure(SpoolError(reason: "no room")).text
                 == "no room: the temporary directory (TMPDIR) must have room for a manifest")
+    }
+
+    @Test func `An event that cannot come is a bug, and the message says what to do`() {
+        let failure = Failure(ExportMachine.UnexpectedEvent(description: "fetched came when nothing was out"))
+        #expect(failure.status == 1)
+        #expect(
+            failure.text
+                == "the export was in a state that cannot be, which is a bug (what was stored stays; the same command "
+                + "continues): fetched came when nothing was out")
     }
 
     @Test(arguments: [(.refused, 77), (.invalidSetting, 78), (.unreachable, 69)] as [(TokenError.Kind, Int32)])

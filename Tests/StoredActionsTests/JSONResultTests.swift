@@ -79,7 +79,7 @@ struct JSONResultTests {
 
     @Test func `A chain without an end has no command that settles it, and its times`() throws {
         var chain = Self.chain(isInDoubt: false, sharesRoot: true)
-        chain.leftFor = "inputs_missing"
+        chain.leftFor = .inputsMissing
         chain.restoredTo = Date(timeIntervalSince1970: 1_800_000_000)
         #expect(
             try jsonText(ChainReportJSON(report: chain)) == """

@@ -77,10 +77,10 @@ package struct PartnerError: Sendable {
         }
         let fields = KnownFields(json, ["code", "title", "detail", "delay", "meta"])
         // A field of an unforeseen kind (a number for a code) has no column and is kept here.
-        let told = ["code", "title", "detail"].filter { fields[$0].map { $0.isNull || isText($0) } ?? false }
+        let known = ["code", "title", "detail"].filter { fields[$0].map { $0.isNull || isText($0) } ?? false }
         let delay = fields["delay"].map { $0.isNull || $0.int != nil } ?? false
-        let unknown = UnknownFields([(fields, told + (delay ? ["delay"] : []) + ["meta"])])
-        if let token, token.stands(in: unknown) { return nil }
+        let unknown = UnknownFields([(fields, known + (delay ? ["delay"] : []) + ["meta"])])
+        if let token, token.occurs(in: unknown) { return nil }
         return unknown.object()
     }
 
@@ -94,5 +94,5 @@ package struct PartnerError: Sendable {
         value.kind == .string && value.bytes.count <= JSONBLimits.bytes
     }
 
-    private func quotesToken(_ value: JSONValue) -> Bool { token?.stands(in: value) ?? false }
+    private func quotesToken(_ value: JSONValue) -> Bool { token?.occurs(in: value) ?? false }
 }

@@ -8,8 +8,8 @@ extension APIError {
             \.code, \.title, \.detail, \.sourcePointer, \.sourceParameter, \.sourceHeader,
         ]
         for text in texts { error[keyPath: text] = error[keyPath: text].map(token.redacted) }
-        if let meta = error.meta, token.stands(in: meta) { error.meta = nil }
-        if let value = error.value, token.stands(in: value) { error.value = nil }
+        if let meta = error.meta, token.occurs(in: meta) { error.meta = nil }
+        if let value = error.value, token.occurs(in: value) { error.value = nil }
         return error
     }
 }
@@ -21,7 +21,7 @@ extension RunResult {
         result.status = status.map(token.redacted)
         result.type = type.map(token.redacted)
         result.errors = errors.redacted(by: token)
-        if token.stands(in: unknownFields) { result.unknownFields = UnknownFields() }
+        if token.occurs(in: unknownFields) { result.unknownFields = UnknownFields() }
         return result
     }
 }
@@ -29,11 +29,11 @@ extension RunResult {
 extension AccessToken {
     /// Whether the token stands in a key or a string of the value, whatever its spelling there: there are encoders that
     /// escape every / and +.
-    func stands(in value: JSONValue) -> Bool {
-        value.containsString { stands(in: $0) }
+    func occurs(in value: JSONValue) -> Bool {
+        value.containsString { occurs(in: $0) }
     }
 
-    func stands(in fields: UnknownFields) -> Bool {
-        fields.containsString { stands(in: $0) }
+    func occurs(in fields: UnknownFields) -> Bool {
+        fields.containsString { occurs(in: $0) }
     }
 }

@@ -17,14 +17,14 @@ package struct AccessToken: Sendable, Equatable, CustomStringConvertible, Custom
     ///
     /// Found by its bytes: to a String's own search an accent behind the token makes its last letter another one.
     package func redacted(_ text: String) -> String {
-        stands(in: text) ? String(decoding: redacted(Array(text.utf8)), as: UTF8.self) : text
+        occurs(in: text) ? String(decoding: redacted(Array(text.utf8)), as: UTF8.self) : text
     }
 
     package func redacted(_ bytes: [UInt8]) -> [UInt8] { Spelling(value).replaced(in: bytes, by: "[token]") }
 
-    func stands(in text: String) -> Bool {
+    func occurs(in text: String) -> Bool {
         var text = text
-        return text.withUTF8 { Spelling(value).stands(in: UnsafeRawBufferPointer($0)) }
+        return text.withUTF8 { Spelling(value).occurs(in: UnsafeRawBufferPointer($0)) }
     }
 
     package var authorization: HTTPField { HTTPField(name: .authorization, value: "Bearer \(value)") }

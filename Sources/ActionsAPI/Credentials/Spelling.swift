@@ -5,7 +5,7 @@ struct Spelling {
 
     init(_ text: String) { wanted = Array(text.utf8) }
 
-    func stands(in bytes: UnsafeRawBufferPointer) -> Bool { firstMatch(in: bytes, from: 0) != nil }
+    func occurs(in bytes: UnsafeRawBufferPointer) -> Bool { firstMatch(in: bytes, from: 0) != nil }
 
     func replaced(in bytes: [UInt8], by replacement: String) -> [UInt8] {
         var result: [UInt8] = []

@@ -188,10 +188,10 @@ extension RateBudget {
         }
     }
 
-    private mutating func failed(_ opening: Opening, until told: Date?, at now: Date) {
+    private mutating func failed(_ opening: Opening, until announced: Date?, at now: Date) {
         failedOpenings += 1
         raiseMargin(after: opening)
-        freeze(until: [told, opening.refusedUntil, opensAt].compactMap { $0 }.filter { $0 > now }.max(), at: now)
+        freeze(until: [announced, opening.refusedUntil, opensAt].compactMap { $0 }.filter { $0 > now }.max(), at: now)
     }
 
     /// The opening request was answered by the window that should have ended.
@@ -276,38 +276,38 @@ extension RateBudget {
     }
 
     private mutating func refused(_ headers: RateLimitHeaders, _ change: WindowChange, at now: Date) {
-        let told = toldOpening(headers, at: now)
+        let announced = announcedOpening(headers, at: now)
         switch phase {
         case .open:
-            freeze(until: told, at: now)
+            freeze(until: announced, at: now)
         case .closed(_, let isGuess):
             // The rest of a burst: it was sent before the first refusal came, and adds nothing to it.
-            if isGuess, let told { phase = .closed(until: told, isGuess: false) }
+            if isGuess, let announced { phase = .closed(until: announced, isGuess: false) }
         case .opening(let opening) where change == .renewed || inFlight == 0:
             if change == .renewed {
-                freeze(until: told, at: now)
+                freeze(until: announced, at: now)
             } else {
-                failed(opening, until: told, at: now)
+                failed(opening, until: announced, at: now)
             }
         case .opening(var opening):
             opening.wasRefused = true
-            opening.refusedUntil = [told, opening.refusedUntil].compactMap { $0 }.max()
+            opening.refusedUntil = [announced, opening.refusedUntil].compactMap { $0 }.max()
             phase = .opening(opening)
         }
     }
 
     /// When a 429 lets the bucket open again: the later of `Retry-After` and reset, or else the reset heard before.
-    private func toldOpening(_ headers: RateLimitHeaders, at now: Date) -> Date? {
+    private func announcedOpening(_ headers: RateLimitHeaders, at now: Date) -> Date? {
         let margin = max(window?.margin ?? 0, learnedMargin)
         let reset = headers.resetsIn.map { now.after($0).addingTimeInterval($0 > .zero ? margin : 0) }
         let known = headers.resetsIn == nil && headers.retryAfter == nil ? opensAt : nil
         return [headers.retryAfter.map(now.after), reset, known].compactMap { $0 }.filter { $0 > now }.max()
     }
 
-    private mutating func freeze(until told: Date?, at now: Date) {
+    private mutating func freeze(until announced: Date?, at now: Date) {
         let guess = now.addingTimeInterval(doubling(from: 1, cap: 60, times: freezes))
         freezes += 1
-        phase = .closed(until: told ?? guess, isGuess: told == nil)
+        phase = .closed(until: announced ?? guess, isGuess: announced == nil)
     }
 
     /// A server that names no reset is asked by one request at a time, with growing gaps, whether its window has ended.

@@ -11,7 +11,7 @@ package struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebug
         value = text
     }
 
-    func stands(in text: String) -> Bool { text.contains(value) }
+    func occurs(in text: String) -> Bool { text.contains(value) }
 
     package var description: String { "Secret" }
     package var debugDescription: String { description }

@@ -76,8 +76,8 @@ package final class TokenEndpoint: Sendable {
     }
 
     private func isSecret(_ code: String, in grant: TokenRequest.Grant) -> Bool {
-        if case .refreshToken(let token) = grant, token.stands(in: code) { return true }
-        return client.secret.stands(in: code) || TokenRequest.basic(client).contains(code)
+        if case .refreshToken(let token) = grant, token.occurs(in: code) { return true }
+        return client.secret.occurs(in: code) || TokenRequest.basic(client).contains(code)
     }
 }
 

@@ -102,7 +102,7 @@ package actor TokenSource {
                 let isFirst = !state.hasToken
                 let error = state.issued(issued, at: begin)
                 if error == nil { onEvent(.issued(isFirst: isFirst, wasDelayed: attempt > 1)) }
-                return tell(error.map { .failure($0) } ?? .success(issued.token))
+                return endWaiting(with: error.map { .failure($0) } ?? .success(issued.token))
             } catch TokenFailure.transient(let failure, let retryAfter, let reason) {
                 let decision = retries.decision(
                     after: failure, attempt: attempt, retryAfter: retryAfter, random: random())
@@ -110,7 +110,7 @@ package actor TokenSource {
                     return giveUp(TokenError(.unreachable, reason))
                 }
                 if attempt == 1 { onEvent(.delayed(reason: reason)) }
-                if let token = state.tryFailed(at: now()) { tell(.success(token)) }
+                if let token = state.tryFailed(at: now()) { endWaiting(with: .success(token)) }
                 attempt += 1
                 guard (try? await sleep(delay)) != nil else { return stop() }
             } catch TokenFailure.final(let error) {
@@ -125,15 +125,15 @@ package actor TokenSource {
     /// The renewal was cancelled.
     private func stop() {
         state.stopped()
-        tell(nil)
+        endWaiting(with: nil)
     }
 
     private func giveUp(_ error: TokenError) {
-        tell(state.gaveUp(error, at: now()).map { .success($0) } ?? .failure(error))
+        endWaiting(with: state.gaveUp(error, at: now()).map { .success($0) } ?? .failure(error))
     }
 
     /// - Parameter answer: nil if the renewal was cancelled.
-    private func tell(_ answer: Result<AccessToken, TokenError>?) {
+    private func endWaiting(with answer: Result<AccessToken, TokenError>?) {
         for continuation in waiting {
             if let answer { continuation.yield(answer) }
             continuation.finish()

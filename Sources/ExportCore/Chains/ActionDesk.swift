@@ -9,7 +9,7 @@ struct ActionDesk: Sendable {
         /// Before everything else: what is held up meanwhile would have to be asked for again after a crash.
         case askFirst(UUID)
         /// The chains go on with that; nil: the look-up failed permanently.
-        case tell([RunKey], ActionDescription?)
+        case lookedUp([RunKey], ActionDescription?)
         /// The request for a page was refused, or does not count.
         case posted(RunKey, SubmitOutcome)
         case gather([FetchedRun])
@@ -37,8 +37,8 @@ struct ActionDesk: Sendable {
     /// A chain wants to know what its stored action is.
     mutating func lookUp(for root: RunKey, isNew: Bool) -> [Step] {
         switch lookUps.want(root.storedActionID, for: root) {
-        case .known(let description): [.tell([root], description)]
-        case .failed: [.tell([root], nil)]
+        case .known(let description): [.lookedUp([root], description)]
+        case .failed: [.lookedUp([root], nil)]
         case .waits(let isFirst): isFirst ? [.ask(root.storedActionID, at: nil, isNew: isNew)] : []
         }
     }
@@ -101,7 +101,7 @@ struct ActionDesk: Sendable {
     ) -> [Step] {
         switch answer {
         case .known(let description):
-            [.remember(description, of: action)] + lookedUp(action, .told(description.actionType))
+            [.remember(description, of: action)] + lookedUp(action, .found(actionType: description.actionType))
         case .refused(let status, _): lookedUp(action, .withheld(status: status))
         case .credentialsRefused(let errors): [.end(.credentialsRefused(errors.first?.plainCode ?? ""))]
         case .throttled, .tokenEnded: [.ask(action, at: nil, isNew: false)]
@@ -124,7 +124,7 @@ struct ActionDesk: Sendable {
             if let description, case .withheld = description, !roots.isEmpty {
                 judge(.lookUp(of: roots, description))
             } else {
-                [Step.tell(roots, description)]
+                [Step.lookedUp(roots, description)]
             }
         return steps + witnessLookedUp(action, description)
     }
@@ -132,21 +132,21 @@ struct ActionDesk: Sendable {
     // MARK: Whose token it is
 
     /// The export ends: the look-ups that the refusals wait for are no longer made.
-    mutating func dropRefusals() -> [Step] { account.takeRefusals().flatMap { Self.tell($0, counts: false) } }
+    mutating func dropRefusals() -> [Step] { account.takeRefusals().flatMap { Self.step($0, counts: false) } }
 
     /// A refusal that would end chains counts, is held, or leaves the chains as they are.
     private mutating func judge(_ refusal: AccountCheck.Refusal) -> [Step] {
         switch account.judge(refusal) {
-        case .accept: Self.tell(refusal, counts: true)
-        case .drop: Self.tell(refusal, counts: false)
+        case .accept: Self.step(refusal, counts: true)
+        case .drop: Self.step(refusal, counts: false)
         case .hold(let action): action.map { lookUpWitness($0) } ?? []
         }
     }
 
     /// - Parameter counts: whether the refusal is about the chains, not about the token.
-    private static func tell(_ refusal: AccountCheck.Refusal, counts: Bool) -> [Step] {
+    private static func step(_ refusal: AccountCheck.Refusal, counts: Bool) -> [Step] {
         switch refusal {
-        case .lookUp(let roots, let description): [.tell(roots, counts ? description : nil)]
+        case .lookUp(let roots, let description): [.lookedUp(roots, counts ? description : nil)]
         case .post(let root, let outcome): [.posted(root, counts ? outcome : .stopped)]
         }
     }
@@ -164,8 +164,8 @@ struct ActionDesk: Sendable {
         switch account.lookedUp(action, description) {
         case nil: []
         case .lookUp(let next): lookUpWitness(next)
-        case .accept(let runs, let refusals): [.gather(runs)] + refusals.flatMap { Self.tell($0, counts: true) }
-        case .drop(let refusals): refusals.flatMap { Self.tell($0, counts: false) } + [.nothingFoundOut]
+        case .accept(let runs, let refusals): [.gather(runs)] + refusals.flatMap { Self.step($0, counts: true) }
+        case .drop(let refusals): refusals.flatMap { Self.step($0, counts: false) } + [.nothingFoundOut]
         case .refuse(let hidden): [.end(.otherAccount(hidden))]
         }
     }

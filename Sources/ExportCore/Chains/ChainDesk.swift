@@ -55,8 +55,8 @@ struct ChainDesk: Sendable {
         followers[chain.root] = PageFollower(
             chain, inputsHash: ready.inputsHash, manifestPosition: ready.open.manifestPosition,
             longestRetry: longestRetry)
-        let described = description ?? chain.toldType.map { .told($0) }
-        return tell(chain.root, at: now, isNew: true) { $0.begin(described, at: now) }
+        let described = description ?? chain.lookedUpType.map { .found(actionType: $0) }
+        return forward(to: chain.root, at: now, isNew: true) { $0.begin(described, at: now) }
     }
 
     /// The chain cannot be followed after all.
@@ -66,7 +66,7 @@ struct ChainDesk: Sendable {
     mutating func stored(_ commit: Commit, at now: Date) -> [Step] {
         guard let chain = commit.chain, let page = commit.item.page, !page.isRefetch else { return [] }
         guard let pollAt = commit.pollAt else {
-            return tell(chain.root, at: now) { $0.stored(chain, outcome: commit.outcome, at: now) }
+            return forward(to: chain.root, at: now) { $0.stored(chain, outcome: commit.outcome, at: now) }
         }
         return [.wait(.fetch(commit.item), until: pollAt, of: chain.root)]
     }
@@ -101,11 +101,11 @@ struct ChainDesk: Sendable {
     mutating func heard(_ news: ExportMachine.ChainResult, of root: RunKey, mayPost: Bool, at now: Date) -> [Step] {
         switch news {
         case .intended(.success(let other)):
-            let steps = tell(root, at: now) { $0.intended(other, mayPost: mayPost, at: now) }
+            let steps = forward(to: root, at: now) { $0.intended(other, mayPost: mayPost, at: now) }
             return other != nil || !mayPost ? [.giveBackSlot(of: root)] + steps : steps
-        case .withdrawn(.success): return tell(root, at: now) { $0.withdrawn() }
-        case .recorded(.success(let chain)): return tell(root, at: now) { $0.recorded(chain, at: now) }
-        case .read(.success(let open?)): return tell(root, at: now) { $0.read(open.chain, at: now) }
+        case .withdrawn(.success): return forward(to: root, at: now) { $0.withdrawn() }
+        case .recorded(.success(let chain)): return forward(to: root, at: now) { $0.recorded(chain, at: now) }
+        case .read(.success(let open?)): return forward(to: root, at: now) { $0.read(open.chain, at: now) }
         case .intended(.failure):
             followers[root] = nil
             return [.giveBackSlot(of: root)]
@@ -157,28 +157,30 @@ struct ChainDesk: Sendable {
 
     /// - Parameter random: 0 to 1, 1 excluded.
     mutating func posted(_ root: RunKey, _ outcome: SubmitOutcome, at now: Date, random: Double) -> [Step] {
-        tell(root, at: now) { $0.posted(outcome, at: now, random: random) }
+        forward(to: root, at: now) { $0.posted(outcome, at: now, random: random) }
     }
 
     /// The export does not wait for what the chain waits for.
-    mutating func notWaitedFor(_ root: RunKey, at now: Date) -> [Step] { tell(root, at: now) { $0.notWaitedFor() } }
+    mutating func notWaitedFor(_ root: RunKey, at now: Date) -> [Step] {
+        forward(to: root, at: now) { $0.notWaitedFor() }
+    }
 
     /// The API fails for every request for a page.
     mutating func unavailable(_ roots: [RunKey], at now: Date) -> [Step] {
-        roots.flatMap { root in tell(root, at: now) { $0.unavailable() } }
+        roots.flatMap { root in forward(to: root, at: now) { $0.unavailable() } }
     }
 
     /// The look-up of a stored action has ended.
     ///
     /// - Parameter description: nil if it failed permanently.
     mutating func lookedUp(_ roots: [RunKey], _ description: ActionDescription?, at now: Date) -> [Step] {
-        roots.flatMap { root in tell(root, at: now) { $0.lookedUp(description, at: now) } }
+        roots.flatMap { root in forward(to: root, at: now) { $0.lookedUp(description, at: now) } }
     }
 
     // MARK: Followers
 
-    private mutating func tell(
-        _ root: RunKey, at now: Date, isNew: Bool = false, _ event: (inout PageFollower) -> PageFollower.Action
+    private mutating func forward(
+        to root: RunKey, at now: Date, isNew: Bool = false, _ event: (inout PageFollower) -> PageFollower.Action
     ) -> [Step] {
         followers[root].modify(event).map { perform($0, for: root, at: now, isNew: isNew) } ?? []
     }

@@ -15,12 +15,22 @@ package enum Ending: Sendable, Equatable {
     /// A setting turned out to be wrong when it was needed.
     case invalidSetting(String)
     /// No request ever got an answer.
-    case apiUnreachable(String)
+    case apiUnreachable(Silence)
     /// It answers, and fails whatever it is asked. `comeBackAt`: when it wants to be asked again, if it said so.
     case apiFailing(String, comeBackAt: Date?)
 }
 
 extension Ending {
+    /// Why the API could not be reached.
+    package enum Silence: Sendable, Equatable {
+        /// No connection, no token or no answer, in the words of the transport.
+        case failed(String)
+        /// A proxy or firewall before the API answers with pages of its own; `status`: of the page that ended the export.
+        case blocked(status: Int?)
+        /// Requests were made, and none was answered.
+        case unanswered
+    }
+
     /// Of several reasons the one with the lowest rank is reported.
     var rank: Int {
         switch self {
@@ -37,10 +47,10 @@ extension Ending {
     /// What an export ended by that had asked the API and never got an answer: a time limit, or tries that are used up,
     /// are not the reason then. A signal stays a signal.
     ///
-    /// - Parameter reason: for people, what became of the requests.
-    func unanswered(_ reason: String) -> Ending {
+    /// - Parameter silence: what became of the requests.
+    func unanswered(_ silence: Silence) -> Ending {
         switch self {
-        case .finished, .timeLimit: .apiUnreachable(reason)
+        case .finished, .timeLimit: .apiUnreachable(silence)
         case .interrupted, .credentialsRefused, .otherAccount, .invalidSetting, .apiUnreachable, .apiFailing: self
         }
     }

@@ -260,7 +260,7 @@ package struct ExportMachine: Sendable {
     }
 
     private mutating func endInTime(comeBackAt time: Date?) {
-        end(exchange.health.noConnection.map { .apiUnreachable($0) } ?? .timeLimit(comeBackAt: time))
+        end(exchange.health.noConnection.map { .apiUnreachable(.failed($0)) } ?? .timeLimit(comeBackAt: time))
     }
 
     /// The database is lost.
@@ -273,7 +273,7 @@ package struct ExportMachine: Sendable {
     package var result: Result<Ending, any Error> {
         if let failure = shutdown.failure { return .failure(failure) }
         let ending = shutdown.ending ?? .finished
-        return .success(exchange.reasonForSilence.map(ending.unanswered) ?? ending)
+        return .success(exchange.silence.map(ending.unanswered) ?? ending)
     }
 
     /// Pages that were to be fetched again are left.
@@ -322,7 +322,7 @@ package struct ExportMachine: Sendable {
             switch step {
             case .ask(let action, let time, let isNew): scheduler.add(.lookUp(action), at: time, isNew: isNew)
             case .askFirst(let action): scheduler.lookUpFirst(action)
-            case .tell(let roots, let description): perform(chains.lookedUp(roots, description, at: now))
+            case .lookedUp(let roots, let description): perform(chains.lookedUp(roots, description, at: now))
             case .posted(let root, let outcome): perform(chains.posted(root, outcome, at: now, random: 0))
             case .gather(let runs): for run in runs { gather(run) }
             case .remember(let description, let action): store(.remember(description, of: action))

@@ -78,7 +78,7 @@ extension AccountWatch.Sight {
     fileprivate init(_ description: ActionDescription?) {
         self =
             switch description {
-            case .told: .seen
+            case .found: .seen
             case .withheld: .hidden
             case nil: .unknown
             }

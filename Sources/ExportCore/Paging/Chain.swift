@@ -49,7 +49,7 @@ package struct Chain: Sendable, Equatable {
     /// What the manifest says the stored action is.
     package var actionType: String?
     /// What the API said of it, if some export has looked it up.
-    package var toldType: String?
+    package var lookedUpType: String?
     /// The time that the database was restored to, until an operator says that no further page was asked for between
     /// that time and the restore: such a request left no trace here.
     package var restoredTo: Date?

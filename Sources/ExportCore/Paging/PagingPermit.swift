@@ -14,16 +14,17 @@ enum PagingPermit: Sendable, Equatable {
 
     init(_ description: ActionDescription, manifest: String?) {
         switch description {
-        case .told("read_bulk"): self = .granted
-        case .told(let type?) where ["read", "search"].contains(type):
+        case .found(actionType: "read_bulk"): self = .granted
+        case .found(actionType: let type?) where ["read", "search"].contains(type):
             self =
                 manifest == type
                 ? .granted
                 : .refused(
                     "the stored action is a \(type): its pages are followed only if the manifest names that action_type"
                 )
-        case .told(let type?): self = .refused("the stored action is a \(type.prefix(40)), and no bulk read")
-        case .told(nil): self = .refused("the API does not say what the stored action is")
+        case .found(actionType: let type?):
+            self = .refused("the stored action is a \(type.prefix(40)), not a bulk read")
+        case .found(actionType: nil): self = .refused("the API does not say what the stored action is")
         case .withheld(let status):
             switch manifest {
             case "read_bulk", "read", "search": self = .granted
@@ -37,10 +38,10 @@ enum PagingPermit: Sendable, Equatable {
     }
 }
 
-/// What the look-up of a stored action brought.
+/// The result of looking up a stored action.
 enum ActionDescription: Sendable, Equatable {
-    /// Its `action_type`; nil if the answer has none.
-    case told(String?)
+    /// `actionType` is nil if the answer has none.
+    case found(actionType: String?)
     /// The API does not show the action to this token: 403 or 404.
     case withheld(status: Int)
 }

@@ -153,7 +153,7 @@ struct Exchange: Sendable {
             journal.notConnected(error.reason, at: time)
             switch health.notConnected(error.reason, at: time, random: moment.chance) {
             case .probe(let time): return .again(at: time)
-            case .giveUp: return .over(.apiUnreachable(error.reason))
+            case .giveUp: return .over(.apiUnreachable(.failed(error.reason)))
             }
         case .failed(let error):
             tally.request(status: nil)
@@ -217,10 +217,10 @@ struct Exchange: Sendable {
     // MARK: The end
 
     /// Why an export that ends without an answer of use got none; nil if it got one, or asked for nothing.
-    var reasonForSilence: String? {
-        if health.hasSeenOnlyPages { return Ending.blocked() }
+    var silence: Ending.Silence? {
+        if health.hasSeenOnlyPages { return .blocked(status: nil) }
         guard hasAsked, !health.hasAnswered else { return nil }
-        return health.noConnection ?? "it answered none of the requests"
+        return health.noConnection.map { .failed($0) } ?? .unanswered
     }
 }
 
@@ -244,19 +244,13 @@ private struct RequestsInFlight: Sendable {
 }
 
 extension Ending {
-    /// - Parameter status: of the pages that came in the API's place.
-    static func blocked(_ status: Int? = nil) -> String {
-        let answer = status.map { "answers \($0)" } ?? "answers 401 or 403"
-        return "a proxy or firewall before the API \(answer) with a page of its own"
-    }
-
     /// Without a token nothing can be asked for any more.
     fileprivate init(_ error: TokenError) {
         self =
             switch error.kind {
             case .refused: .credentialsRefused(error.reason)
             case .invalidSetting: .invalidSetting(error.reason)
-            case .unreachable: .apiUnreachable(error.reason)
+            case .unreachable: .apiUnreachable(.failed(error.reason))
             }
     }
 }

@@ -66,7 +66,7 @@ struct Journal: Sendable {
         if case .page = request {
             (kind, what) = (.failingPages, "the API fails for every request for a page")
         } else {
-            (kind, what) = (.failingAPI, "the API fails whatever it is asked")
+            (kind, what) = (.failingAPI, "the API fails for all requests")
         }
         switch (report, decision) {
         case (.well, _):

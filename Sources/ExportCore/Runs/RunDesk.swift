@@ -77,7 +77,7 @@ struct RunDesk: Sendable {
             let error = run.apiErrors.first
             return (held.takeForbidden() + [run]).map { .release($0.item) }
                 + [.end(.credentialsRefused(error?.detail ?? error?.title ?? ""))]
-        case .blocked: return [.end(.apiUnreachable(Ending.blocked(run.httpStatus)))] + moves
+        case .blocked: return [.end(.apiUnreachable(.blocked(status: run.httpStatus)))] + moves
         }
     }
 
@@ -91,7 +91,7 @@ struct RunDesk: Sendable {
             return take(step, run, through: &exchange)
         }
         guard held.hold(silent: run) else { return [] }
-        return held.takeSilent().map { .release($0.item) } + [.end(.apiUnreachable(error.reason))]
+        return held.takeSilent().map { .release($0.item) } + [.end(.apiUnreachable(.failed(error.reason)))]
     }
 
     // MARK: Runs that are held

@@ -35,7 +35,7 @@ struct LockWait: Sendable {
                 }
                 switch ifLocked {
                 case .fail: throw taken
-                case .skip where taken.holder?.hangs != nil: throw taken
+                case .skip where taken.holder?.hang != nil: throw taken
                 case .skip: return taken
                 case .wait: break
                 }
@@ -44,7 +44,7 @@ struct LockWait: Sendable {
                     waitingFor = taken.name
                     logger.notice("waiting: another export of \"\(taken.name)\" is running (\(holder))")
                 }
-                if let reason = taken.holder?.hangs, !hasWarned {
+                if let reason = taken.holder?.hang, !hasWarned {
                     hasWarned = true
                     logger.warning("the export of \"\(taken.name)\" hangs (\(holder)): \(reason)")
                 }

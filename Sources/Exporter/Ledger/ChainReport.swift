@@ -1,3 +1,4 @@
+import ExportCore
 import Foundation
 import Postgres
 
@@ -10,8 +11,8 @@ package struct ChainReport: Sendable, Equatable {
     package var rootRunID: String
     /// The page that is next, or in doubt.
     package var pageNumber: Int
-    /// Why the export went no further, as `export_items.chain_left` spells it.
-    package var leftFor: String?
+    /// Why the export went no further.
+    package var leftFor: ChainLeft.Reason?
     /// For people: what happened.
     package var detail: String
     /// When the page in doubt was asked for; nil if none is, or if that is not known.
@@ -74,7 +75,8 @@ extension ChainReport {
     init(_ row: PostgresRow, inDoubt: Bool) throws {
         self.init(
             storedActionID: try row.decode("stored_action_id"), rootRunID: try row.decode("root_run_id"),
-            pageNumber: try row.decode("pages"), leftFor: try row.decode("left_for"),
+            pageNumber: try row.decode("pages"),
+            leftFor: try row.decode("left_for", as: String?.self).map(ChainLeft.Reason.init(named:)),
             detail: try row.decode("detail"), isInDoubt: inDoubt, sharesRoot: try row.decode("shares_root"))
         guard inDoubt else { return }
         askedAt = try row.decode("intended_at")

@@ -85,6 +85,6 @@ package struct ExportHistory: Sendable {
     package var left = Left()
     /// The database's clock.
     package var readAt = Date.distantPast
-    /// For people: how the schema is newer than this binary; nil if it is not.
-    package var schemaNotice: String?
+    /// How the schema is newer than this binary; nil if it is not.
+    package var newerSchema: NewerSchema?
 }

@@ -3,8 +3,10 @@ import Postgres
 
 extension ExportHistory {
     /// Another session holds a lock that blocks reads of a table.
-    package struct Locked: Error, Sendable, CustomStringConvertible {
-        package var description: String
+    package struct Locked: Error, Sendable {
+        package var error: PostgresError
+        /// The session and the table, if they could be found.
+        package var blocker: (process: ServerProcess, table: String)?
     }
 
     /// - Parameters:
@@ -17,18 +19,18 @@ extension ExportHistory {
         do {
             return try await session.transaction(lockLimit: .seconds(2)) { transaction in
                 var history = ExportHistory()
-                history.schemaNotice = try migrator.requireReadable(in: transaction)
+                history.newerSchema = try migrator.requireReadable(in: transaction)
                 try history.read(export: id, account: account, transaction)
                 return history
             } wasCommitted: { _ in
                 true
             }
         } catch let error as PostgresError where error.kind == .lockNotAvailable {
-            throw Locked(description: try await lockDescription(session) ?? "\(error)")
+            throw Locked(error: error, blocker: try await blocker(session))
         }
     }
 
-    private static func lockDescription(_ session: PostgresSession) async throws -> String? {
+    private static func blocker(_ session: PostgresSession) async throws -> (ServerProcess, String)? {
         let rows = try await session.query(
             """
             select c.relname::text as relation, l.pid, \(ServerProcess.columns)
@@ -41,10 +43,7 @@ extension ExportHistory {
              order by a.xact_start
              limit 1
             """)
-        guard let row = rows.first else { return nil }
-        let process = try ServerProcess(row)
-        return "\(process.description) blocks reads of stored_actions.\(try row.decode("relation", as: String.self))"
-            + process.since
+        return try rows.first.map { (try ServerProcess($0), try $0.decode("relation")) }
     }
 
     private mutating func read(

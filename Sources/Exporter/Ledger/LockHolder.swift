@@ -19,8 +19,25 @@ package struct LockHolder: Sendable, Encodable, Equatable {
     package var application: String?
     /// When that session began; nil where the server does not show it to this role.
     package var connectedAt: Date?
-    /// Why it does not seem to be at work any more, for people.
-    package var hangs: String?
+    /// Why it does not seem to be at work any more; nil if it does, or if that cannot be determined.
+    package var hang: Hang?
+
+    package enum Hang: Sendable, Equatable, Encodable, CustomStringConvertible {
+        case pastTimeLimit(Date)
+        case idle(since: Date)
+
+        package var description: String {
+            switch self {
+            case .pastTimeLimit(let date): "its time limit was over at \(date.formatted(.iso8601))"
+            case .idle(let date): "it has stored nothing since \(date.formatted(.iso8601))"
+            }
+        }
+
+        package func encode(to encoder: any Encoder) throws {
+            var container = encoder.singleValueContainer()
+            try container.encode(description)
+        }
+    }
 
     private enum CodingKeys: String, CodingKey {
         case name
@@ -33,7 +50,7 @@ package struct LockHolder: Sendable, Encodable, Equatable {
         case serverProcess = "server_process"
         case client, application
         case connectedAt = "connected_at"
-        case hangs
+        case hang = "hangs"
     }
 
     /// An export past its time limit ends within so many seconds.
@@ -42,16 +59,15 @@ package struct LockHolder: Sendable, Encodable, Equatable {
     /// should look at that one as well.
     static let patience: TimeInterval = 1800
 
-    /// Why the holder does not seem to be at work any more; nil if it does, or if it cannot be told.
-    func hang(at now: Date) -> String? {
+    func hang(at now: Date) -> Hang? {
         // A row that is older than the session may be that of a killed export that held the lock before.
         let isOwnRow = startedAt.map { $0 >= connectedAt ?? .distantPast } ?? false
         if isOwnRow, let timeLimitAt, now > timeLimitAt + Self.grace {
-            return "its time limit was over at \(timeLimitAt.formatted(.iso8601))"
+            return .pastTimeLimit(timeLimitAt)
         }
         let sign = isOwnRow ? progressAt ?? startedAt : [progressAt, startedAt, connectedAt].compactMap { $0 }.max()
         guard let sign, now > sign + Self.patience else { return nil }
-        return "it has stored nothing since \(sign.formatted(.iso8601))"
+        return .idle(since: sign)
     }
 
     /// In a sentence: `on etl-1, process 4711, since 2026-11-20T09:30:00Z`.
@@ -84,6 +100,6 @@ extension LockHolder {
             timeLimitAt: try row.decode("time_limit_at"), progressAt: try row.decode("progress_at"),
             serverProcess: try row.decode("pid"), client: try row.decode("client"),
             application: try row.decode("application_name"), connectedAt: try row.decode("backend_start"))
-        hangs = hang(at: try row.decode("present"))
+        hang = hang(at: try row.decode("present"))
     }
 }

@@ -2,15 +2,15 @@ import Foundation
 import Postgres
 
 /// One of the server's processes, with its description for people.
-struct ServerProcess {
-    var pid: Int
-    var application: String?
-    var client: String?
+package struct ServerProcess: Sendable {
+    package var pid: Int
+    package var application: String?
+    package var client: String?
     /// When its transaction began.
-    var transactionStart: Date?
+    package var transactionStart: Date?
 
     /// `server process 4711 (psql from 192.0.2.7)`.
-    var description: String {
+    package var description: String {
         let who = [application.flatMap { $0.isEmpty ? nil : $0 }, client.map { "from \($0)" }].compactMap { $0 }
         return name + (who.isEmpty ? "" : " (\(who.joined(separator: " ")))")
     }
@@ -19,7 +19,7 @@ struct ServerProcess {
     var shortDescription: String { name + (client.map { " from \($0)" } ?? "") }
 
     /// `, since 2026-11-20T09:30:00Z`; empty where the server does not show it.
-    var since: String { transactionStart.map { ", since \($0.formatted(.iso8601))" } ?? "" }
+    package var since: String { transactionStart.map { ", since \($0.formatted(.iso8601))" } ?? "" }
 
     private var name: String { "server process \(pid)" }
 }

@@ -86,7 +86,7 @@ struct CSVRecords {
     private mutating func takeLineEnd() throws -> Bool {
         if try stream.take(UInt8(ascii: "\r")) {
             guard try stream.take(UInt8(ascii: "\n")) else {
-                throw CSVFault(reason: "a carriage return stands alone: end lines with LF or CRLF")
+                throw CSVFault(reason: "a carriage return without a line feed: end lines with LF or CRLF")
             }
             return true
         }

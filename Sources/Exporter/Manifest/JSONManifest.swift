@@ -79,7 +79,7 @@ struct JSONManifest {
         case "version":
             if value.int == Self.version { return nil }
             guard let number = value.int else { return "is \(field.kindText): write the number \(Self.version)" }
-            return "version \(number) is not known: this program knows version \(Self.version)"
+            return "version \(number) is not supported: this program reads version \(Self.version)"
         case "name":
             guard let name = value.string else { return "is \(field.kindText): write a string" }
             self.name = name

@@ -28,10 +28,10 @@ package struct Pruner: Sendable {
     /// - Parameters:
     ///   - dryRun: counts, and changes nothing.
     ///   - isStopped: asked between two batches.
-    ///   - told: gets the counts so far after each batch.
+    ///   - onBatch: gets the counts so far after each batch.
     /// - Returns: whether nothing is left in the scope. What was pruned before an error stays so.
     package func prune(
-        _ scope: PruneScope, dryRun: Bool, isStopped: () -> Bool = { false }, told: (PruneCounts) -> Void = { _ in }
+        _ scope: PruneScope, dryRun: Bool, isStopped: () -> Bool = { false }, onBatch: (PruneCounts) -> Void = { _ in }
     ) async throws -> Bool {
         var counts = PruneCounts()
         var last: RunKey?
@@ -41,14 +41,14 @@ package struct Pruner: Sendable {
                 try await PruneStore.candidates(scope, after: last, limit: batch.runs, on: session))
             guard let end = keys.last else { return true }
             counts += dryRun ? try await PruneStore.count(keys, on: session) : try await prune(keys, scope)
-            told(counts)
+            onBatch(counts)
             last = end
         }
     }
 
     /// Whether any manifest of the account named a run of it.
-    package func knows(storedAction id: UUID, of account: ZapierAccount = .standard) async throws -> Bool {
-        try await PruneStore.knows(storedAction: id, of: account, on: session)
+    package func contains(storedAction id: UUID, of account: ZapierAccount = .standard) async throws -> Bool {
+        try await PruneStore.contains(storedAction: id, of: account, on: session)
     }
 
     /// What of the scope is not to be pruned.

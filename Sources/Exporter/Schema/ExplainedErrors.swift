@@ -4,22 +4,9 @@ extension SchemaProblem {
     /// What the error means for the schema, where that takes a look at the database; else the error itself.
     static func explaining(_ error: any Error, on session: PostgresSession) async -> any Error {
         guard let refusal = error as? PostgresError else { return error }
-        if refusal.isNameConflict {
-            return SchemaProblem(
-                kind: .foreign,
-                description: """
-                    the schema stored_actions holds something that stored-actions did not make: \(refusal); rename it or \
-                    move it to another schema, or use a database of your own
-                    """)
-        }
+        if refusal.isNameConflict { return SchemaProblem.nameTaken(refusal) }
         let triggers = await eventTriggers(in: refusal, session)
-        guard !triggers.isEmpty else { return error }
-        return SchemaProblem(
-            kind: .policy,
-            description: """
-                an event trigger of the database (\(triggers.joined(separator: ", "))) refused to let a table be made: \
-                \(refusal); let it allow what this role makes, an export's temporary table included
-                """)
+        return triggers.isEmpty ? error : SchemaProblem.eventTriggers(triggers, refusal)
     }
 
     /// Those whose function raised the error.

@@ -3,41 +3,6 @@ import Foundation
 import Migrations
 import Postgres
 
-/// What stands between the database's schema and this binary's.
-package struct SchemaProblem: Error, Sendable, Equatable, CustomStringConvertible {
-    package enum Kind: Sendable, Equatable {
-        /// The database was migrated by a newer version.
-        case newer
-        /// A migration that was applied is not the one in this binary, or is not in it at all.
-        case changed
-        /// Migrations are pending and `--no-migrate` is set.
-        case behind
-        /// The schema, or something in it, belongs to a role that is not to be trusted, or was not made by a migration.
-        case foreign
-        /// A rule of the database's own stands in the way: a right, row-level security, an event trigger.
-        case policy
-    }
-
-    package var kind: Kind
-    package var description: String
-}
-
-extension SchemaProblem {
-    init(newest: Int, own: Int) {
-        self.init(
-            kind: .newer,
-            description: "the schema is at version \(newest), newer than this binary's \(own): install a newer "
-                + "stored-actions")
-    }
-
-    init(behind migration: Migration) {
-        self.init(
-            kind: .behind,
-            description:
-                "the schema lacks migration \(migration.version) (\(migration.name)): run stored-actions migrate")
-    }
-}
-
 /// Brings the schema up to date: each migration once, in order, in a transaction of its own, under a lock that all
 /// migrators share. What was applied is remembered with its checksum.
 package struct Migrator: Sendable {
@@ -63,7 +28,7 @@ package struct Migrator: Sendable {
 
     /// Makes sure that nothing is pending. Changes nothing.
     ///
-    /// - Throws: `SchemaProblem`, of kind `behind` if a migration is to be applied; `PostgresError`.
+    /// - Throws: `SchemaProblem`, `behind` if a migration is to be applied; `PostgresError`.
     package func requireUpToDate(on session: PostgresSession) async throws {
         guard let first = try await pending(on: session).first else { return }
         throw SchemaProblem(behind: first)
@@ -115,7 +80,7 @@ package struct Migrator: Sendable {
     /// What is to be done, given what was done. Pure.
     func plan(_ applied: [AppliedMigration]) throws(SchemaProblem) -> [Migration] {
         if let last = applied.last, last.version > (migrations.last?.version ?? 0) {
-            throw SchemaProblem(newest: last.version, own: migrations.last?.version ?? 0)
+            throw .newer(version: last.version, own: migrations.last?.version ?? 0)
         }
         try requireSame(applied)
         return Array(migrations.dropFirst(applied.count))
@@ -124,10 +89,7 @@ package struct Migrator: Sendable {
     /// - Throws: if a migration that was applied is not the one in this binary.
     func requireSame(_ applied: [AppliedMigration]) throws(SchemaProblem) {
         for (old, migration) in zip(applied, migrations) where old != AppliedMigration(migration) {
-            throw SchemaProblem(
-                kind: .changed,
-                description: "migration \(old.version) (\(old.name)) was applied with other contents than this binary "
-                    + "has: use the stored-actions that migrated this database, or a database of your own")
+            throw .otherMigration(version: old.version, name: old.name)
         }
     }
 }

@@ -11,22 +11,8 @@ package struct SchemaChanges: Sendable, Equatable {
 
     /// Why nothing can be exported; nil if it can.
     package var refusal: SchemaProblem? {
-        if !wrongColumns.isEmpty {
-            return SchemaProblem(
-                kind: .changed,
-                description: """
-                    the schema stored_actions was changed by hand: \(wrongColumns.joined(separator: ", ")) not there or of \
-                    another type; give the columns back as \\d of a fresh database shows them
-                    """)
-        }
-        if !tablesWithPolicies.isEmpty {
-            return SchemaProblem(
-                kind: .policy,
-                description: """
-                    row-level security applies to this role on \(tablesWithPolicies.joined(separator: ", ")), so an export \
-                    would miss rows: give the role bypassrls, or disable row level security on these tables
-                    """)
-        }
+        if !wrongColumns.isEmpty { return .wrongColumns(wrongColumns) }
+        if !tablesWithPolicies.isEmpty { return .rowSecurity(tables: tablesWithPolicies) }
         return nil
     }
 }

@@ -21,16 +21,7 @@ package struct SchemaOwnership: Sendable, Equatable {
 
     /// Why nothing may be created or changed there; nil if nothing speaks against it.
     var refusal: SchemaProblem? {
-        strangers.first.map { stranger in
-            let (owner, role) = (quoteIdentifier(stranger.owner), quoteIdentifier(role))
-            return SchemaProblem(
-                kind: .foreign,
-                description: """
-                    \(stranger.name) belongs to the role \(owner), which is neither this role, \(role), nor granted to it: \
-                    its owner could run code with the exporting role's rights. If that role is trusted: grant \(owner) \
-                    to \(role); if not, remove or rename what it made
-                    """)
-        }
+        strangers.first.map { .foreignOwner(possession: $0.name, owner: $0.owner, role: role) }
     }
 
     /// Why nothing may even be read or written there: what belongs to others would act with the rights of a superuser.

@@ -12,7 +12,7 @@ enum ChainRows {
         c.stored_action_id, c.root_run_id, c.pages, c.next_page, c.empty_pages, c.failed_attempts, c.resume_at,
         c.end_reason, c.end_detail, c.inputs_hash, c.first_page, c.max_pages, c.action_type,
         case when c.restore_settled_at is null then c.restored_to end as restored_to,
-        (select a.action_type from stored_actions.actions a where a.stored_action_id = c.stored_action_id) as told_type,
+        (select a.action_type from stored_actions.actions a where a.stored_action_id = c.stored_action_id) as looked_up_type,
         c.next_page = c.first_page
         or exists (select from stored_actions.page_intents p
                     where p.stored_action_id = c.stored_action_id and p.root_run_id = c.root_run_id
@@ -50,7 +50,7 @@ extension Chain {
         inputsHash = Array(try row.decode("inputs_hash", as: [UInt8].self))
         maxPages = try row.decode("max_pages")
         actionType = try row.decode("action_type")
-        toldType = try row.decode("told_type")
+        lookedUpType = try row.decode("looked_up_type")
         restoredTo = try row.decode("restored_to")
         if let intentID = try row.decode("intent_id", as: UUID?.self) {
             attempt = Attempt(

@@ -11,12 +11,7 @@ enum MigrationStore {
     static func createSchema(as role: String, in transaction: borrowing PostgresTransaction) throws {
         let rights = try transaction.query("select has_database_privilege(current_database(), 'create') as may_create")
         guard try rights.first?.decode("may_create") == true else {
-            let role = quoteIdentifier(role)
-            throw SchemaProblem(
-                kind: .policy,
-                description:
-                    "the role \(role) may not create the schema stored_actions: grant it create on the database, or "
-                    + "have the database's owner run: create schema stored_actions authorization \(role)")
+            throw SchemaProblem.mayNotCreateSchema(role: role)
         }
         try transaction.execute(script: "create schema stored_actions")
     }
@@ -45,13 +40,7 @@ enum MigrationStore {
              where n.nspname = 'stored_actions' and c.relname = 'schema_migrations'
             """)
         guard let kind = kinds.first else { return false }
-        guard try kind.decode("is_table") else {
-            throw SchemaProblem(
-                kind: .foreign,
-                description:
-                    "stored_actions.schema_migrations is not a table, so stored-actions did not make it: drop it, "
-                    + "or use a database of your own")
-        }
+        guard try kind.decode("is_table") else { throw SchemaProblem.historyIsNotATable }
         return true
     }
 

@@ -7,7 +7,7 @@ enum PruneStore {
     // MARK: The scope
 
     /// Whether any manifest of the account named a run of it.
-    static func knows(
+    static func contains(
         storedAction id: UUID, of account: ZapierAccount, on session: PostgresSession
     ) async throws -> Bool {
         try await !session.query(

@@ -8,6 +8,7 @@ protocol StoredName: RawRepresentable<String> {
 
 extension Outcome: StoredName { static let term = "outcome" }
 extension EndReason: StoredName { static let term = "end reason" }
+extension ChainLeft.Reason: StoredName { static let term = "reason of leaving a chain" }
 
 extension StoredName {
     /// - Throws: `UnknownName` if the database holds a name that this version does not have.
@@ -21,5 +22,5 @@ struct UnknownName: Error, CustomStringConvertible {
     var term: String
     var name: String
 
-    var description: String { "the database holds the \(term) \"\(name)\", which this version does not know" }
+    var description: String { "the database holds the \(term) \"\(name)\", which this version does not support" }
 }

@@ -160,18 +160,18 @@ private struct EqualNeighbours {
     private var count = 0
 
     mutating func add(
-        _ key: Int, _ next: Int, areEqual: Bool, _ tell: (_ position: Int, _ number: Int) -> Void
+        _ key: Int, _ next: Int, areEqual: Bool, _ report: (_ position: Int, _ number: Int) -> Void
     ) {
         guard areEqual else {
             count = 0
             return
         }
         if count == 0 {
-            tell(key, 1)
+            report(key, 1)
             count = 1
         }
         count += 1
-        tell(next, count)
+        report(next, count)
     }
 }
 

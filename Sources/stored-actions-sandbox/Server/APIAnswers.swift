@@ -31,8 +31,8 @@ struct APIAnswers: Sendable {
             return RunAnswers(seed: arrival.settings.seed).answer(to: read)
         case .lookup(let action): return lookup(action, attempt: arrival.attempt)
         default:
-            let told = ActionKind.allCases.filter { $0.lookupRefusal(of: $0.id(1), attempt: 1) == nil }
-            return .json(200, ["results": .array(told.compactMap { storedAction($0.id(1)) })])
+            let seen = ActionKind.allCases.filter { $0.lookupRefusal(of: $0.id(1), attempt: 1) == nil }
+            return .json(200, ["results": .array(seen.compactMap { storedAction($0.id(1)) })])
         }
     }
 

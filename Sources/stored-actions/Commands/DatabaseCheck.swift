@@ -12,8 +12,8 @@ struct DatabaseCheck {
 
     private func schema() async -> Check.Finding {
         do {
-            if let notice = try await Migrator(toolVersion: toolVersion).noticeIfNewer(on: session) {
-                return Check.Finding(what: "schema", ok: true, detail: notice)
+            if let newer = try await Migrator(toolVersion: toolVersion).newerSchema(on: session) {
+                return Check.Finding(what: "schema", ok: true, detail: newer.text)
             }
             let pending = try await Rehearsal(toolVersion: toolVersion).run(on: session)
             return Check.Finding(

@@ -20,7 +20,7 @@ struct Export: Verb {
 
     @OptionGroup var manifests: ManifestOptions
 
-    @Flag(help: "Export whatever earlier exports left unsettled, the soonest expiry first.")
+    @Flag(help: "Export everything that earlier exports left unsettled, the soonest expiry first.")
     var unfinished = false
 
     @Option(help: ArgumentHelp("Requests in flight at most, 1 to 1000.", valueName: "n"))

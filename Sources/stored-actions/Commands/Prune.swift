@@ -52,8 +52,8 @@ struct Prune: Verb {
             } _: { session in
                 let migrator = Migrator(toolVersion: toolVersion)
                 if dryRun {
-                    let notice = try await migrator.requireReadable(on: session)
-                    if let notice { console.logger.warning("\(notice)") }
+                    let newer = try await migrator.requireReadable(on: session)
+                    if let newer { console.logger.warning("\(newer.text)") }
                 } else {
                     try await migrator.requireUpToDate(on: session)
                 }
@@ -81,7 +81,7 @@ struct Prune: Verb {
     private func prune(
         _ scope: PruneScope, by pruner: Pruner, _ progress: Progress, _ console: Console, _ desk: SignalDesk
     ) async throws -> Report {
-        if let storedAction, try await !pruner.knows(storedAction: storedAction, of: scope.account) {
+        if let storedAction, try await !pruner.contains(storedAction: storedAction, of: scope.account) {
             throw Failure(
                 ExitStatus.usage,
                 "account \"\(scope.account.name)\" has no stored action \(storedAction.uuidString.lowercased()) in this "

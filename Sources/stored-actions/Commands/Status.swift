@@ -58,7 +58,7 @@ struct Status: Verb {
             return try await ExportHistory.read(
                 export: export, account: owner, migrator: Migrator(toolVersion: toolVersion), session: session)
         }
-        if let notice = history.schemaNotice { console.logger.warning("\(notice)") }
+        if let newer = history.newerSchema { console.logger.warning("\(newer.text)") }
         if let export, history.exports.isEmpty {
             throw Failure(
                 ExitStatus.usage,

@@ -14,7 +14,7 @@ struct Attention: Sendable, Equatable {
                 "\(doubts) \(doubts == 1 ? "page is" : "pages are") in doubt, to be settled by stored-actions resolve")
         }
         for lock in history.locks {
-            if let reason = lock.hangs {
+            if let reason = lock.hang {
                 needsPerson("the export of \"\(lock.name)\" hangs (\(lock.description)): \(reason)")
             }
         }

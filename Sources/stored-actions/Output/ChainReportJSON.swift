@@ -21,7 +21,7 @@ struct ChainReportJSON: Encodable, Sendable {
         try container.encode(report.storedActionID, forKey: .storedActionID)
         try container.encode(report.rootRunID, forKey: .rootRunID)
         try container.encode(report.pageNumber, forKey: .pageNumber)
-        try container.encodeIfPresent(report.leftFor, forKey: .leftFor)
+        try container.encodeIfPresent(report.leftFor?.rawValue, forKey: .leftFor)
         try container.encode(report.detail, forKey: .detail)
         try container.encodeIfPresent(report.askedAt, forKey: .askedAt)
         try container.encodeIfPresent(report.restoredTo, forKey: .restoredTo)

@@ -44,7 +44,7 @@ enum ChainText {
             + more(chains.open, min(chains.left.count, shown))
     }
 
-    private static func more(_ number: Int, _ told: Int) -> [String] {
-        number > told ? ["  and \(grouped(number - told)) more: select … from stored_actions.page_chains"] : []
+    private static func more(_ number: Int, _ shown: Int) -> [String] {
+        number > shown ? ["  and \(grouped(number - shown)) more: select … from stored_actions.page_chains"] : []
     }
 }

@@ -77,10 +77,10 @@ struct EndText {
             "the token does not see stored action \(action.lowercase), of which account "
                 + "\"\(account ?? ZapierAccount.standard.name)\" has results: is it the token of another account? "
                 + "Nothing was recorded of runs answered with 404 or 403"
-        case .apiUnreachable(let reason): "the API cannot be reached: \(reason)"
-        case .apiFailing(let reason, nil): "the API fails whatever it is asked: \(reason)"
+        case .apiUnreachable(let reason): "the API cannot be reached: \(reason.text)"
+        case .apiFailing(let reason, nil): "the API fails for all requests: \(reason)"
         case .apiFailing(let reason, let date?):
-            "the API fails whatever it is asked: \(reason); come back at \(date.formatted(.iso8601))"
+            "the API fails for all requests: \(reason); come back at \(date.formatted(.iso8601))"
         }
     }
 
@@ -113,5 +113,16 @@ struct EndText {
 
     private static func list(_ outcomes: [Outcome: Int]) -> [String] {
         Outcome.allCases.compactMap { outcome in outcomes[outcome].map { "\($0) \(outcome.rawValue)" } }
+    }
+}
+
+extension Ending.Silence {
+    fileprivate var text: String {
+        switch self {
+        case .failed(let reason): reason
+        case .blocked(let status):
+            "a proxy or firewall before the API answers \(status.map { "\($0)" } ?? "401 or 403") with a page of its own"
+        case .unanswered: "it answered none of the requests"
+        }
     }
 }

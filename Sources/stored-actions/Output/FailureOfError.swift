@@ -1,4 +1,5 @@
 import ActionsAPI
+import ExportCore
 import Exporter
 import Postgres
 
@@ -20,7 +21,7 @@ extension Failure {
                 "\(error.reason): the temporary directory (TMPDIR) must have room for a manifest")
         case let error as ExportLock.Taken: self.init(ExitStatus.incomplete, error.words)
         case let error as ExportHistory.Locked:
-            self.init(ExitStatus.incomplete, "\(error): try again once it has ended")
+            self.init(ExitStatus.incomplete, "\(error.text): try again once it has ended")
         case let error as SchemaProblem: self.init(ExitStatus.invalidSetting, error.description)
         case let error as ChainResolution.Refusal: self.init(resolve: error)
         case let error as PostgresError: self.init(database: error)
@@ -28,6 +29,11 @@ extension Failure {
         case let error as TransportError: self.init(ExitStatus.unreachable, "the API cannot be reached: \(error)")
         case let error as Exporter.AccountingError:
             self.init(ExitStatus.unexpected, "accounting mismatch (this is a bug): \(error)")
+        case let error as ExportMachine.UnexpectedEvent:
+            self.init(
+                ExitStatus.unexpected,
+                "the export was in a state that cannot be, which is a bug (what was stored stays; the same command "
+                    + "continues): \(error.description)")
         default: self.init(ExitStatus.unexpected, "unexpected failure, which is a bug: \(error)")
         }
     }
@@ -108,7 +114,7 @@ extension Failure {
 
 extension ExportLock.Taken {
     fileprivate var words: String {
-        guard let holder, let reason = holder.hangs else {
+        guard let holder, let reason = holder.hang else {
             let who = holder.map { " (\($0.description))" } ?? ""
             return "another export of \"\(name)\" is running\(who): wait for it, or use --if-locked wait or skip"
         }

@@ -102,7 +102,7 @@ extension Summary {
     /// All that is left are chains whose inputs this export does not have.
     fileprivate var isLeftToManifests: Bool {
         guard case .ended(.finished, .incomplete(let rest)) = end else { return false }
-        let reasons: Set = ["inputs_missing", "inputs_differ"]
+        let reasons: Set = [ChainLeft.Reason.inputsMissing, .inputsDiffer]
         return rest.openChains > 0 && rest.openChains == chains.left.count && rest.pagesInDoubt == 0
             && chains.left.allSatisfy { $0.leftFor.map(reasons.contains) ?? false }
             && !runs.outcomes.contains { !$0.isFinal && $1 > 0 }

@@ -231,11 +231,11 @@ struct RunAnswerTests {
             let text = before + spelling + behind
             #expect(token.redacted(text) == before + "[token]" + behind)
             #expect(token.redacted(text + text) == before + "[token]" + behind + before + "[token]" + behind)
-            #expect(token.stands(in: text))
+            #expect(token.occurs(in: text))
         }
         for other in [String(spelling.dropLast()), "", "a", "%", "\\", #"a\/b\u002"#, "a/b c=d"] {
             #expect(token.redacted(other) == other)
-            #expect(!token.stands(in: other))
+            #expect(!token.occurs(in: other))
         }
     }
 

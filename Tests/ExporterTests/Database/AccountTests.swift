@@ -170,8 +170,8 @@ struct AccountTests {
                    set outcome = 'success', fetched_at = $1, checked_at = $1, extra = '{}'
                 """, [.timestamp(Self.now - 100 * 86_400)])
             let pruner = Pruner(session: db.session)
-            #expect(try await pruner.knows(storedAction: Self.id(2), of: Self.other))
-            #expect(try await !pruner.knows(storedAction: Self.id(2), of: .standard))
+            #expect(try await pruner.contains(storedAction: Self.id(2), of: Self.other))
+            #expect(try await !pruner.contains(storedAction: Self.id(2), of: .standard))
             let scope = PruneScope(olderThan: .seconds(90 * 86_400), account: Self.other, at: Self.now)
             #expect(try await pruner.prune(scope, dryRun: false))
             #expect(

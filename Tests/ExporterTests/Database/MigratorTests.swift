@@ -70,16 +70,15 @@ struct MigratorTests {
             let edited = Migration(version: 1, name: "one", sql: "create table stored_actions.one (id bigint)")
             let renamed = Migration(version: 2, name: "zwei", sql: Self.second.sql)
             let third = Migration(version: 3, name: "three", sql: "select 1")
-            let cases: [(Migrator, SchemaProblem.Kind)] = [
-                (Self.migrator(edited, Self.second), .changed),
-                (Self.migrator(Self.first, renamed), .changed),
-                (Self.migrator(Self.first, third), .changed),
-                (Self.migrator(Self.first), .newer),
-                (Self.migrator(), .newer),
+            let cases: [(Migrator, SchemaProblem)] = [
+                (Self.migrator(edited, Self.second), .otherMigration(version: 1, name: "one")),
+                (Self.migrator(Self.first, renamed), .otherMigration(version: 2, name: "two")),
+                (Self.migrator(Self.first, third), .otherMigration(version: 2, name: "two")),
+                (Self.migrator(Self.first), .newer(version: 2, own: 1)),
+                (Self.migrator(), .newer(version: 2, own: 0)),
             ]
-            for (migrator, kind) in cases {
-                let problem = await #expect(throws: SchemaProblem.self) { _ = try await migrator.migrate(on: session) }
-                #expect(problem?.kind == kind)
+            for (migrator, problem) in cases {
+                await #expect(throws: problem) { _ = try await migrator.migrate(on: session) }
             }
         }
     }
@@ -95,25 +94,23 @@ struct MigratorTests {
             let newest = Self.migrator(Self.first, Self.telling, Self.third)
             _ = try await newest.migrate(on: session)
             #expect(try await newest.requireReadable(on: session) == nil)
-            let notice = try await Self.migrator(Self.first, Self.telling).requireReadable(on: session)
-            #expect(notice?.contains("version 3") == true)
+            let newer = try await Self.migrator(Self.first, Self.telling).requireReadable(on: session)
+            #expect(newer == NewerSchema(version: 3, ownVersion: 2, readableSince: 2))
             // Writing is another matter.
             await #expect(throws: SchemaProblem.self) {
                 try await Self.migrator(Self.first, Self.telling).requireUpToDate(on: session)
             }
-            for migrator in [Self.migrator(Self.first), Self.migrator()] {
-                let problem = await #expect(throws: SchemaProblem.self) {
+            for (migrator, own) in [(Self.migrator(Self.first), 1), (Self.migrator(), 0)] {
+                await #expect(throws: SchemaProblem.newer(version: 3, own: own)) {
                     _ = try await migrator.requireReadable(on: session)
                 }
-                #expect(problem?.kind == .newer)
             }
             // One that says nothing is compatible with nobody, whatever came before it.
             let fourth = Migration(version: 4, name: "four", sql: "select 1")
             _ = try await Self.migrator(Self.first, Self.telling, Self.third, fourth).migrate(on: session)
-            let problem = await #expect(throws: SchemaProblem.self) {
+            await #expect(throws: SchemaProblem.newer(version: 4, own: 2)) {
                 _ = try await Self.migrator(Self.first, Self.telling).requireReadable(on: session)
             }
-            #expect(problem?.kind == .newer)
         }
     }
 
@@ -122,19 +119,16 @@ struct MigratorTests {
         try await withSession { session in
             _ = try await Self.migrator(Self.first, Self.telling, Self.third).migrate(on: session)
             let edited = Migration(version: 1, name: "one", sql: "select 2")
-            let cases: [(Migrator, SchemaProblem.Kind)] = [
-                (Self.migrator(edited, Self.telling), .changed),
+            let cases: [(Migrator, SchemaProblem)] = [
+                (Self.migrator(edited, Self.telling), .otherMigration(version: 1, name: "one")),
                 (
                     Self.migrator(
                         Self.first, Self.telling, Self.third, Migration(version: 4, name: "four", sql: "select 1")),
-                    .behind
+                    .behind(version: 4, name: "four")
                 ),
             ]
-            for (migrator, kind) in cases {
-                let problem = await #expect(throws: SchemaProblem.self) {
-                    _ = try await migrator.requireReadable(on: session)
-                }
-                #expect(problem?.kind == kind)
+            for (migrator, problem) in cases {
+                await #expect(throws: problem) { _ = try await migrator.requireReadable(on: session) }
             }
         }
     }

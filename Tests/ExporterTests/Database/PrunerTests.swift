@@ -77,7 +77,7 @@ struct PrunerTests {
     ) async throws -> PruneCounts {
         var all = PruneCounts()
         let isWhole = try await Pruner(session: fixture.session, batch: batch).prune(
-            scope, dryRun: dryRun, told: { all = $0 })
+            scope, dryRun: dryRun, onBatch: { all = $0 })
         #expect(isWhole)
         return all
     }
@@ -126,8 +126,8 @@ struct PrunerTests {
             let counts = try await Self.prune(fixture, Self.scope(99, action: LedgerFixture.storedActionID))
             #expect(counts.runs == 3)
             let pruner = Pruner(session: fixture.session)
-            #expect(try await pruner.knows(storedAction: LedgerFixture.storedActionID))
-            #expect(try await pruner.knows(storedAction: UUID()) == false)
+            #expect(try await pruner.contains(storedAction: LedgerFixture.storedActionID))
+            #expect(try await pruner.contains(storedAction: UUID()) == false)
         }
     }
 
@@ -254,7 +254,7 @@ struct PrunerTests {
             var told: [Int] = []
             let isWhole = try await pruner.prune(Self.scope(), dryRun: false) {
                 told.count == 2
-            } told: {
+            } onBatch: {
                 told.append($0.runs)
             }
             #expect(!isWhole)
@@ -322,7 +322,7 @@ struct PrunerTests {
                         try await PostgresSession.withSession(fixture.database) { session in
                             var all = PruneCounts()
                             _ = try await Pruner(session: session, batch: PruneBatch(runs: 7))
-                                .prune(Self.scope(), dryRun: false, told: { all = $0 })
+                                .prune(Self.scope(), dryRun: false, onBatch: { all = $0 })
                             return all
                         }
                     }

@@ -129,7 +129,7 @@ struct ExportMachineTests {
         export.api.behaviour = { _, _, _ in .notConnected }
         export.play()
         expectSound(export)
-        #expect(try ending(export) == .apiUnreachable("connection refused"))
+        #expect(try ending(export) == .apiUnreachable(.failed("connection refused")))
         #expect(export.database.outcomes == [.queued: 100])
         #expect(export.elapsed < 30)
     }

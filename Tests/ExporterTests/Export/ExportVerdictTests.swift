@@ -150,7 +150,7 @@ struct ExportVerdictTests {
     func `What ended an export early comes before what it left and found`(queued: Int) {
         for (ending, expected) in [
             (.invalidSetting(""), .invalidSetting), (.credentialsRefused(""), .credentialsRefused),
-            (.otherAccount(UUID()), .credentialsRefused), (.apiUnreachable(""), .unreachable),
+            (.otherAccount(UUID()), .credentialsRefused), (.apiUnreachable(.unanswered), .unreachable),
             (.interrupted(signal: 15), .interrupted(signal: 15)), (.interrupted(signal: 1), .interrupted(signal: 1)),
         ] as [(Ending, ExportVerdict)] {
             #expect(verdict([.queued: queued, .forbidden: 1], after: ending, chains: [.submitUnknown: 1]) == expected)

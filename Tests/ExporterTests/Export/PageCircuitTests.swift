@@ -15,7 +15,7 @@ struct PageCircuitTests {
         let record = world.export()
         #expect(record.successfulEnding == .finished)
         #expect(record.logged(Self.opened) == 1)
-        #expect(record.logged("the API fails whatever it is asked") == 0)
+        #expect(record.logged("the API fails for all requests") == 0)
         #expect(world.api.posts == 12)
         #expect(world.database.outcomes == [.success: 215])
         #expect((0..<15).allSatisfy { world.leftBecause($0) == .unavailable })
@@ -66,7 +66,7 @@ struct PageCircuitTests {
         world.api.trouble = { _, _, now in (begin..<end).contains(now) ? .status(503) : nil }
         let record = world.export()
         #expect(record.successfulEnding == .finished)
-        #expect(record.logged("the API fails whatever it is asked") == 1)
+        #expect(record.logged("the API fails for all requests") == 1)
         #expect(world.database.outcomes == [.success: 2_006])
         world.export()
         world.expectComplete(starts: 18)
@@ -91,7 +91,7 @@ struct PageCircuitTests {
         world.database.actionTypes[World.bulk] = "read_bulk"
         world.api.trouble = { _, _, _ in .notConnected }
         let record = world.export()
-        #expect(record.successfulEnding == .apiUnreachable("connection refused"))
+        #expect(record.successfulEnding == .apiUnreachable(.failed("connection refused")))
         #expect(record.seconds < 30)
         #expect(!world.hasIntents)
         world.api.trouble = { _, _, _ in nil }

@@ -11,8 +11,10 @@ struct StoredNameTests {
 
     @Test func `A name of a newer version is an error that quotes it`() {
         let outcome = #expect(throws: UnknownName.self) { _ = try Outcome(named: "resumed") }
-        #expect(outcome?.description == "the database holds the outcome \"resumed\", which this version does not know")
+        #expect(
+            outcome?.description == "the database holds the outcome \"resumed\", which this version does not support")
         let reason = #expect(throws: UnknownName.self) { _ = try EndReason(named: "tired") }
-        #expect(reason?.description == "the database holds the end reason \"tired\", which this version does not know")
+        #expect(
+            reason?.description == "the database holds the end reason \"tired\", which this version does not support")
     }
 }

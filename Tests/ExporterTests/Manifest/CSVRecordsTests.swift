@@ -72,7 +72,7 @@ struct CSVRecordsTests {
 private let unclosed = "a quoted field is not closed before the end of the text: close the quote"
 private let trailing = "bytes follow after a closing quote: double the quotes that belong to the field"
 private let inner = "a quote inside an unquoted field: put the field in quotes and double those within"
-private let carriage = "a carriage return stands alone: end lines with LF or CRLF"
+private let carriage = "a carriage return without a line feed: end lines with LF or CRLF"
 
 extension String {
     /// Without the space that keeps a raw literal's closing quote apart.

@@ -73,7 +73,7 @@ struct JSONManifestTests {
         arguments: [
             (#"{"runs": []}"#, [#"version: missing: write "version": 1"#]),
             (#"{"version": 1}"#, [#"runs: missing: write "runs": [...]"#]),
-            (#"{"version": 2, "runs": []}"#, ["version: version 2 is not known: this program knows version 1"]),
+            (#"{"version": 2, "runs": []}"#, ["version: version 2 is not supported: this program reads version 1"]),
             (#"{"version": "1", "runs": []}"#, ["version: is a string: write the number 1"]),
             (#"{"version": 1.0, "runs": []}"#, ["version: is a number: write the number 1"]),
             (#"{"version": 1, "runs": {}}"#, ["runs: is an object: write an array of runs"]),
@@ -239,7 +239,7 @@ struct JSONManifestTests {
             (
                 "{\"version\": 2,\n \"runs\": [7,]}",
                 [
-                    "version: version 2 is not known: this program knows version 1",
+                    "version: version 2 is not supported: this program reads version 1",
                     "runs[0]: is a number: write an object with stored_action_id and run_id",
                     "line 2, column 13: a value is missing",
                 ]

@@ -14,9 +14,9 @@ struct LookUpsTests {
         var lookUps = LookUps()
         #expect(lookUps.want(chains[0].storedActionID, for: chains[0]) == .waits(isFirst: true))
         #expect(lookUps.want(chains[1].storedActionID, for: chains[1]) == .waits(isFirst: false))
-        #expect(lookUps.answered(action, .told("read_bulk")) == [chains[0], chains[1]])
-        #expect(lookUps.want(chains[2].storedActionID, for: chains[2]) == .known(.told("read_bulk")))
-        #expect(lookUps.description(of: action) == .told("read_bulk"))
+        #expect(lookUps.answered(action, .found(actionType: "read_bulk")) == [chains[0], chains[1]])
+        #expect(lookUps.want(chains[2].storedActionID, for: chains[2]) == .known(.found(actionType: "read_bulk")))
+        #expect(lookUps.description(of: action) == .found(actionType: "read_bulk"))
     }
 
     @Test("A look-up that fails is tried five times in all, and not again by the same export")

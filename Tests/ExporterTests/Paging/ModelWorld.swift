@@ -133,7 +133,7 @@ struct ModelWorld {
         exportIDs += 1
         database.locks.insert(exportIDs)
         var follower = PageFollower(database.chain, inputsHash: PagingFixture.inputsHash)
-        let known: ActionDescription? = random.happens(0.5) ? .told("read_bulk") : nil
+        let known: ActionDescription? = random.happens(0.5) ? .found(actionType: "read_bulk") : nil
         exports.append(
             ModelExport(id: exportIDs, follower: follower, step: .perform(follower.begin(known, at: now))))
         exports[exports.count - 1].follower = follower
@@ -185,7 +185,7 @@ struct ModelWorld {
     private mutating func perform(_ action: PageFollower.Action, of index: Int) -> ModelExport.Event? {
         now += 0.01
         switch action {
-        case .lookUp: return .lookedUp(random.happens(0.02) ? nil : .told("read_bulk"))
+        case .lookUp: return .lookedUp(random.happens(0.02) ? nil : .found(actionType: "read_bulk"))
         case .takeSlot(let time):
             if exports[index].isEnding { return nil }
             now = max(now, time ?? now)

@@ -12,7 +12,7 @@ struct PageFollowerResumeTests {
     private func polled() -> PageFollower {
         var follower = PageFollower(
             PagingFixture.chain { $0.attempt = PagingFixture.attempt() }, inputsHash: PagingFixture.inputsHash)
-        #expect(follower.begin(.told("read_bulk"), at: now) == .fetch(PagingFixture.item()))
+        #expect(follower.begin(.found(actionType: "read_bulk"), at: now) == .fetch(PagingFixture.item()))
         return follower
     }
 
@@ -23,7 +23,7 @@ struct PageFollowerResumeTests {
                 $0.attempt = PagingFixture.attempt(nil)
                 $0.failedAttempts = 1
             }, inputsHash: PagingFixture.inputsHash)
-        guard case .end(let end, failedAttempts: 1, _) = follower.begin(.told("read_bulk"), at: now) else {
+        guard case .end(let end, failedAttempts: 1, _) = follower.begin(.found(actionType: "read_bulk"), at: now) else {
             Issue.record("the doubt is to be written down")
             return
         }
@@ -35,7 +35,7 @@ struct PageFollowerResumeTests {
     func inFlight() {
         let asking = PagingFixture.chain { $0.attempt = PagingFixture.attempt(nil, isInFlight: true) }
         var follower = PageFollower(asking, inputsHash: PagingFixture.inputsHash)
-        #expect(follower.begin(.told("read_bulk"), at: now) == .lookAgain(at: now + 1))
+        #expect(follower.begin(.found(actionType: "read_bulk"), at: now) == .lookAgain(at: now + 1))
         #expect(follower.read(asking, at: now + 5) == .lookAgain(at: now + 6))
         guard
             case .end(let end, failedAttempts: 0, _) = follower.read(
@@ -54,7 +54,7 @@ struct PageFollowerResumeTests {
             $0.attempt = PagingFixture.attempt()
         }
         var follower = PageFollower(known, inputsHash: PagingFixture.inputsHash)
-        #expect(follower.begin(.told("read_bulk"), at: now) == .fetch(PagingFixture.item()))
+        #expect(follower.begin(.found(actionType: "read_bulk"), at: now) == .fetch(PagingFixture.item()))
         let next = PagingFixture.chain {
             $0.restoredTo = now - 60
             $0.pages = 2
@@ -70,7 +70,7 @@ struct PageFollowerResumeTests {
         var ended = next
         ended.cursor = nil
         var last = PageFollower(ended, inputsHash: nil)
-        #expect(last.begin(.told("read_bulk"), at: now) == .end(ChainEnd(.lastPage), failedAttempts: 0))
+        #expect(last.begin(.found(actionType: "read_bulk"), at: now) == .end(ChainEnd(.lastPage), failedAttempts: 0))
     }
 
     @Test("A request that another export took back is free to be sent")
@@ -78,7 +78,7 @@ struct PageFollowerResumeTests {
         var follower = PageFollower(
             PagingFixture.chain { $0.attempt = PagingFixture.attempt(nil, isInFlight: true) },
             inputsHash: PagingFixture.inputsHash)
-        #expect(follower.begin(.told("read_bulk"), at: now) == .lookAgain(at: now + 1))
+        #expect(follower.begin(.found(actionType: "read_bulk"), at: now) == .lookAgain(at: now + 1))
         #expect(follower.read(PagingFixture.chain(), at: now + 1) == .takeSlot(notBefore: nil))
         #expect(
             follower.slotTaken(intentID: PagingFixture.intentID)
@@ -137,7 +137,7 @@ struct PageFollowerResumeTests {
     func failedHereStoredElsewhere() {
         var follower = PageFollower(
             PagingFixture.chain { $0.attempt = PagingFixture.attempt() }, inputsHash: PagingFixture.inputsHash)
-        #expect(follower.begin(.told("read_bulk"), at: now) == .fetch(PagingFixture.item()))
+        #expect(follower.begin(.found(actionType: "read_bulk"), at: now) == .fetch(PagingFixture.item()))
         let stored = PagingFixture.chain {
             $0.pages = 2
             $0.end = ChainEnd(.lastPage)
@@ -148,7 +148,7 @@ struct PageFollowerResumeTests {
     @Test("Of a chain whose root is not stored nothing follows")
     func unstoredRoot() {
         var follower = PageFollower(Chain(root: PagingFixture.root), inputsHash: [])
-        #expect(follower.begin(.told("read_bulk"), at: now) == .finish)
+        #expect(follower.begin(.found(actionType: "read_bulk"), at: now) == .finish)
     }
 
     /// Brings the page to the partner's next refusal.
@@ -175,7 +175,7 @@ struct PageFollowerResumeTests {
     @Test("A throttled page is asked for as a further attempt, not before its time; after ten the chain is left")
     func throttled() {
         var follower = PageFollower(PagingFixture.chain(), inputsHash: PagingFixture.inputsHash)
-        #expect(follower.begin(.told("read_bulk"), at: now) == .takeSlot(notBefore: nil))
+        #expect(follower.begin(.found(actionType: "read_bulk"), at: now) == .takeSlot(notBefore: nil))
         for attempt in 1...9 {
             #expect(throttle(&follower, attempt: attempt) == .suspend(until: now + 60))
         }
@@ -190,7 +190,7 @@ struct PageFollowerResumeTests {
     @Test("A page stored between begins the count of throttled attempts anew")
     func throttledNow() {
         var follower = PageFollower(PagingFixture.chain(), inputsHash: PagingFixture.inputsHash)
-        #expect(follower.begin(.told("read_bulk"), at: now) == .takeSlot(notBefore: nil))
+        #expect(follower.begin(.found(actionType: "read_bulk"), at: now) == .takeSlot(notBefore: nil))
         for attempt in 1...9 {
             #expect(throttle(&follower, attempt: attempt) == .suspend(until: now + 60))
         }
@@ -208,7 +208,7 @@ struct PageFollowerResumeTests {
                 $0.failedAttempts = 50
                 $0.resumeAt = now - 1
             }, inputsHash: PagingFixture.inputsHash)
-        #expect(follower.begin(.told("read_bulk"), at: now) == .takeSlot(notBefore: nil))
+        #expect(follower.begin(.found(actionType: "read_bulk"), at: now) == .takeSlot(notBefore: nil))
         #expect(throttle(&follower, attempt: 51) == .suspend(until: now + 60))
     }
 

@@ -13,7 +13,7 @@ struct PageFollowerSubmitTests {
     /// A follower whose intent is committed.
     private func submitting(_ chain: Chain = PagingFixture.chain()) -> PageFollower {
         var follower = PageFollower(chain, inputsHash: PagingFixture.inputsHash)
-        _ = follower.begin(.told("read_bulk"), at: now)
+        _ = follower.begin(.found(actionType: "read_bulk"), at: now)
         _ = follower.slotTaken(intentID: PagingFixture.intentID)
         #expect(
             follower.intended(nil, mayPost: true, at: now) == .post(PagingFixture.submission(chain)))

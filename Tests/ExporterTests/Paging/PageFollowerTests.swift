@@ -25,7 +25,7 @@ struct PageFollowerTests {
         var follower = follower()
         let submission = PagingFixture.submission()
         #expect(follower.begin(nil, at: now) == .lookUp)
-        #expect(follower.lookedUp(.told("read_bulk"), at: now) == .takeSlot(notBefore: nil))
+        #expect(follower.lookedUp(.found(actionType: "read_bulk"), at: now) == .takeSlot(notBefore: nil))
         #expect(follower.slotTaken(intentID: PagingFixture.intentID) == .writeIntent(submission))
         #expect(follower.intended(nil, mayPost: true, at: now) == .post(submission))
         #expect(
@@ -52,7 +52,7 @@ struct PageFollowerTests {
                 $0.cursor = "007 é\n"
                 $0.failedAttempts = 3
             })
-        #expect(follower.begin(.told("read_bulk"), at: now) == .takeSlot(notBefore: nil))
+        #expect(follower.begin(.found(actionType: "read_bulk"), at: now) == .takeSlot(notBefore: nil))
         #expect(
             follower.slotTaken(intentID: PagingFixture.intentID)
                 == .writeIntent(
@@ -64,7 +64,7 @@ struct PageFollowerTests {
     @Test("A stored action that is known is not looked up again, for no page of the chain")
     func lookedUpOnce() {
         var follower = follower()
-        #expect(follower.begin(.told("read_bulk"), at: now) == .takeSlot(notBefore: nil))
+        #expect(follower.begin(.found(actionType: "read_bulk"), at: now) == .takeSlot(notBefore: nil))
         #expect(
             follower.stored(PagingFixture.chain { $0.pages = 2 }, outcome: .success, at: now)
                 == .takeSlot(notBefore: nil))
@@ -73,8 +73,9 @@ struct PageFollowerTests {
     @Test(
         "What is no bulk read is refused without one POST, looked up just now or known before",
         arguments: [
-            (ActionDescription.told("write"), "read_bulk"), (.told("read"), nil), (.told(nil), "read_bulk"),
-            (.told("search_or_write"), "search_or_write"), (.withheld(status: 403), nil),
+            (ActionDescription.found(actionType: "write"), "read_bulk"), (.found(actionType: "read"), nil),
+            (.found(actionType: nil), "read_bulk"),
+            (.found(actionType: "search_or_write"), "search_or_write"), (.withheld(status: 403), nil),
             (.withheld(status: 404), "write"),
         ] as [(ActionDescription, String?)])
     func refused(description: ActionDescription, manifest: String?) {
@@ -121,14 +122,14 @@ struct PageFollowerTests {
     @Test("Inputs that are not those the chain began with are never sent")
     func inputsDiffer() {
         var follower = PageFollower(chain, inputsHash: PagingFixture.otherInputsHash)
-        #expect(reasonOfLeaving(follower.begin(.told("read_bulk"), at: now)) == .inputsDiffer)
+        #expect(reasonOfLeaving(follower.begin(.found(actionType: "read_bulk"), at: now)) == .inputsDiffer)
         #expect(follower.slotTaken(intentID: PagingFixture.intentID) == .finish)
     }
 
     @Test("A chain that another export gave other inputs meanwhile is left")
     func inputsDifferMeanwhile() {
         var follower = follower()
-        _ = follower.begin(.told("read_bulk"), at: now)
+        _ = follower.begin(.found(actionType: "read_bulk"), at: now)
         _ = follower.slotTaken(intentID: PagingFixture.intentID)
         let other = PagingFixture.chain { $0.inputsHash = PagingFixture.otherInputsHash }
         #expect(reasonOfLeaving(follower.intended(other, mayPost: true, at: now)) == .inputsDiffer)
@@ -142,7 +143,7 @@ struct PageFollowerTests {
                     $0.end = ChainEnd(reason)
                     $0.attempt = attempt
                 })
-            #expect(follower.begin(.told("read_bulk"), at: now) == .finish)
+            #expect(follower.begin(.found(actionType: "read_bulk"), at: now) == .finish)
             #expect(follower.slotTaken(intentID: PagingFixture.intentID) == .finish)
         }
     }
@@ -177,14 +178,14 @@ struct PageFollowerTests {
                     $0.failedAttempts = 1
                     $0.resumeAt = now + wait
                 })
-            #expect(follower.begin(.told("read_bulk"), at: now) == action)
+            #expect(follower.begin(.found(actionType: "read_bulk"), at: now) == action)
         }
     }
 
     @Test("Where another export has stored the page meanwhile the chain goes on behind it")
     func otherExportIsAhead() {
         var follower = follower()
-        _ = follower.begin(.told("read_bulk"), at: now)
+        _ = follower.begin(.found(actionType: "read_bulk"), at: now)
         _ = follower.slotTaken(intentID: PagingFixture.intentID)
         let ahead = PagingFixture.chain {
             $0.pages = 3
@@ -197,7 +198,7 @@ struct PageFollowerTests {
     @Test("Where another export is asking for the page this one waits and looks again, and never asks itself")
     func otherExportAsks() {
         var follower = follower()
-        _ = follower.begin(.told("read_bulk"), at: now)
+        _ = follower.begin(.found(actionType: "read_bulk"), at: now)
         _ = follower.slotTaken(intentID: PagingFixture.intentID)
         let asking = PagingFixture.chain { $0.attempt = PagingFixture.attempt(nil, isInFlight: true) }
         #expect(follower.intended(asking, mayPost: true, at: now) == .lookAgain(at: now + 1))
@@ -209,7 +210,7 @@ struct PageFollowerTests {
     @Test("Where another export has ended the chain there is nothing left to do")
     func otherExportEnded() {
         var follower = follower()
-        _ = follower.begin(.told("read_bulk"), at: now)
+        _ = follower.begin(.found(actionType: "read_bulk"), at: now)
         _ = follower.slotTaken(intentID: PagingFixture.intentID)
         #expect(
             follower.intended(PagingFixture.chain { $0.end = ChainEnd(.pageError) }, mayPost: true, at: now) == .finish)
@@ -218,7 +219,7 @@ struct PageFollowerTests {
     @Test("An export that ends while the intent is written takes it back, and sends nothing")
     func mayNotPost() {
         var follower = follower()
-        _ = follower.begin(.told("read_bulk"), at: now)
+        _ = follower.begin(.found(actionType: "read_bulk"), at: now)
         _ = follower.slotTaken(intentID: PagingFixture.intentID)
         #expect(
             follower.intended(nil, mayPost: false, at: now) == .withdraw(PagingFixture.submission()))

@@ -12,11 +12,13 @@ struct PagingPermitTests {
     ]
     static let manifests: [String?] = types + [nil]
     static let descriptions: [ActionDescription] =
-        types.map { .told($0) } + [.told(nil), .withheld(status: 403), .withheld(status: 404)]
+        types.map { .found(actionType: $0) } + [
+            .found(actionType: nil), .withheld(status: 403), .withheld(status: 404),
+        ]
 
     private static let granted: [(ActionDescription, String?)] =
-        manifests.map { (.told("read_bulk"), $0) } + [
-            (.told("read"), "read"), (.told("search"), "search"),
+        manifests.map { (.found(actionType: "read_bulk"), $0) } + [
+            (.found(actionType: "read"), "read"), (.found(actionType: "search"), "search"),
             (.withheld(status: 403), "read_bulk"), (.withheld(status: 404), "read_bulk"),
             (.withheld(status: 403), "read"), (.withheld(status: 404), "read"),
             (.withheld(status: 403), "search"), (.withheld(status: 404), "search"),
@@ -33,10 +35,10 @@ struct PagingPermitTests {
     @Test(
         "A refusal says what the action is, or that nobody says it",
         arguments: [
-            (.told("write"), "read_bulk", "is a write"),
-            (.told("read"), nil, "is a read"),
-            (.told("search"), "read", "is a search"),
-            (.told(nil), "read_bulk", "does not say"),
+            (.found(actionType: "write"), "read_bulk", "is a write"),
+            (.found(actionType: "read"), nil, "is a read"),
+            (.found(actionType: "search"), "read", "is a search"),
+            (.found(actionType: nil), "read_bulk", "does not say"),
             (.withheld(status: 403), "write", "answers 403, and the manifest calls the stored action a write"),
             (.withheld(status: 404), nil, "answers 404, and the manifest names no action_type"),
         ] as [(ActionDescription, String?, String)])
@@ -52,7 +54,7 @@ struct PagingPermitTests {
     func longType() {
         let type = String(repeating: "write", count: 10_000)
         for permit in [
-            PagingPermit(.told(type), manifest: nil), PagingPermit(.withheld(status: 404), manifest: type),
+            PagingPermit(.found(actionType: type), manifest: nil), PagingPermit(.withheld(status: 404), manifest: type),
         ] {
             guard case .refused(let reason) = permit else {
                 Issue.record("it is to be refused")

@@ -25,8 +25,8 @@ struct ScheduledExport {
 
     mutating func next(at now: Date) -> Scheduler.Step { scheduler.next(at: now, through: &exchange) }
 
-    /// What is told to the scheduler itself.
-    mutating func tell<R>(_ change: (inout Scheduler) -> R) -> R { change(&scheduler) }
+    /// An event of the scheduler itself.
+    mutating func change<R>(_ change: (inout Scheduler) -> R) -> R { change(&scheduler) }
 
     mutating func settle(_ bucket: Bucket, _ change: (inout RateBudget) -> Void) { exchange.settle(bucket, change) }
 

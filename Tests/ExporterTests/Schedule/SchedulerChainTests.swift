@@ -35,7 +35,7 @@ struct SchedulerChainTests {
     private func openRuns(_ scheduler: inout ScheduledExport, _ headers: RateLimitHeaders) {
         scheduler.add(.post(Self.root))
         #expect(scheduler.next(at: now) == .post(Self.root))
-        scheduler.tell { $0.postReturned() }
+        scheduler.change { $0.postReturned() }
         scheduler.settle(.runs) { $0.answered(headers, status: 201, at: now) }
     }
 
@@ -116,7 +116,7 @@ struct SchedulerChainTests {
         guard case .read(.late, _) = scheduler.next(at: now) else {
             // Nothing may leave; only the database is asked.
             #expect(scheduler.requestsInFlight == 2)
-            scheduler.tell { $0.lookUpReturned() }
+            scheduler.change { $0.lookUpReturned() }
             #expect(scheduler.next(at: now) == .fetch(item(1, expiresIn: 100)))
             return
         }
@@ -126,9 +126,9 @@ struct SchedulerChainTests {
     @Test("An export does not end while the database is at a step of a chain")
     func writes() {
         var scheduler = scheduler()
-        scheduler.tell { $0.writeBegins() }
+        scheduler.change { $0.writeBegins() }
         #expect(scheduler.next(at: now) == .wait(until: nil))
-        scheduler.tell { $0.writeEnds() }
+        scheduler.change { $0.writeEnds() }
         #expect(scheduler.next(at: now) == .done)
     }
 
@@ -138,7 +138,7 @@ struct SchedulerChainTests {
         scheduler.wait(for: .post(Self.root), until: now + 90)
         #expect(scheduler.next(at: now) == .wait(until: now + 90))
         #expect(scheduler.next(at: now + 90) == .post(Self.root))
-        scheduler.tell { $0.postReturned() }
+        scheduler.change { $0.postReturned() }
         scheduler.settle(.runs) { $0.answered(RateLimitHeaders(), status: 201, at: now + 90) }
         scheduler.wait(for: .post(Self.root), until: now + 180)
         #expect(scheduler.next(at: now + 91) == .wait(until: now + 180))
@@ -157,12 +157,12 @@ struct SchedulerChainTests {
         var scheduler = ScheduledExport(Scheduler.Options(concurrency: 1, maxWait: .zero))
         #expect(scheduler.next(at: now) == .read(.first, after: nil))
         #expect(scheduler.next(at: now) == .read(.chains, after: nil))
-        let mayFollowWhileReading = scheduler.tell { $0.mayFollow() }
+        let mayFollowWhileReading = scheduler.change { $0.mayFollow() }
         #expect(mayFollowWhileReading == false)
         scheduler.hasRead(chains: 0, limit: 10)
         #expect(scheduler.next(at: now) == .read(.chains, after: nil))
         scheduler.hasRead(chains: 0, limit: 10)
-        let mayFollowAfterwards = scheduler.tell { $0.mayFollow() }
+        let mayFollowAfterwards = scheduler.change { $0.mayFollow() }
         #expect(mayFollowAfterwards == true)
     }
 
@@ -211,7 +211,7 @@ struct SchedulerChainTests {
         scheduler.hasRead(.first, [])
         #expect(scheduler.next(at: now) == .read(.chains, after: nil))
         scheduler.hasRead(chains: 6, limit: 6)
-        scheduler.tell { $0.follows(4) }
+        scheduler.change { $0.follows(4) }
         #expect(scheduler.next(at: now) == .read(.late, after: nil))
         scheduler.hasRead(.late, [])
         for number in 1...2 {
@@ -231,7 +231,7 @@ struct SchedulerChainTests {
         scheduler.hasRead(.first, [])
         #expect(scheduler.next(at: now) == .read(.chains, after: nil))
         scheduler.hasRead(chains: 6, limit: 6)
-        scheduler.tell { $0.follows(6) }
+        scheduler.change { $0.follows(6) }
         #expect(scheduler.next(at: now) == .read(.late, after: nil))
         scheduler.hasRead(.late, [])
         #expect(scheduler.next(at: now) == .done)

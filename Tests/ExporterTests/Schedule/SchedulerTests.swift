@@ -97,11 +97,11 @@ struct SchedulerTests {
     func lookUpFirst() {
         let action = UUID()
         var scheduler = Self.scheduler([Self.item(1, expiresInHours: 0.1), Self.item(2)], concurrency: 2)
-        scheduler.tell { $0.lookUpFirst(action) }
+        scheduler.change { $0.lookUpFirst(action) }
         #expect(scheduler.next(at: now) == .lookUp(action))
         #expect(scheduler.next(at: now) == .fetch(Self.item(1, expiresInHours: 0.1)))
         #expect(scheduler.next(at: now) == .wait(until: nil))
-        scheduler.tell { $0.lookUpReturned() }
+        scheduler.change { $0.lookUpReturned() }
         #expect(scheduler.next(at: now) == .fetch(Self.item(2)))
 
         var spent = Self.scheduler([])
@@ -109,7 +109,7 @@ struct SchedulerTests {
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(limit: 10, remaining: 0, resetsIn: .seconds(60)), status: 200, at: now)
         }
-        spent.tell { $0.lookUpFirst(action) }
+        spent.change { $0.lookUpFirst(action) }
         guard case .wait(let time?) = spent.next(at: now) else {
             Issue.record("the look-up did not wait for its slot")
             return
@@ -295,9 +295,9 @@ struct SchedulerTests {
         let item = Self.item(1)
         var scheduler = Self.scheduler([item])
         #expect(scheduler.next(at: now) == .fetch(item))
-        scheduler.tell { $0.commitBegins() }
+        scheduler.change { $0.commitBegins() }
         #expect(scheduler.next(at: now) == .wait(until: nil))
-        scheduler.tell { $0.commitEnds() }
+        scheduler.change { $0.commitEnds() }
         #expect(scheduler.mayCommit)
         #expect(scheduler.next(at: now) == .read(.late, after: nil))
         #expect(!scheduler.mayCommit)
@@ -325,7 +325,7 @@ struct SchedulerTests {
         let items = [Self.item(1), Self.item(2)]
         var scheduler = Self.scheduler(items)
         #expect(scheduler.next(at: now) == .fetch(items[0]))
-        scheduler.tell { $0.stop() }
+        scheduler.change { $0.stop() }
         #expect(scheduler.next(at: now) == .wait(until: nil))
         Self.finish(items[0], in: &scheduler)
         #expect(scheduler.next(at: now) == .done)

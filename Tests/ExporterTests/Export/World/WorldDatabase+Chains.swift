@@ -8,7 +8,7 @@ extension WorldDatabase {
     /// The chain as it is read: with what is under way for its next page.
     func chain(_ root: RunKey) -> Chain? {
         guard var chain = chains[root] else { return nil }
-        chain.toldType = actionTypes[root.storedActionID] ?? nil
+        chain.lookedUpType = actionTypes[root.storedActionID] ?? nil
         guard let cursor = chain.cursor else { return chain }
         chain.isCursorUsed = isUsed(cursor, of: root) { $0.pageNumber < chain.pages }
         let key = ModelDatabase.IntentKey(cursor: cursor, attempt: chain.failedAttempts + 1)
