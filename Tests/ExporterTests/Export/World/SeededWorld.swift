@@ -164,6 +164,7 @@ struct SeededWorld {
         plan.options.budgetShare = random.happens(0.5) ? 1 : 0.8
         plan.options.maxWait = [.zero, .seconds(60), .seconds(600)][Int.random(in: 0...2, using: &random)]
         plan.options.retryFailedPages = random.happens(0.5)
+        plan.options.refetch = random.happens(0.15)
         plan.timeLimit = random.happens(0.3) ? random.next(in: 1...60) : 3600
         if random.happens(0.15) { plan.signals = [ExportPlan.Signal(after: random.next(in: 0...15))] }
         if random.happens(0.35) { plan.killedAfter = random.next(in: 0...6) }

@@ -38,6 +38,21 @@ extension World {
         }
     }
 
+    // MARK: Suspects
+
+    /// Whenever a run is fetched that was under way when an export died: it is alone, and behind every other run.
+    mutating func checkSuspect(_ item: RunItem, of id: Int) {
+        guard let export = exports[id], let items = database.exports[id]?.items else { return }
+        if !export.inFlight.isEmpty {
+            faults.append("export \(id): suspect \(item.key.runID) beside \(export.inFlight.count) other requests")
+        }
+        let early = items.filter { key, other in
+            !other.isReached && database.runs[key]?.wasSuspect == false && !export.fetched.contains(key)
+        }
+        if !early.isEmpty { faults.append("export \(id): suspect \(item.key.runID) before \(early.count) other runs") }
+        database.willAskSuspect(item.key, at: now)
+    }
+
     /// A POST has arrived.
     mutating func checkStarts(_ submission: PageFollower.Submission) {
         let key = ModelDatabase.IntentKey(cursor: submission.cursor, attempt: submission.attempt)
@@ -65,8 +80,11 @@ extension World {
     /// What the tables hold is true, and nothing is there twice: whatever became of the exports so far.
     mutating func checkStored() {
         for (key, run) in database.runs {
-            if run.outcome.isStored != (run.stores == 1) {
-                faults.append("\(key.runID) is \(run.outcome), and was stored \(run.stores) times")
+            let isRefetched = run.storedBy.dropFirst().allSatisfy { database.exports[$0]?.refetchSince != nil }
+            if run.outcome.isStored == run.storedBy.isEmpty || !isRefetched
+                || Set(run.storedBy).count < run.storedBy.count
+            {
+                faults.append("\(key.runID) is \(run.outcome), and was stored by exports \(run.storedBy)")
             }
             guard run.page.root == nil, run.outcome.isFinal, let truth = api.runs[key]?.truth else { continue }
             let (outcome, rows) = expected(key, truth)

@@ -12,10 +12,14 @@ struct WorldDatabase {
         var outcome = Outcome.queued
         var evidence: Evidence?
         var rows: [Int] = []
-        /// How often a result was stored.
-        var stores = 0
+        /// The exports that stored a result, in the order in which they did.
+        var storedBy: [Int] = []
+        /// When the stored result was fetched.
+        var fetchedAt: Date?
         var isSeenAlive = false
         var isSuspect = false
+        /// Some export has found it so.
+        var wasSuspect = false
         var checkedAt = Date.distantPast
         var page = Page()
 
@@ -50,6 +54,8 @@ struct WorldDatabase {
         var manifest: Int
         var beganAt: Date
         var concurrency: Int
+        /// With `--refetch`: results that were fetched before are fetched again.
+        var refetchSince: Date?
         var isRunning = true
         var items: [RunKey: Item] = [:]
     }
@@ -90,12 +96,21 @@ struct WorldDatabase {
             exports[id]?.isRunning = false
         }
         var export = Export(manifest: manifest, beganAt: now, concurrency: options.concurrency)
+        let since = options.refetch ? startOfUnfinishedRefetch(of: manifest) : nil
+        if options.refetch { export.refetchSince = since ?? now }
         for key in manifests[manifest] {
-            export.items[key] = Item(isReached: runs[key]?.isSettled(at: now) ?? false)
+            let isDue = options.refetch && (runs[key]?.fetchedAt ?? .distantPast) < since ?? .distantFuture
+            export.items[key] = Item(isReached: !isDue && runs[key]?.isSettled(at: now) ?? false)
             if options.retryFailedPages { reopen(key) }
         }
         exports[id] = export
         alive.insert(id)
+    }
+
+    /// See `ExportStore.startOfUnfinishedRefetch`.
+    private func startOfUnfinishedRefetch(of manifest: Int) -> Date? {
+        exports.filter { $1.manifest == manifest }.sorted { $0.key > $1.key }.map(\.value)
+            .prefix { $0.refetchSince != nil && $0.items.values.contains { !$0.isReached } }.last?.beganAt
     }
 
     private mutating func markSuspects(of dead: Export) {
@@ -106,6 +121,7 @@ struct WorldDatabase {
         for key in candidates.keys.sorted(by: { cursor($0).precedes($1, runs[$1]) }).prefix(dead.concurrency) {
             runs[key]?.outcome = .failed
             runs[key]?.isSuspect = true
+            runs[key]?.wasSuspect = true
         }
     }
 
@@ -149,6 +165,23 @@ struct WorldDatabase {
         }
     }
 
+    /// Pages of the export's chains whose results are stored, for `--refetch`.
+    func pagesToRefetch(of id: Int, after cursor: WorkCursor?, limit: Int) -> [RunItem] {
+        guard let export = exports[id], let since = export.refetchSince else { return [] }
+        let keys = runs.keys.filter { key in
+            guard let run = runs[key], let root = run.page.root, export.items[root] != nil else { return false }
+            return run.outcome.isStored && (run.fetchedAt ?? .distantPast) < since
+                && (cursor?.precedes(key, run) ?? true)
+        }
+        return keys.sorted { self.cursor($0).precedes($1, runs[$1]) }.prefix(limit).compactMap { key in
+            guard let run = runs[key], let root = run.page.root else { return nil }
+            var item = RunItem(key: key, expiresAt: run.expiresAt, seenAlive: run.isSeenAlive)
+            item.page = PageOfChain(
+                root: root, submittedAt: run.expiresAt - retention.seconds, isRefetch: true)
+            return item
+        }
+    }
+
     func polls(of id: Int, limit: Int) -> [PollDue] {
         let due = (exports[id]?.items ?? [:]).compactMap { key, item -> PollDue? in
             guard let pollAt = item.pollAt, let item = self.item(key, of: id) else { return nil }
@@ -179,10 +212,11 @@ struct WorldDatabase {
     mutating func commit(_ batch: [FetchedRun], of id: Int) -> [Commit] {
         let rules = batch.map { run in
             MergeRule(
-                stored: runs[run.item.key]?.outcome ?? .queued, answer: run.verdict.outcome, refetch: false)
+                stored: runs[run.item.key]?.outcome ?? .queued, answer: run.verdict.outcome,
+                refetch: exports[id]?.refetchSince != nil)
         }
         let stored = batch.map { runs[$0.item.key]?.outcome ?? .queued }
-        for (run, rule) in zip(batch, rules) where rule == .replace || rule == .update { store(run, rule) }
+        for (run, rule) in zip(batch, rules) where rule == .replace || rule == .update { store(run, rule, by: id) }
         let chains = advanceChains(batch)
         return zip(zip(batch, rules), stored).map { pair, before in
             let (run, rule) = pair
@@ -203,7 +237,7 @@ struct WorldDatabase {
         }
     }
 
-    private mutating func store(_ loaded: FetchedRun, _ rule: MergeRule) {
+    private mutating func store(_ loaded: FetchedRun, _ rule: MergeRule, by id: Int) {
         let key = loaded.item.key
         runs[key]?.outcome = loaded.verdict.outcome
         runs[key]?.evidence = loaded.verdict.evidence
@@ -213,7 +247,8 @@ struct WorldDatabase {
         runs[key]?.page.nextPage = loaded.result?.nextPage
         guard rule == .replace else { return }
         runs[key]?.rows = loaded.result?.results.compactMap { $0["n"]?.int } ?? []
-        runs[key]?.stores += 1
+        runs[key]?.storedBy.append(id)
+        runs[key]?.fetchedAt = loaded.answeredAt
     }
 }
 

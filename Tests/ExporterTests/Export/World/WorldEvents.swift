@@ -13,7 +13,8 @@ extension World {
     mutating func act(on effect: Effect, of id: Int) {
         switch effect {
         case .fetch(let item):
-            if item.isSuspect { database.willAskSuspect(item.key, at: now) }
+            if item.isSuspect { checkSuspect(item, of: id) }
+            exports[id]?.fetched.insert(item.key)
             send(.run(item.key), .run(item.key), item, of: id)
         case .lookUp(let action): send(.lookUp(action), .lookUp(action), nil, of: id)
         case .post(let submission, _):
@@ -40,6 +41,9 @@ extension World {
         if export.inFlight[requestID] != nil { faults.append("export \(id): \(requestID) is in flight twice") }
         if request.isPage ? export.hasCancelled.posts : export.hasCancelled.reads {
             faults.append("export \(id): \(requestID) leaves after the end")
+        }
+        if export.inFlight.values.contains(where: { $0?.isSuspect == true }) {
+            faults.append("export \(id): \(requestID) leaves while a suspect is in flight")
         }
         exports[id]?.inFlight.updateValue(item, forKey: requestID)
         let inFlight = export.inFlight.count + 1
@@ -170,6 +174,9 @@ extension World {
         case .read(.polls, _, let limit): .pollsRead(.success(database.polls(of: id, limit: limit)))
         case .read(.chains, _, let limit):
             .chainsRead(.success(database.openChains(of: id, limit: limit).map { ready($0, of: id) }))
+        case .read(.storedPages, let cursor, let limit):
+            .queueRead(
+                .storedPages, .success(database.pagesToRefetch(of: id, after: cursor, limit: limit)))
         case .read(let queue, let cursor, let limit):
             .queueRead(
                 queue, .success(database.read(queue, of: id, after: cursor, limit: limit, at: now)))

@@ -41,6 +41,8 @@ struct WorldExport {
     var machine: ExportMachine
     var wakeAt = Date.distantFuture
     var inFlight: [RequestID: RunItem?] = [:]
+    /// The runs that it has asked for.
+    var fetched: Set<RunKey> = []
     var hasCancelled = (reads: false, posts: false)
     var isDatabaseLost = false
     /// For a moment at least, others may have taken it for dead.

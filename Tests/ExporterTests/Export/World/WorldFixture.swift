@@ -52,7 +52,8 @@ extension World {
         if isRootStored {
             run.outcome = .success
             run.rows = list[0].rows
-            run.stores = 1
+            run.storedBy = [0]
+            run.fetchedAt = .distantPast
             run.page.nextPage = list[0].cursor
             chain.pages = 1
             chain.cursor = list[0].cursor
