@@ -55,18 +55,4 @@ struct CircuitTests {
             #expect(try export.summary.met == ["success": 200, "failed": 60])
         }
     }
-
-    @Test func `Requests for pages that fail one after the other leave the other chains for the next export`()
-        async throws
-    {
-        let chains = (1...30).map { Chain(number: $0, pages: 3, course: .startedServerError, times: 1) }
-        try await Stage.with("--run-limit", "0") { stage in
-            let export = try await stage.export(Manifest.following(chains), "--concurrency", "1")
-            #expect(export.status == 75, "\(export.finished.stderr)")
-            #expect(try export.chains.chains == ["submit_unknown": 12])
-            #expect(try export.chains.openChains == 18)
-            #expect(
-                try await stage.database.count("export_items where chain_left = 'unavailable'") == 18)
-        }
-    }
 }

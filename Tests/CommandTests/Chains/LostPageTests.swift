@@ -50,26 +50,6 @@ struct LostPageTests {
         }
     }
 
-    @Test func `A page that stays 404 for a minute after its POST ends its chain as page_expired`() async throws {
-        try await Stage.with { stage in
-            let chain = Chain(number: 1, pages: 4, course: .expiredPage)
-            let export = try await stage.export(Manifest.following([chain]))
-            #expect(export.status == 3, "\(export.finished.stderr)")
-            #expect(try export.chains.chains == ["page_expired": 1])
-            #expect(try await stage.sandbox.posts(of: chain) == stage.oncePosted(chain, [0, 1, 2]))
-            #expect(try await stage.end(of: chain) == "2|4|page_expired")
-            let waited = try await stage.database.value(
-                """
-                select r.checked_at - i.recorded_at > interval '55 s'
-                  from page_intents i
-                  join runs r on r.stored_action_id = i.stored_action_id and r.run_id = i.run_id
-                 where i.page_number = 2
-                """)
-            #expect(waited == "true")
-            #expect(try await stage.differences(chain, pages: [0, 1]) == [])
-        }
-    }
-
     @Test(arguments: [Chain.Course.throttledPage, .systemThrottledPage])
     func `A page that the partner throttles is asked for anew after its delay, as a further attempt`(
         _ course: Chain.Course
@@ -135,29 +115,6 @@ struct LostPageTests {
                 #expect(try await stage.end(of: chain) == "0|0|")
             }
             #expect(try await stage.sandbox.submissions.isEmpty)
-        }
-    }
-
-    @Test func `--max-wait begins when nothing else is left to do, which a chain that advances is`() async throws {
-        try await Stage.with("--latency", "250") { stage in
-            // Twelve pages take longer than --max-wait; the last is pending at first.
-            let chain = Chain(number: 1, pages: 12, course: .pendingPage, times: 1, place: 11)
-            let export = try await stage.export(Manifest.following([chain]), "--max-wait", "3s")
-            #expect(export.status == 0, "\(export.finished.stderr)")
-            #expect(try export.summary.durationS > 4)
-            try await stage.expectWhole(chain)
-        }
-    }
-
-    @Test func `--max-wait begins anew when a page has come, for each page of a chain may be pending for a while`()
-        async throws
-    {
-        try await Stage.with { stage in
-            let chain = Chain(number: 1, pages: 8, course: .pendingPage, times: 1, place: Chain.everywhere)
-            let export = try await stage.export(Manifest.following([chain]), "--max-wait", "4s")
-            #expect(export.status == 0, "\(export.finished.stderr)")
-            #expect(try export.summary.durationS > 4)
-            try await stage.expectWhole(chain)
         }
     }
 }

@@ -69,20 +69,6 @@ struct PostAnswerTests {
         }
     }
 
-    @Test func `An API that is out of service for POSTs leaves the chain open after five tries`() async throws {
-        try await Stage.with { stage in
-            let chain = Self.chain(.postUnavailable, 1, times: 0)
-            let export = try await stage.export(Manifest.following([chain]))
-            #expect(export.status == 75, "\(export.finished.stderr)")
-            #expect(try export.chains.openChains == 1)
-            var posts = stage.oncePosted(chain, [0, 1])
-            posts["2"] = Sandbox.told(posts: 5, runs: 0)
-            #expect(try await stage.sandbox.posts(of: chain) == posts)
-            #expect(try await stage.end(of: chain) == "2|4|")
-            #expect(try await stage.database.count("page_intents where run_id is null") == 0)
-        }
-    }
-
     @Test func `A bad token at a POST ends the export with 77, and a good one continues it`() async throws {
         try await Stage.with { stage in
             let chain = Chain(number: 1, pages: 4)

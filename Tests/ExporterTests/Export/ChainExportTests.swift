@@ -142,6 +142,18 @@ struct ChainExportTests {
         #expect(record.tally.rateLimited == 0)
     }
 
+    @Test("--max-wait begins when nothing else is left to do, and a chain that advances is something to do")
+    func waitBehindPages() {
+        var world = World(chains: 1, pages: 12)
+        world.pace.latency = 0.25...0.25
+        world.plan { (.success, $0.pageNumber == 11 ? 1 : 0) }
+        let record = world.export { $0.options.maxWait = .seconds(3) }
+        #expect(record.successfulEnding == .finished)
+        // The pages before the last one take longer than the wait.
+        #expect(record.seconds > 5)
+        world.expectComplete(starts: 11)
+    }
+
     @Test("--max-wait begins again with each page: each may be pending for a while")
     func waitForEachPage() {
         var world = World(chains: 1, pages: 6)
