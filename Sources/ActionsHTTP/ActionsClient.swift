@@ -5,8 +5,8 @@ import JSONText
 
 /// The requests that the exporter makes of the Actions API.
 ///
-/// Each departs with the token of that moment. Where the API refuses that token and there is another, the answer says so:
-/// asking again is the caller's, for it takes a slot of the budget.
+/// Each departs with the token of that moment. Where the API refuses that token and there is another, the answer says
+/// so: asking again is the caller's, for it takes a slot of the budget.
 package struct ActionsClient: Sendable {
     private let transport: any Transport
     private let tokens: TokenSource
@@ -39,8 +39,8 @@ package struct ActionsClient: Sendable {
         return (await isEnded(token, answer.refusesCredentials) ? .tokenEnded : answer, response)
     }
 
-    /// `POST /actions/v1/stored-actions/{stored_action_id}/run`: starts a run that is one page of a bulk read. It is not
-    /// idempotent: what may have got through must not be sent again.
+    /// `POST /actions/v1/stored-actions/{stored_action_id}/run`: starts a run that is one page of a bulk read. It is
+    /// not idempotent: what may have got through must not be sent again.
     ///
     /// - Parameters:
     ///   - inputs: a JSON object, sent byte for byte.
@@ -79,7 +79,7 @@ package struct ActionsClient: Sendable {
 
     /// `GET /actions/v1/stored-actions`: the stored actions that the token may see; what tries the token.
     ///
-    /// No budget counts this one: it is sent again by itself if there is another token.
+    /// No budget counts this request, so it is sent again at once if there is another token.
     ///
     /// - Throws: `TokenError`; `TransportError`; `CancellationError`.
     package func listStoredActions() async throws -> APIResponse {

@@ -1,6 +1,6 @@
 /// An array's elements, each found when it is asked for: a large array costs no memory beside its text.
 package struct JSONElements: Collection, Sendable {
-    /// Where an element stands in the text.
+    /// Where an element is in the text.
     package struct Index: Comparable, Sendable {
         fileprivate let range: Range<Int>
 
@@ -39,7 +39,7 @@ package struct JSONElements: Collection, Sendable {
 
     package subscript(index: Index) -> JSONValue { JSONValue(text: text, range: index.range) }
 
-    /// The elements from there on as they were written, with what stands between them but without the array's brackets.
+    /// The elements from there on as they were written, with what is between them but without the array's brackets.
     package func text(from index: Index) -> ArraySlice<UInt8> {
         var (next, end) = (index, index.range.lowerBound)
         while next < endIndex {

@@ -1,5 +1,5 @@
-/// An object's members in their order, duplicate keys included, each found when it is asked for: a large object costs no
-/// memory beside its text.
+/// An object's members in their order, duplicate keys included, each found when it is asked for: a large object costs
+/// no memory beside its text.
 package struct JSONMembers: Sequence, Sendable {
     package struct Iterator: IteratorProtocol {
         private let text: [UInt8]
@@ -49,7 +49,7 @@ package struct JSONMember: Sendable {
 
     package var value: JSONValue { JSONValue(text: text, range: valueRange) }
 
-    /// Where the member begins in its text, which tells it from all others.
+    /// Where the member begins in its text, which identifies it.
     package var position: Int { keyRange.lowerBound }
 
     /// Whether the decoded key has these bytes of UTF-8.
@@ -58,7 +58,8 @@ package struct JSONMember: Sendable {
     }
 }
 
-/// Whether the string whose opening quote is there decodes to these bytes of UTF-8. Nothing is copied, however long it is.
+/// Whether the string whose opening quote is there decodes to these bytes of UTF-8. Nothing is copied, however long it
+/// is.
 func isString(in text: UnsafeRawBufferPointer, at start: Int, equalTo wanted: [UInt8]) -> Bool {
     var pieces = JSONStringPieces(text, from: start + 1)
     var rest = wanted[...]

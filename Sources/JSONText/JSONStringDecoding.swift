@@ -1,7 +1,7 @@
 /// U+FFFD in UTF-8.
 let replacementCharacter: [UInt8] = [0xEF, 0xBF, 0xBD]
 
-/// The text that the bytes between a valid JSON string's quotes stand for; each lone surrogate and each byte that is no
+/// The text that the bytes between a valid JSON string's quotes encode; each lone surrogate and each byte that is no
 /// UTF-8 becomes one U+FFFD.
 func decodeJSONString(_ content: ArraySlice<UInt8>) -> String {
     if !content.contains(UInt8(ascii: "\\")), let text = String(validating: content, as: UTF8.self) { return text }

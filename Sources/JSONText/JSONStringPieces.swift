@@ -1,13 +1,13 @@
 /// The content of a valid JSON string, piece by piece, up to its closing quote or the end of the text.
 struct JSONStringPieces {
     enum Piece {
-        /// Bytes that stand for themselves: valid UTF-8 without an escape.
+        /// Bytes that are literal: valid UTF-8 without an escape.
         case text(Range<Int>)
         /// An escape, or a pair of them, of this character; `\u0000` too.
         case escaped(Unicode.Scalar)
         /// A `\u` escape of half a surrogate pair without its other half.
         case loneSurrogate
-        /// A byte that begins no UTF-8 sequence where it stands; those behind it are judged again.
+        /// A byte that does not begin a UTF-8 sequence here; those behind it are judged again.
         case brokenByte
     }
 

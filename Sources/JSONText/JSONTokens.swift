@@ -3,7 +3,7 @@ struct JSONTokens {
     enum Token {
         case open(isObject: Bool)
         case close(isObject: Bool)
-        /// A key or a string: where it stands, quotes included.
+        /// A key or a string: its range, quotes included.
         case key(Range<Int>, JSONStringTraits)
         case string(Range<Int>, JSONStringTraits)
         case number(Range<Int>)
@@ -98,7 +98,7 @@ struct JSONTokens {
 struct JSONStringTraits: OptionSet {
     let rawValue: UInt8
 
-    /// Its bytes are not yet the text that it stands for: it has escapes or broken UTF-8.
+    /// Its bytes are not yet its text: it has escapes or broken UTF-8.
     static let isEncoded = JSONStringTraits(rawValue: 1)
     /// It holds what no text of PostgreSQL can: NUL, lone surrogates, broken UTF-8.
     static let isDamaged = JSONStringTraits(rawValue: 2)

@@ -1,4 +1,4 @@
-/// Checks a whole text against RFC 8259, and against UTF-8 if told to, in one pass.
+/// Checks a whole text against RFC 8259, and against UTF-8 on request, in one pass.
 ///
 /// Iterative: what is open is kept as one bit a level, so that nesting costs an eighth of a byte, not stack.
 struct JSONValidator {

@@ -45,7 +45,7 @@ package struct JSONValue: Sendable {
         kind == .array ? JSONElements(text: text, array: range.lowerBound) : JSONElements()
     }
 
-    /// The member of that key, the last one where the key stands more than once. Keys are compared by their UTF-8, so
+    /// The member of that key, the last one of duplicates. Keys are compared by their UTF-8, so
     /// that spellings that Unicode holds to be equivalent stay apart.
     package subscript(key: String) -> JSONValue? {
         guard kind == .object else { return nil }

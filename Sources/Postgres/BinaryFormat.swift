@@ -13,7 +13,7 @@ enum BinaryFormat {
         let microseconds = (date.timeIntervalSinceReferenceDate * 1_000_000).rounded()
         guard let whole = Int64(exactly: microseconds) else { return nil }
         let (sum, overflow) = whole.addingReportingOverflow(microsecondsBetweenEpochs)
-        // The greatest and the least stand for `infinity` and `-infinity`.
+        // The greatest and the least value mean `infinity` and `-infinity`.
         return overflow || sum == .max || sum == .min ? nil : sum
     }
 

@@ -5,7 +5,7 @@ import Synchronization
 /// What `PQcancel` needs; made once for a connection and used from any thread.
 final class CancelHandle: Sendable {
     // PQcancel may be called from any thread, at any time, on a PGcancel that is not being freed (libpq, "Canceling
-    // Queries in Progress"); it is freed when nobody holds this object.
+    // Queries in Progress"); it is freed when nothing holds this object.
     nonisolated(unsafe) private let raw: OpaquePointer?
 
     init(_ connection: OpaquePointer) {

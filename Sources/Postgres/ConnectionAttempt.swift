@@ -8,7 +8,7 @@ enum ConnectionAttempt {
     /// How long a cancelled attempt may go on.
     private static let patience: Duration = .milliseconds(50)
 
-    /// Blocks until the connection stands, the time limit passes or `isCancelled` turns true.
+    /// Blocks until the connection is made, the time limit passes or `isCancelled` turns true.
     ///
     /// - Parameter longest: the time limit for all hosts together, if the settings' own is longer.
     static func open(
@@ -135,7 +135,7 @@ enum ConnectionAttempt {
 }
 
 /// A refused connection's message in libpq's verbose form: lines of which the server's own hold
-/// `FATAL:  53300: sorry, too many clients already`, followed by one that tells the place in the server's sources.
+/// `FATAL:  53300: sorry, too many clients already`, followed by a line with the place in the server's sources.
 struct VerboseRefusal {
     let error: PostgresError
 

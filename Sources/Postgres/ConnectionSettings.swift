@@ -3,7 +3,7 @@ import Foundation
 
 /// What libpq would connect with: the connection string's settings, a service file's, variables and defaults.
 struct ConnectionSettings {
-    /// Names as people know them: `PGPORT`, `DATABASE_URL`.
+    /// Names as the user wrote them: `PGPORT`, `DATABASE_URL`.
     private let own: Set<String>
     private let ownName: String
     private let values: [String: String]
@@ -47,12 +47,12 @@ struct ConnectionSettings {
 
     /// What libpq reads before it connects, but for the password and `barrier`.
     ///
-    /// - Parameter barrier: a keyword whose value is a version of TLS. One that no libpq knows is refused after
+    /// - Parameter barrier: a keyword whose value is a version of TLS. One that libpq does not support is refused after
     ///   everything was read and before anything is asked of the network.
     private static func valuesRead(
         _ parameters: [(key: String, value: String)], barrier: String
     ) -> [String: String] {
-        // With a password at hand, the password file is not opened.
+        // If a password is given, the password file is not opened.
         let raw = ConnectionAttempt.start(parameters + [(key: "password", value: "-"), (key: barrier, value: "-")])
         defer { PQfinish(raw) }
         return Dictionary(raw.map(Self.settings(of:)) ?? []) { first, _ in first }

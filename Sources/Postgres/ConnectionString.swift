@@ -42,7 +42,7 @@ struct ConnectionString {
         }
         defer { PQconninfoFree(options) }
         let settings = Self.settings(options)
-        // What is left of a password with an unescaped @ would be told as an unknown host's name.
+        // What is left of a password with an unescaped @ would be reported as an unknown host's name.
         if settings.contains(where: { $0.key == "host" && $0.value.contains("@") }) {
             throw Reason("has an @ in its host; \(Self.escapes)")
         }
@@ -69,7 +69,7 @@ struct ConnectionString {
         return settings
     }
 
-    /// By keyword, the variable that stands in for it; nil for those without one.
+    /// By keyword, the environment variable in its place; nil for those without one.
     static let keywords: [String: String?] = {
         guard let options = PQconndefaults() else { return [:] }
         defer { PQconninfoFree(options) }

@@ -9,8 +9,8 @@ import Synchronization
 /// not the server's own talks to a pooler; and of that it is asked whether another connection gets the same process, or
 /// this one another process, while it is idle. Nothing is set meanwhile.
 enum PoolerProbe {
-    /// With more processes than one, which of them is lent next is the pooler's choice: the last one returned, the first,
-    /// or any.
+    /// With more processes than one, which of them is lent next is the pooler's choice: the last one returned, the
+    /// first, or any.
     private static let rounds = 3
 
     /// How long an answer is waited for.

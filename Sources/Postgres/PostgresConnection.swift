@@ -22,8 +22,8 @@ package actor PostgresConnection {
         package let pid: Int32
         /// nil where the server hides it: from a role that the session took on, and that is not the login's own.
         package let startedAt: Date?
-        /// Key of an advisory lock that the session holds from its start: by it a session is told from another one that
-        /// a pooler has lent the same process since.
+        /// Key of an advisory lock that the session holds from its start: it distinguishes the session from another one
+        /// that a pooler has lent the same process since.
         let mark: Int64
     }
 

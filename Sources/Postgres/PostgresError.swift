@@ -23,8 +23,8 @@ package struct PostgresError: Error, Sendable, Equatable {
     package var sourceFile: String?
     package var sourceLine: Int?
     package var sourceRoutine: String?
-    /// The time limit that ended the statement or the session, as PostgreSQL's settings name it, with its value where it
-    /// is known: `statement_timeout = 500ms`.
+    /// The time limit that ended the statement or the session, as PostgreSQL's settings name it, with its value where
+    /// it is known: `statement_timeout = 500ms`.
     package var timeLimit: String?
 
     package init(_ kind: Kind, operation: String, message: String) {

@@ -22,7 +22,8 @@ extension PostgresError {
         /// A time limit of the session's settings passed: 57014, 25P04, or 55P03 where `lock_timeout` is set. Also
         /// 57014 when another session cancelled the statement.
         case timeLimit
-        /// A setting of the connection is malformed or leads to a server that cannot be worked with: waiting does not mend it.
+        /// A setting of the connection is malformed or leads to a server that cannot be worked with: waiting does not
+        /// mend it.
         case setting
         /// Classes 22 and 23: the server would not take a value.
         case data
@@ -36,7 +37,8 @@ extension PostgresError {
         package init(sqlstate: String) {
             switch sqlstate {
             case "40001", "40P01": self = .conflict
-            // 55000: the database takes no connections just now. 25006: it takes no writes, as a standby after a failover.
+            // 55000: the database takes no connections just now. 25006: it takes no writes, as a standby after a
+            // failover.
             case "57P01", "57P02", "57P03", "55000", "25006": self = .shutdown
             case "55P03": self = .lockNotAvailable
             // 25P04: transaction_timeout of PostgreSQL 17.

@@ -16,7 +16,7 @@ package struct PostgresParameter: Sendable {
         self.refusal = refusal
     }
 
-    /// A null whose type the statement tells.
+    /// A null whose type the statement determines.
     package static var null: Self { Self(TypeOID.unspecified, nil) }
     package static func text(_ value: String?) -> Self { Self(TypeOID.text, value.map(textBytes)) }
     /// A `bigint`.

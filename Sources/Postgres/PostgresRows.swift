@@ -34,7 +34,7 @@ package struct PostgresRow: Sendable {
 
 /// Owns a `PGresult`; the values of its rows are read where libpq put them.
 final class QueryResult: Sendable {
-    // A PGresult is read-only once libpq has returned it, so any thread may read it, and `deinit` runs when nobody
+    // A PGresult is read-only once libpq has returned it, so any thread may read it, and `deinit` runs when nothing
     // does any more (libpq, "Behavior in Threaded Programs").
     nonisolated(unsafe) private let raw: OpaquePointer
     private let columns: [String: Int32]

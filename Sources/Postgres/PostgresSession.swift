@@ -20,12 +20,13 @@ package actor PostgresSession {
     ///
     /// - Parameters:
     ///   - reconnect: bounds every kind of trying again.
-    ///   - firstConnect: for the first connection instead, so that a wrong address is told sooner; nil: `reconnect`. A
-    ///     server that answers that it has no connection left, or is still starting, is waited for as by `reconnect`.
+    ///   - firstConnect: for the first connection instead, so that a wrong address is reported sooner; nil:
+    ///     `reconnect`. A server that answers that it has no connection left, or is still starting, is waited for as by
+    ///     `reconnect`.
     ///   - clock: what the waits between tries go by.
     ///   - onConnect: runs after every connect, the first included, before anybody uses the connection: the place to
     ///     take session locks. What it throws ends the connection; a transient error counts as a failed try.
-    ///   - observer: is told of lost connections and of statements that take long.
+    ///   - observer: hears of lost connections and of statements that take long.
     package init(
         _ configuration: PostgresConfiguration,
         reconnect: ReconnectPolicy = ReconnectPolicy(),
@@ -65,7 +66,7 @@ package actor PostgresSession {
     /// - Parameters:
     ///   - lockLimit: how long a statement of `body` may wait for a lock, in place of the session's own limit; beyond
     ///     it, `lockNotAvailable` is thrown.
-    ///   - body: has to leave something in the database by which `wasCommitted` knows it, unless it only reads.
+    ///   - body: has to leave something in the database that `wasCommitted` finds, unless it only reads.
     ///   - wasCommitted: asked in a transaction of its own whether the last run of `body` was committed.
     package func transaction<R: Sendable>(
         lockLimit: Duration? = nil,
@@ -83,9 +84,9 @@ package actor PostgresSession {
             case .unknown(let value, let error):
                 // A cancellation may end the connection, too.
                 if !isClosed, !Task.isCancelled { outage.began(error) }
-                // The caller's own rows tell. `pg_xact_status` alone does not: after a crash the server hands out
+                // The caller's own rows decide. `pg_xact_status` alone does not: after a crash the server hands out
                 // again the transaction ids that had not reached its log, and would answer for a stranger's
-                // transaction. Nor can the old one commit after it was asked about: whoever reconnects ends the old
+                // transaction. Nor can the old one commit after it was asked about: a reconnect ends the old
                 // server process first.
                 let happened = try await repeating { connection in try await connection.transaction(wasCommitted) }
                 if happened { return value }
@@ -179,7 +180,7 @@ extension PostgresSession {
         return task
     }
 
-    /// Tries until a connection stands and `onConnect` is content with it.
+    /// Tries until there is a connection that `onConnect` accepts.
     private func establish() async throws -> PostgresConnection {
         let isFirst = predecessor == nil
         let elapsed = stopwatch(clock)
@@ -211,8 +212,9 @@ extension PostgresSession {
     }
 
     /// When the network broke, the server may not have noticed: the old process then still holds its locks, and may
-    /// yet commit what it was told to. So it is ended, and its end awaited, before anything else happens. Not if the
-    /// session has ended and a pooler has lent its process to somebody else: then it no longer holds the session's mark.
+    /// still commit its transaction. So it is ended, and its end awaited, before anything else happens. Not if the
+    /// session has ended and a pooler has lent its process to another client: then it no longer holds the session's
+    /// mark.
     private func end(_ backend: PostgresConnection.Backend, from connection: PostgresConnection) async throws {
         let remaining = try await connection.query(
             """

@@ -1,7 +1,7 @@
 import CLibPQ
 
 /// An open transaction. It lives on the connection's executor, as long as the body that it is handed to: nothing in
-/// there awaits, so nobody else's statement gets in between.
+/// there awaits, so no other statement gets in between.
 package struct PostgresTransaction: ~Copyable {
     let statements: Statements
     private let cancellation: OperationCancellation

@@ -10,7 +10,7 @@ package struct ReconnectPolicy: Sendable, Hashable {
     /// How long connecting goes on, counted from the first try that failed; a try under way is not cut short.
     package var timeLimit: Duration
     /// How often one statement or transaction may lose its connection before it is given up: what breaks the server
-    /// each time is not repeated for ever.
+    /// each time is not repeated forever.
     package var losses: Int
     /// How often one transaction may be rolled back for the sake of another before it is given up.
     package var conflicts: Int

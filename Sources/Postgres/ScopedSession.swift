@@ -1,6 +1,6 @@
 extension PostgresSession {
     /// A session whose first connection is tried for some seconds only: long enough for a server that is just starting,
-    /// short enough to tell a wrong address soon.
+    /// short enough to report a wrong address soon.
     private static func atStart(
         _ configuration: PostgresConfiguration, reconnect: ReconnectPolicy, observer: (any PostgresSessionObserver)?,
         onConnect: @escaping @Sendable (PostgresConnection) async throws -> Void

@@ -4,7 +4,7 @@ struct SessionLimits: Sendable {
 
     init(_ values: [String: String] = [:]) { self.values = values.filter { $0.value != "0" } }
 
-    /// `statement_timeout = 500ms`; nil if there is no such limit.
+    /// `statement_timeout = 500ms`; nil without such a limit.
     func described(_ name: String) -> String? { values[name].map { "\(name) = \($0)" } }
 
     /// The limits for work that has its own in place of `name`.

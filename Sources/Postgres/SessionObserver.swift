@@ -12,7 +12,7 @@ package protocol PostgresSessionObserver: Sendable {
     func hasWaited(for time: Duration) async
 }
 
-/// Tells an observer of a statement that takes long.
+/// Notifies an observer of a statement that takes long.
 struct StatementWatch: Sendable {
     /// How long a statement may take before it is reported, and again after each further such time.
     static let patience: Duration = .seconds(5)

@@ -36,7 +36,8 @@ struct SessionSetUp {
     }
 
     /// Limits set for the database, the role or the connection stay, for they are meant for this program.
-    /// Those of the whole server are for everybody, and go: what a statement of an export waits for is not known before.
+    /// Those of the whole server are for everybody, and go: what a statement of an export waits for is not known
+    /// before.
     ///
     /// A commit that a crash of the server takes back is one that an export has counted: it is durable.
     private static func limits(_ statements: Statements) throws(PostgresError) -> SessionLimits {

@@ -20,8 +20,8 @@ struct StoredActions: AsyncParsableCommand {
 
     /// Runs the call to its end.
     ///
-    /// The parsing and the look at the limits of the process come before the first asynchronous step, for that one takes
-    /// threads and descriptors, and ends the process by a trap where it gets none.
+    /// The parsing and the look at the limits of the process come before the first asynchronous step, for that one
+    /// takes threads and descriptors, and ends the process by a trap where it gets none.
     static func start() {
         openStandardStreams()
         CoreDumps.forbid()
@@ -84,8 +84,8 @@ struct StoredActions: AsyncParsableCommand {
         return ExitStatus.usage
     }
 
-    /// A message of the argument parser's, which quotes what it does not expect: without what may be a connection string,
-    /// and with each argument on one line.
+    /// A message of the argument parser's, which quotes what it does not expect: without what may be a connection
+    /// string, and with each argument on one line.
     private static func redacted(_ message: String) -> String {
         let arguments = CommandLine.arguments.dropFirst()
         let plain = arguments.filter { $0.contains("@") || $0.contains("password") }
@@ -98,7 +98,7 @@ struct StoredActions: AsyncParsableCommand {
     }
 }
 
-/// Version of this program, as `--version`, the User-Agent and the table `exports` tell it.
+/// Version of this program, as in `--version`, the User-Agent and the table `exports`.
 let toolVersion = "0.1.0"
 
 @main

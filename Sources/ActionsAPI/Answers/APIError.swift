@@ -30,7 +30,7 @@ extension APIError {
     /// At most so many are kept of one answer: they explain why a request failed, and are not data.
     private static let most = 1_000
 
-    /// The status of the API's own that a list of errors tells, in a body whose HTTP status is another: one that the budget
+    /// The API's own status in a list of errors, in a body whose HTTP status is another: one that the budget
     /// is to hear of before all others.
     static func ownStatus(of errors: [APIError]) -> Int? {
         let statuses = errors.compactMap(\.status).filter { $0 >= 400 }

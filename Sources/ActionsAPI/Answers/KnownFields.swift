@@ -1,6 +1,6 @@
 import JSONText
 
-/// The members of some keys in an object: of a key that stands twice the last one counts, as in PostgreSQL.
+/// The members of some keys in an object. Of duplicate keys the last one counts, as in PostgreSQL.
 struct KnownFields: Sendable {
     let object: JSONValue
     private var counting: [String: JSONMember] = [:]
@@ -15,11 +15,12 @@ struct KnownFields: Sendable {
 
     subscript(key: String) -> JSONValue? { counting[key]?.value }
 
-    /// Where those members stand that count.
+    /// The positions of the members that count.
     fileprivate func positions(of keys: [String]) -> [Int] { keys.compactMap { counting[$0]?.position } }
 }
 
-/// Members of objects that have no column of their own, found again when they are asked for: a body may consist of them.
+/// Members of objects that have no column of their own, found again when they are asked for: a body may consist of
+/// them.
 package struct UnknownFields: Sendable {
     private struct Part: Sendable {
         var object: JSONValue

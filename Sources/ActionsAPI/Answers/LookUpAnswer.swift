@@ -5,9 +5,11 @@ import JSONText
 ///
 /// | answer | case |
 /// | --- | --- |
-/// | 200 with a stored action, flat or under `data`: `type` is `stored_action`, or `action_type` or `id` is there | `known` |
+/// | 200 with a stored action, flat or under `data`: `type` is `stored_action`, or `action_type` or `id` is there |
+/// `known` |
 /// | 403, 404, 410 with the API's error body, unless the next row holds | `refused` |
-/// | 401, unless its body is HTML; 403 `authentication_failed` | `credentialsRefused`, or `tokenEnded` if there is another token |
+/// | 401, unless its body is HTML; 403 `authentication_failed` | `credentialsRefused`, or `tokenEnded` if there is
+/// another token |
 /// | 429 | `throttled` |
 /// | anything else: other statuses, a body that is not the promised JSON, another action's `id` | `faulty` |
 package enum LookUpAnswer: Sendable {
@@ -70,9 +72,9 @@ package enum LookUpAnswer: Sendable {
     }
 }
 
-/// A stored action as the API describes it; nil is what it does not tell, or not as a string.
+/// A stored action as the API describes it; nil if it does not say so, or not as a string.
 package struct StoredActionDescription: Sendable, Equatable {
-    /// `read_bulk`, `write` and others, also such as this program does not know.
+    /// `read_bulk`, `write` and others, unknown ones included.
     package var actionType: String?
     package var actionKey: String?
     package var selectedAPI: String?

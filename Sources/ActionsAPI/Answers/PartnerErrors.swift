@@ -1,10 +1,10 @@
 import JSONText
 
-/// The errors inside a 200: the API worked, the partner's app did not. Each is read when it is asked for: a large answer
-/// costs no memory beside its bytes.
+/// The errors inside a 200: the API worked, the partner's app did not. Each is read when it is asked for: a large
+/// answer costs no memory beside its bytes.
 package struct PartnerErrors: Collection, Sendable {
     private let elements: JSONElements
-    /// Taken out of all that is told of an error.
+    /// Removed from everything that is reported of an error.
     private let token: AccessToken?
     package let count: Int
     /// Of all errors, as they were sent.

@@ -1,7 +1,7 @@
 import JSONText
 
 extension APIError {
-    /// The error without the token, wherever somebody quoted it.
+    /// The error without the token, wherever it is quoted.
     func redacted(by token: AccessToken) -> APIError {
         var error = self
         let texts: [WritableKeyPath<APIError, String?>] = [
@@ -27,7 +27,7 @@ extension RunResult {
 }
 
 extension AccessToken {
-    /// Whether the token stands in a key or a string of the value, whatever its spelling there: there are encoders that
+    /// Whether the token occurs in a key or a string of the value, in any spelling: there are encoders that
     /// escape every / and +.
     func occurs(in value: JSONValue) -> Bool {
         value.containsString { occurs(in: $0) }

@@ -12,13 +12,15 @@ import JSONText
 /// | 404, 410 with the API's error body | `gone` |
 /// | 403 `permission_denied` | `forbidden` |
 /// | 400, 409, 422 | `rejected` |
-/// | 401, unless its body is HTML; 403 `authentication_failed` | `credentialsRefused`, or `tokenEnded` if there is another token |
+/// | 401, unless its body is HTML; 403 `authentication_failed` | `credentialsRefused`, or `tokenEnded` if there is
+/// another token |
 /// | 429, also as the API's own error in a 200 | `throttled` |
-/// | anything else: other statuses, a body that is not the promised JSON, an unknown `status`, another run's `id` | `faulty` |
+/// | anything else: other statuses, a body that is not the promised JSON, an unknown `status`, another run's `id` |
+/// `faulty` |
 ///
-/// A 200 holds a result if it has, flat or under `data`, an array `results`, or an array `errors` that is empty or whose
-/// objects are all a partner's: without an integer `status` of 400 or more, and with a `code`, `title` or `detail`. What
-/// is not such a result may be a gateway's word, and is never stored as one.
+/// A 200 holds a result if it has, flat or under `data`, an array `results`, or an array `errors` that is empty or
+/// whose objects are all a partner's: without an integer `status` of 400 or more, and with a `code`, `title` or
+/// `detail`. What is not such a result may be a gateway's word, and is never stored as one.
 package enum RunAnswer: Sendable {
     package enum Completion: Sendable, Equatable { case success, error }
 
@@ -62,7 +64,7 @@ package enum RunAnswer: Sendable {
         return false
     }
 
-    /// The HTTP status that this answer stands for, to the rate budget above all: a 200 may quote an error of the API's own.
+    /// The HTTP status that this answer amounts to, for the rate budget above all: a 200 may quote an error of the API.
     ///
     /// - Parameter status: the one that it came with.
     package func effectiveStatus(_ status: Int) -> Int {

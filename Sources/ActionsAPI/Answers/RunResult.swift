@@ -16,19 +16,20 @@ package struct RunResult: Sendable {
     /// Bytes of the results, as they were sent.
     package var resultBytes: Int
     package var errors: PartnerErrors
-    /// The fields that this description of the API does not know, and those members of known fields behind which the
-    /// same key stands again.
+    /// The fields that the API's description does not have, and those members of known fields behind which the
+    /// same key occurs again.
     package var unknownFields: UnknownFields
     /// The body holds an array of results, or an array of errors that are all a partner's: without either it is another
     /// server's answer, or the API's own error in a 200.
     package var isComplete: Bool
 
-    /// An object of the unknown fields; nil when there is none. Made when it is asked for: it may be as large as the body.
+    /// An object of the unknown fields; nil when there is none. Made when it is asked for: it may be as large as the
+    /// body.
     package var extra: [UInt8]? { unknownFields.object() }
 }
 
 extension RunResult {
-    /// - Returns: nil if the value tells nothing of a run: neither `errors` nor `results` nor `status`.
+    /// - Returns: nil if the value does not describe a run: it has neither `errors` nor `results` nor `status`.
     init?(_ body: JSONValue) {
         guard let (own, outer) = Self.fields(of: body) else { return nil }
         // Of an envelope that has the status, such as `{"status": "success", "data": {"results": []}}`.
@@ -59,7 +60,7 @@ extension RunResult {
 
     private static let keys = ["id", "status", "type", "next_page", "results", "errors"]
 
-    /// The run's own object: the body (flat), or what stands under `data` (as the sibling APIs answer), perhaps with
+    /// The run's own object: the body (flat), or the value of `data` (as the sibling APIs answer), perhaps with
     /// `errors` or the status beside it. It is the one that has the results, or else the errors.
     private static func fields(of body: JSONValue) -> (run: KnownFields, outer: KnownFields?)? {
         let flat = KnownFields(body, keys + ["data"])
@@ -117,7 +118,7 @@ extension JSONValue {
     /// The value as it was written.
     fileprivate var text: String { String(decoding: bytes, as: UTF8.self) }
 
-    /// More than a name or a word has. A body may be one such value: its text is not to be had twice.
+    /// Longer than a name or a word. A body may be one such value, whose text must not be copied.
     fileprivate var isLong: Bool { bytes.count > 10_000 }
 
     /// The decoded string, or another value as it was written; of a long one the beginning, as it was written.

@@ -9,14 +9,16 @@ import JSONText
 /// | answer | case |
 /// | --- | --- |
 /// | any 2xx with JSON whose `id`, flat or under `data`, is a UUID | `started` |
-/// | 401, unless its body is HTML; 403 `authentication_failed` | `credentialsRefused`, or `tokenEnded` if there is another token |
+/// | 401, unless its body is HTML; 403 `authentication_failed` | `credentialsRefused`, or `tokenEnded` if there is
+/// another token |
 /// | 429 | `throttled` |
 /// | 503 | `unavailable` |
 /// | any other 4xx, whatever its body, but 408 and 425 | `refused` |
 /// | anything else: a 2xx without a run's id, 3xx, 408, 425, other 5xx | `inDoubt` |
 package enum StartAnswer: Sendable {
     case started(runID: UUID)
-    /// The API would not start this run, and would not the next time. The reason is for people, without token and inputs.
+    /// The API would not start this run, and would not the next time. The reason is for people, without token and
+    /// inputs.
     case refused([APIError], reason: String)
     case credentialsRefused([APIError])
     /// The token was refused, and there is another to ask again with: none was started.

@@ -1,13 +1,13 @@
 import HTTPTypes
 
-/// A bearer token. Its description and its mirror tell only that it is one, so that no log line and no error message
+/// A bearer token. Its description and its mirror say only what it is, so that no log line and no error message
 /// can show it.
 package struct AccessToken: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible,
     CustomReflectable
 {
     private let value: String
 
-    /// - Returns: nil if the text could not stand in a header: empty, or with characters other than visible ASCII.
+    /// - Returns: nil if the text cannot be a header's value: empty, or with characters other than visible ASCII.
     package init?(_ text: String) {
         guard text.isVisibleASCII else { return nil }
         value = text
@@ -15,7 +15,7 @@ package struct AccessToken: Sendable, Equatable, CustomStringConvertible, Custom
 
     /// The text without the token: an API, or a proxy before it, may quote what it was sent.
     ///
-    /// Found by its bytes: to a String's own search an accent behind the token makes its last letter another one.
+    /// Compared by bytes: for String's own search, a combining accent behind the token changes its last letter.
     package func redacted(_ text: String) -> String {
         occurs(in: text) ? String(decoding: redacted(Array(text.utf8)), as: UTF8.self) : text
     }

@@ -5,7 +5,7 @@ package enum ISODateTime {
     package enum Form: Sendable {
         /// To the letter, as people are asked to write it.
         case rfc3339
-        /// As servers write it: a space may stand for the `T`, the offset may lack its colon or its minutes, and a
+        /// As servers write it: a space may replace the `T`, the offset may lack its colon or its minutes, and a
         /// date-time without an offset is UTC.
         case lenient
     }
@@ -39,7 +39,7 @@ package enum ISODateTime {
         return date
     }
 
-    /// 1970 to 9999: an offset may lead out of the years that its date stands in.
+    /// 1970 to 9999: an offset may lead out of the years of its date.
     private static let years = Date(timeIntervalSince1970: 0)..<Date(timeIntervalSince1970: 253_402_300_800)
 
     private static func fraction(_ rest: inout Substring.UTF8View) -> Double? {

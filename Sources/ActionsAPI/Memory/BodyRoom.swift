@@ -28,7 +28,7 @@ package final class BodyRoom: Sendable {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let answer: Result<Void, any Error>? = state.withLock { state in
-                    // Checked inside the lock: a cancellation before it finds nobody waiting.
+                    // Checked inside the lock: a cancellation before that finds no waiter.
                     if Task.isCancelled { return .failure(CancellationError()) }
                     switch state.budget.reserve(bytes, for: holder) {
                     case .granted: return .success(())

@@ -3,8 +3,8 @@ import DequeModule
 /// Who may hold how many bytes of bodies. Decides; `BodyRoom` waits.
 ///
 /// Bodies grow as they arrive, and their final size is unknown. Were each to hold what it has and wait for more, all
-/// could wait for each other for ever. So one body at a time, the first in line, may grow past the capacity; the others wait
-/// until it has been stored. What is held never exceeds the capacity and the limit of one body together.
+/// could wait for each other forever. So one body at a time, the first in line, may exceed the capacity; the others
+/// wait until it has been stored. What is held never exceeds the capacity and the limit of one body together.
 struct ByteBudget: Sendable {
     typealias Holder = UInt64
 

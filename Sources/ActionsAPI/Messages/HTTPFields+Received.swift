@@ -3,8 +3,8 @@ import HTTPTypes
 extension HTTPFields {
     /// The header fields of an answer, in the order of their arrival.
     ///
-    /// Values keep their bytes, except that a line break or NUL becomes a space. A field whose name is not an HTTP token
-    /// is left out.
+    /// Values keep their bytes, except that a line break or NUL becomes a space. A field whose name is not an HTTP
+    /// token is left out.
     package init(received headers: some Sequence<(name: String, value: String)>) {
         self.init(
             headers.compactMap { header in

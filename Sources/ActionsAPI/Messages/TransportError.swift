@@ -1,7 +1,7 @@
 /// Why no complete answer came. What it means for a further try is `RetryPolicy`'s to say.
 package struct TransportError: Error, Sendable, Equatable, CustomStringConvertible {
     package enum Kind: Sendable, Hashable {
-        /// No connection was had: the request surely never left. Of a POST `Departure` knows it.
+        /// There was no connection, so the request never left. For a POST `Departure` makes sure of that.
         case notConnected
         /// The connection broke after the request may have left.
         case connectionLost

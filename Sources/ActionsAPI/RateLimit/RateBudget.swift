@@ -79,7 +79,7 @@ package struct RateBudget: Sendable, Equatable {
     /// When the window ends, by the local clock.
     package var resetsAt: Date? { window?.resetsAt }
 
-    /// When one request will be allowed whatever comes back until then; nil when only an answer can tell.
+    /// When one request will be allowed even if nothing comes back before; nil if that depends on an answer.
     package var nextOpening: Date? {
         switch phase {
         case .closed(let until, _): until
@@ -256,7 +256,7 @@ extension RateBudget {
         case .renewed:
             opened(by: opening)
         case .nothing where window == nil && inFlight == 0 && !opening.wasRefused && status != 403 && status < 500:
-            // No word on any budget: the token is exempt. An error of 5xx may be a proxy's, which knows of none.
+            // No rate headers: the token is exempt. A 5xx may come from a proxy, which sends none.
             opened(by: opening)
         case .nothing:
             openAgainIfAlone(at: now)

@@ -8,7 +8,7 @@ import HTTPTypes
 package struct RateLimitHeaders: Sendable, Equatable {
     /// How exactly the server names a reset.
     package enum Grain: Sendable, Equatable {
-        /// Rounded to a second, nobody says which way: the true instant may be up to a second later.
+        /// Rounded to a second in an unknown direction: the true instant may be up to a second later.
         case wholeSeconds
         case finer
     }

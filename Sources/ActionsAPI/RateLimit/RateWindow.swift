@@ -2,7 +2,7 @@ import Foundation
 
 /// What is known of the one window that a bucket is in: its limit, what is left, and when it ends.
 struct RateWindow: Sendable, Equatable {
-    /// Where an answer belongs, told by the reset that it names.
+    /// The window that an answer belongs to, by the reset that it names.
     enum Relation {
         case older
         case same
@@ -20,7 +20,7 @@ struct RateWindow: Sendable, Equatable {
 
     /// The lowest remaining heard: answers overtake each other, so a higher one is old, not new.
     private var heard: Int
-    /// Requests since then whose end told no remaining, and which the server may have counted.
+    /// Requests that have ended since then without a `remaining`, and which the server may have counted.
     private var unheard = 0
     /// Answers that may still come from before the last unheard request ended. The one after them was sent later, so
     /// that request is in what it says.
@@ -107,7 +107,7 @@ struct RateWindow: Sendable, Equatable {
         return renewed
     }
 
-    /// A request ended without telling what remains: it is taken as counted until later answers tell.
+    /// A request ended without a `remaining`: it counts as used until a later answer says otherwise.
     /// - Parameter inFlight: without that request.
     mutating func countUnheard(inFlight: Int) {
         unheard += 1

@@ -25,7 +25,7 @@ package struct RetryPolicy: Sendable {
         case malformedAnswer
         /// More bytes than the limit allows; the next answer would be as long.
         case bodyTooLarge
-        /// A result whose `status` this program does not know; it would not know it the next time either.
+        /// A result with an unknown `status`, which a retry would not change.
         case unknownStatus
     }
 

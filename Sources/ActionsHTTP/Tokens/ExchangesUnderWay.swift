@@ -1,8 +1,8 @@
 import ActionsAPI
 import Synchronization
 
-/// Exchanges of refresh tokens that have begun: were the process to end within one, the new token could be lost, and the
-/// old one is spent.
+/// Exchanges of refresh tokens that have begun: were the process to end within one, the new token could be lost, and
+/// the old one is spent.
 package final class ExchangesUnderWay: Sendable {
     private let count = Atomic(0)
 

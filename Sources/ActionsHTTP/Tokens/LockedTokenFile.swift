@@ -30,7 +30,8 @@ final class LockedTokenFile: Sendable {
     var lockPath: String { lock.path }
     var isWrittenInPlace: Bool { replacement.file != nil }
 
-    /// The tokens that may be good, the likeliest first. Leftovers without a token, or from before the file, are removed.
+    /// The tokens that may be good, the likeliest first. Leftovers without a token, or from before the file, are
+    /// removed.
     func candidates() throws -> [Candidate] {
         var status = stat()
         guard stat(place.target, &status) == 0, let text = try? String(contentsOfFile: place.target, encoding: .utf8)
@@ -98,15 +99,15 @@ final class LockedTokenFile: Sendable {
         close(slot.descriptor)
     }
 
-    /// A process may be killed here, and a machine may lose its power. So the file is written by one call, and the token
-    /// is in a leftover as well, which counts as newer than the file until that is on the disk.
+    /// A process may be killed here, and a machine may lose its power. So the file is written by one call, and the
+    /// token is in a leftover as well, which counts as newer than the file until that is on the disk.
     private func overwrite(_ descriptor: Int32, with bytes: [UInt8], keptIn slot: Slot) -> Bool {
         let later = timespec(tv_sec: time(nil) + 60, tv_nsec: 0)
         var status = stat()
         guard futimens(slot.descriptor, [later, later]) == 0, fsync(slot.descriptor) == 0,
             fstat(descriptor, &status) == 0
         else { return false }
-        // Nothing of a longer token stays, wherever this ends: blank lines are no part of a token.
+        // Nothing of a longer token remains, wherever this ends: blank lines are not part of a token.
         let rest = [UInt8](repeating: UInt8(ascii: "\n"), count: max(0, Int(status.st_size) - bytes.count))
         return writeAll(bytes + rest, to: descriptor) && ftruncate(descriptor, off_t(bytes.count)) == 0
             && fsync(descriptor) == 0
@@ -147,7 +148,7 @@ final class LockedTokenFile: Sendable {
     }
 
     private static func leftover(_ path: String, owners: [uid_t]) -> Leftover? {
-        // Whether it is a file's other name, or a pipe that nobody writes to, is known only once it is open.
+        // Only an open file shows whether it is another name of a file, or a pipe without a writer.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }

@@ -5,7 +5,8 @@ import Glibc
 
 /// The file of a refresh token that changes with every use.
 ///
-/// What happens to it, under a lock that other processes respect, and what a process leaves behind that is killed there:
+/// What happens to it, under a lock that other processes respect, and what a process leaves behind that is killed
+/// there:
 ///
 /// | step | left behind |
 /// | --- | --- |

@@ -18,7 +18,7 @@ package struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebug
     package var customMirror: Mirror { Mirror(self, children: [:]) }
 }
 
-/// What this program is known by to whoever issues tokens.
+/// How this program identifies itself to the issuer of tokens.
 package struct ClientCredentials: Sendable, Equatable {
     package var id: String
     package var secret: Secret

@@ -33,13 +33,13 @@ enum TokenAnswer: Sendable, Equatable {
         }
     }
 
-    /// What `expires_in` is by the API's documentation, where an answer leaves it out. A shorter life that nobody tells of
+    /// The documented `expires_in`, for answers that leave it out. A shorter lifetime that is not announced
     /// shows by a refusal.
     static let usualLifetime = 36_000
 
     init(_ response: APIResponse) {
         let status = response.status
-        // The old refresh token may be spent: the new one is got out of whatever can be read.
+        // The old refresh token may be spent, so the new one is taken from any answer that can be read.
         let body = try? JSONValue(validating: response.body, allowingBrokenUTF8: true)
         switch status {
         case 200...299: self = Self.tokens(body, status: status)

@@ -109,7 +109,7 @@ package final class TokenRequests: Sendable {
 
     /// The HTTP statuses of the requests that ended since this was asked last; nil for those without an answer.
     ///
-    /// - Parameter isLast: nobody will ask again, so those in flight count as without an answer.
+    /// - Parameter isLast: no request follows, so those in flight count as unanswered.
     package func take(isLast: Bool = false) -> [Int?] {
         state.withLock { state in
             defer { state.ended = [] }

@@ -32,7 +32,7 @@ package struct TokenFile: TokenIssuer {
     package init(path: String) { self.path = path }
 
     package func issue() throws -> IssuedToken {
-        // A pipe gives its token once, and reading it again would wait for ever.
+        // A pipe gives its token once, and reading it again would wait forever.
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
             let text = try? String(contentsOfFile: path, encoding: .utf8),

@@ -2,8 +2,8 @@ import ActionsAPI
 
 import Glibc
 
-/// How the next token gets into the place of the one in the file, tried with the content that is there: an exchange spends
-/// the old token, so whether the new one can be stored must be known before.
+/// How the next token gets into the place of the one in the file, tried with the content that is there: an exchange
+/// spends the old token, so whether the new one can be stored must be known before.
 ///
 /// A file that is mounted on its own, as containers have single files, cannot be replaced (EBUSY), nor one that is
 /// immutable, or another user's in a folder with the sticky bit. It may still be written in place.

@@ -17,7 +17,7 @@ struct TokenRequest: Sendable {
         }
     }
 
-    /// How the client says who it is (RFC 6749, section 2.3.1): servers know the one, the other or both.
+    /// How the client identifies itself (RFC 6749, section 2.3.1): a server supports one of these or both.
     enum Authentication: Sendable {
         case basic, form
     }

@@ -33,7 +33,7 @@ package actor TokenSource {
     ///   - issuer: of new ones; nil if the token cannot be renewed.
     ///   - retries: of a renewal that fails for the time being.
     ///   - requests: in which the issuer counts.
-    ///   - onEvent: is told what becomes of renewals.
+    ///   - onEvent: receives the outcome of each renewal.
     package init(
         _ token: AccessToken?, issuer: (any TokenIssuer)? = nil, retries: RetryPolicy = RetryPolicy(attempts: 8),
         requests: TokenRequests = TokenRequests(), random: @escaping @Sendable () -> Double = { .random(in: 0..<1) },

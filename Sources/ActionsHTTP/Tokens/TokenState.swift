@@ -1,7 +1,7 @@
 import ActionsAPI
 import Foundation
 
-/// Decides which token a request departs with, when there is to be a new one, and when there is none to be had.
+/// Decides which token a request is sent with, when to get a new one, and when none can be had.
 ///
 ///     none ── wanted ──▶ renewing ── issued ──▶ held ── its time, or refused ──▶ renewing
 ///                          │ ▲                    │

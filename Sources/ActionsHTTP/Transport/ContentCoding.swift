@@ -1,9 +1,9 @@
 import HTTPTypes
 
-/// What `Content-Encoding` says of a body.
+/// How a body is encoded, by its `Content-Encoding`.
 enum ContentCoding: Equatable {
     case identity
-    /// As sent by servers, gzip, zlib and bare deflate go by each other's names: the first bytes tell.
+    /// Servers mix up the names of gzip, zlib and raw deflate, so the first bytes decide.
     case deflated(isDeflate: Bool)
     /// One that was not asked for, by its name if that is a known one: a header may hold anything.
     case unknown(String?)

@@ -1,9 +1,9 @@
 import ActionsAPI
 import Synchronization
 
-/// Knows whether a POST may have left: what may be sent again after a failure hangs on it.
+/// Tracks whether a POST may have left, which decides whether it may be sent again after a failure.
 ///
-/// Errors don't tell for certain. An ICMP message can end even an established connection with "connection refused", and
+/// Errors are not proof. An ICMP message can end even an established connection with "connection refused", and
 /// a failed TLS handshake looks like any other broken connection. The body does: AsyncHTTPClient (1.37) asks for its
 /// bytes when it has just written the head to a connection that is there, TLS included, and never before. Until then no
 /// server can have received a whole request.
@@ -14,7 +14,7 @@ struct Departure: Sendable {
 
     private let flag = Flag()
 
-    /// The same bytes; whoever reads them raises the flag. Without any there is nothing to be asked for, and the request
+    /// The same bytes; reading them raises the flag. Without any there is nothing to read, and the request
     /// counts as gone at once.
     func watching(_ bytes: [UInt8]) -> some RandomAccessCollection<UInt8> & Sendable {
         if bytes.isEmpty { note() }

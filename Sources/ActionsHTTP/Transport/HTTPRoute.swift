@@ -59,7 +59,7 @@ extension HTTPClient.Configuration {
     }
 }
 
-/// What a TLS handshake failed of, for people. BoringSSL tells it by words alone.
+/// Why a TLS handshake failed, as a phrase. BoringSSL reports it as text only.
 enum TLSFailure {
     static func reason(_ error: NIOSSLError) -> String {
         guard case .handshakeFailed(let cause) = error else { return "TLS failed" }

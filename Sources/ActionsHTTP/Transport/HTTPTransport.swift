@@ -18,15 +18,16 @@ package struct HTTPTransport: Transport {
 
     /// Runs `body` with a transport whose connections are closed when it returns.
     ///
-    /// GETs share a pool of connections, every POST has one of its own: the far side, or a balancer before it, may close
-    /// an idle connection in the moment in which it is used again, and then nobody knows whether a POST got through.
+    /// GETs share a pool of connections, every POST has one of its own: the far side, or a balancer before it, may
+    /// close an idle connection in the moment in which it is used again, and then it is unknown whether a POST got
+    /// through.
     ///
     /// - Parameters:
     ///   - baseURL: scheme, host and perhaps port and path prefix, without a slash at its end.
     ///   - route: how to get there.
-    ///   - connections: how many may be open at once to the host, for GETs and for POSTs each; each carries one HTTP/1.1
-    ///     request at a time.
-    ///   - clock: measures how long an answer stands still; limits of connections are the network library's own.
+    ///   - connections: how many may be open at once to the host, for GETs and for POSTs each; each carries one
+    ///     HTTP/1.1 request at a time.
+    ///   - clock: measures how long an answer makes no progress; limits of connections are the network library's own.
     package static func withTransport<R>(
         baseURL: String, route: HTTPRoute = HTTPRoute(), connections: Int, limits: TransportLimits = TransportLimits(),
         room: BodyRoom, userAgent: String, clock: some Clock<Duration> = ContinuousClock(),

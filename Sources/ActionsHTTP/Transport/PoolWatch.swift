@@ -5,7 +5,7 @@ import NIOHTTP1
 import NIOHTTP2
 import Synchronization
 
-/// How far a request has got.
+/// How far a request has come.
 enum RequestStage: Sendable, Equatable {
     /// It waits for a connection, or for a free stream on one.
     case inLine
@@ -28,7 +28,7 @@ final class PoolWatch: Sendable {
     private struct Request {
         var stage = RequestStage.inLine
         var connection: ObjectIdentifier?
-        /// What broke its connection, where the stream is told only that it is closed.
+        /// What broke its connection, where the stream learns only that it is closed.
         var breakage: (any Error)?
         /// Its connection has had a GOAWAY, HTTP/2's notice that the server closes it.
         var isConnectionGoingAway = false
@@ -119,7 +119,7 @@ final class PoolWatch: Sendable {
         connection.closeFuture.whenComplete { [self] _ in state.withLock { _ = $0.reused.remove(id) } }
     }
 
-    /// Stands between the requests and their encoder on an HTTP/1.1 connection, or on a stream of HTTP/2.
+    /// Sits between the requests and their encoder on an HTTP/1.1 connection, or on a stream of HTTP/2.
     private final class Checkpoint: ChannelDuplexHandler {
         typealias InboundIn = HTTPClientResponsePart
         typealias InboundOut = HTTPClientResponsePart

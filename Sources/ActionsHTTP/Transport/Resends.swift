@@ -15,8 +15,8 @@ import NIOSSL
 /// | HTTP/2 `REFUSED_STREAM`, a GOAWAY | sent | the server says that it did not look at it (RFC 9113, 6.8 and 8.7) |
 /// | the connection ended without a byte | sent, on a reused one | the far side closed it while it was idle |
 ///
-/// Three times in all, or twenty where connections were closing, as nothing was asked of the server then; and as long as the
-/// line moves. After that the failure counts as any other.
+/// Three times in all, or twenty where connections were closing, as nothing was asked of the server then; and as long
+/// as the line moves. After that the failure counts as any other.
 struct Resends: Sendable {
     private static let most = 3
     private static let mostWhileClosing = 20

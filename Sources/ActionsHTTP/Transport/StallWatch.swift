@@ -2,7 +2,7 @@ import ActionsAPI
 import Synchronization
 
 /// Notices a request that no longer moves, or too slowly. The HTTP client's own read timeout would also fire while we
-/// ourselves hold the body back because memory is short; this one stands still then.
+/// ourselves hold the body back because memory is short; this clock stops then.
 ///
 /// Instants are durations since the watch was made.
 final class StallWatch: Sendable {

@@ -5,8 +5,8 @@ import NIOHTTP2
 
 /// How much of an answer an HTTP/2 server may send before it is read.
 ///
-/// AsyncHTTPClient (1.37) lets each stream hold 8 MiB unread, beyond any budget of ours: 256 MiB for 32 of them. It asks for
-/// what is missing to that size; what goes out is what is missing to ours.
+/// AsyncHTTPClient (1.37) lets each stream hold 8 MiB unread, beyond any budget of ours: 256 MiB for 32 of them. It
+/// asks for what is missing to that size; what goes out is what is missing to ours.
 enum StreamWindow {
     static let size = 512 << 10
     private static let clientsSize = 8 << 20
@@ -18,7 +18,7 @@ enum StreamWindow {
         return increment >= size / 2 ? increment : nil
     }
 
-    /// Stands between the streams of a connection and its frames.
+    /// Sits between the streams of a connection and its frames.
     private final class Limiter: ChannelDuplexHandler {
         typealias InboundIn = HTTP2Frame
         typealias OutboundIn = HTTP2Frame

@@ -8,8 +8,8 @@ package struct TransportLimits: Sendable {
     package var read: Duration = .seconds(30)
     /// From the moment the request leaves to the last byte of the body.
     package var total: Duration = .seconds(600)
-    /// A body that goes on for longer than one interval brings at least so many bytes in each: one that drips would hold
-    /// its place until the total limit.
+    /// A body that goes on for longer than one interval brings at least so many bytes in each: one that drips would
+    /// hold its place until the total limit.
     package var rateInterval: Duration = .seconds(30)
     package var leastBytes = 6000
     /// Bytes of a body, after decompression.

@@ -34,7 +34,7 @@ struct ActionDesk: Sendable {
     /// What is known of the stored action already.
     func description(of action: UUID) -> ActionDescription? { lookUps.description(of: action) }
 
-    /// A chain wants to know what its stored action is.
+    /// A chain needs the description of its stored action.
     mutating func lookUp(for root: RunKey, isNew: Bool) -> [Step] {
         switch lookUps.want(root.storedActionID, for: root) {
         case .known(let description): [.lookedUp([root], description)]

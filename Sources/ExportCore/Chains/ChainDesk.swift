@@ -1,16 +1,17 @@
 import ActionsAPI
 import Foundation
 
-/// The chains of pages that an export follows: passes each event to the chain's `PageFollower`, and turns what that asks
-/// for into steps of the export.
+/// The chains of pages that an export follows: passes each event to the chain's `PageFollower`, and turns what that
+/// asks for into steps of the export.
 struct ChainDesk: Sendable {
     /// What is to be done for a chain.
     enum Step: Sendable {
         /// The request goes into the queue, not before the time if there is one.
         case ask(ChainQueue.Request, at: Date?, isNew: Bool)
-        /// The request waits for something that this export does not do: a page that is not finished, a partner that throttles, another export.
+        /// The request waits for something that this export does not do: a page that is not finished, a partner that
+        /// throttles, another export.
         case wait(ChainQueue.Request, until: Date, of: RunKey)
-        /// The chain wants to know what its stored action is.
+        /// The chain needs the description of its stored action.
         case lookUp(for: RunKey, isNew: Bool)
         case post(PageFollower.Submission, inputsAt: Int?)
         case write(ExportMachine.ChainWrite, of: RunKey)

@@ -25,7 +25,8 @@ extension Ending {
     package enum Silence: Sendable, Equatable {
         /// No connection, no token or no answer, in the words of the transport.
         case failed(String)
-        /// A proxy or firewall before the API answers with pages of its own; `status`: of the page that ended the export.
+        /// A proxy or firewall before the API answers with pages of its own; `status`: of the page that ended the
+        /// export.
         case blocked(status: Int?)
         /// Requests were made, and none was answered.
         case unanswered

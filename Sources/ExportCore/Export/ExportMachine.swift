@@ -28,11 +28,13 @@ package struct ExportMachine: Sendable {
     }
 
     /// - Parameters:
-    ///   - witnesses: stored actions of which the account has had results; without any, whose token it is is not checked.
+    ///   - witnesses: stored actions of which the account has had results; without any, whose token it is is not
+    ///     checked.
     ///   - deadline: when the time limit is over, by the clock of the events.
     ///   - random: 0 to 1, 1 excluded.
     ///   - newID: of requests for pages.
-    ///   - trap: gets the description of an event that cannot come; if it returns, the export ends with `UnexpectedEvent`.
+    ///   - trap: gets the description of an event that cannot come; if it returns, the export ends with
+    ///     `UnexpectedEvent`.
     package init(
         options: ExportOptions, witnesses: [UUID], deadline: Date?,
         random: @escaping @Sendable () -> Double = { .random(in: 0..<1) },

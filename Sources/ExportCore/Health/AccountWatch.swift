@@ -44,7 +44,8 @@ package struct AccountWatch: Sendable {
     /// A run of a witness was there: its action may have been deleted since, but the token is the account's.
     private var hasSeenRun = false
 
-    /// - Parameter witnesses: stored actions of which the account has had results; without any, nothing can be found out.
+    /// - Parameter witnesses: stored actions of which the account has had results; without any, nothing can be found
+    ///   out.
     package init(witnesses: [UUID]) {
         self.witnesses = Set(witnesses)
         state = witnesses.isEmpty ? .trusting : .doubting(witnesses)

@@ -34,7 +34,7 @@ struct CredentialsWatch: Sendable {
     ///   - status: HTTP status of the answer; nil if none came.
     ///   - isPage: the answer lacks the API's error body.
     ///   - wasForbidden: an earlier export found the run forbidden, while its credentials were good for others: that it
-    ///     is so again is no news. Otherwise a manifest of which nothing else is left would never be complete.
+    ///     is so again shows nothing new. Otherwise a manifest of which nothing else is left would never be complete.
     mutating func saw(_ step: RunStep, status: Int?, isPage: Bool = false, wasForbidden: Bool = false) -> Decision {
         if step == .refuse { state = .refused }
         if wasForbidden, step.isForbidden, state != .refused { return .pass }

@@ -15,7 +15,8 @@ struct Reachability: Sendable {
         case giveUp
     }
 
-    /// Failed probes before an API that never answered is given up: some seconds, so that a wrong address is reported soon.
+    /// Failed probes before an API that never answered is given up: some seconds, so that a wrong address is reported
+    /// soon.
     static let patienceAtStart = 5
     /// The same for one that did answer: about a minute.
     static let patience = 8

@@ -1,7 +1,7 @@
 import Foundation
 
-/// When the gathered answers go to the database: by bytes, rows and time, and at once when no other answer is expected or a
-/// chain of pages waits for it.
+/// When the gathered answers go to the database: by bytes, rows and time, and at once when no other answer is expected
+/// or a chain of pages waits for it.
 struct BatchGate: Sendable {
     struct Limits: Sendable {
         var bytes = 4 << 20

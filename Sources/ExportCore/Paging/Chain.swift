@@ -1,7 +1,7 @@
 import ActionsAPI
 import Foundation
 
-/// A chain of pages as its tables tell it: how much of it is stored, and what is under way for the next page.
+/// A chain of pages as its tables record it: how much of it is stored, and what is under way for the next page.
 package struct Chain: Sendable, Equatable {
     /// The request for the next page that is under way: an intent, and the run that came of it.
     package struct Attempt: Sendable, Equatable {
@@ -102,8 +102,8 @@ package struct PageAnswer: Sendable, Equatable {
 }
 
 extension Chain {
-    /// What storing the answer makes of the chain. An answer that is not the next page's changes nothing: somebody was
-    /// faster.
+    /// What storing the answer makes of the chain. An answer that is not the next page's changes nothing: another
+    /// export was faster.
     ///
     /// - Returns: whether the answer was the next page's.
     @discardableResult

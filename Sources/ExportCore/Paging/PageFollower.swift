@@ -235,7 +235,7 @@ package struct PageFollower: Sendable {
         leave(ChainLeft(.unavailable, "the API failed for one request for a page after the other"))
     }
 
-    /// The chain as the database has it by now.
+    /// The chain in the database's present state.
     mutating func read(_ chain: Chain, at now: Date) -> Action {
         if chain.pages != self.chain.pages { (failures, throttled) = (0, 0) }
         self.chain = chain

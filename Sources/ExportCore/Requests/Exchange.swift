@@ -111,7 +111,7 @@ struct Exchange: Sendable {
     /// When the bucket opens again, as far as that is known.
     private func nextOpening(_ bucket: Bucket) -> Date? { bucket == .reads ? reads.nextOpening : runs.nextOpening }
 
-    /// Tells a bucket's budget what became of a request.
+    /// Updates a bucket's budget with the outcome of a request.
     @discardableResult
     mutating func settle<R>(_ bucket: Bucket, _ change: (inout RateBudget) -> R) -> R {
         bucket == .reads ? change(&reads) : change(&runs)

@@ -4,11 +4,11 @@ import Foundation
 /// however many requests meet it.
 struct Incidents: Sendable {
     enum Kind: Hashable, Sendable {
-        /// No connection to the API is to be had.
+        /// No connection to the API can be made.
         case noConnection
         /// The API has been asked, and has said nothing for a while.
         case silence
-        /// The API fails for everybody: requests go out one at a time.
+        /// The API fails for all requests: they are sent one at a time.
         case failingAPI
         /// The same of requests for pages.
         case failingPages
@@ -22,8 +22,8 @@ struct Incidents: Sendable {
 
     /// Shorter waits for a window are not worth a line.
     static let shortestWait: TimeInterval = 1
-    /// The longest that the export itself waits before it asks again for an unfinished run, with a margin. What is longer
-    /// needs a line.
+    /// The longest that the export itself waits before it asks again for an unfinished run, with a margin. What is
+    /// longer needs a line.
     static let ordinaryWait: TimeInterval = 90
     /// How long nothing may be heard while something is asked.
     static let silence: TimeInterval = 15

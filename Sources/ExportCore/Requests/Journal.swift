@@ -100,7 +100,7 @@ struct Journal: Sendable {
     ///
     /// - Parameters:
     ///   - windows: the buckets that wait for their window alone, and until when.
-    ///   - time: when the export looks again, if nothing is under way that would tell it sooner.
+    ///   - time: when the export looks again, if no event comes before.
     mutating func waits(for windows: [Bucket: Date], inFlight: Int, until time: Date?, at now: Date) {
         for (bucket, until) in windows.sorted(by: { $0.key.name < $1.key.name })
         where until.timeIntervalSince(now) >= Incidents.shortestWait && !incidents.isOn(.rateLimit(bucket)) {

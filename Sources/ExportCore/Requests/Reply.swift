@@ -1,7 +1,7 @@
 import ActionsAPI
 import Foundation
 
-/// What came of one request, whatever it asked for.
+/// The outcome of one request of any kind.
 package enum Reply<Answer: Sendable>: Sendable {
     case answered(Answer, ReplyDetails)
     case failed(TransportError)

@@ -43,7 +43,7 @@ package struct Tally: Sendable, Equatable {
         byStatus[status, default: 0] += 1
     }
 
-    /// - Parameter isPastTime: the API is to have forgotten the run by now.
+    /// - Parameter isPastTime: the API's retention of the run is over.
     mutating func answered(_ step: RunStep, status: Int, isPastTime: Bool) {
         guard !isPastTime, step.isAboutRun else { return }
         aboutYoungRuns += 1

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A run of an export that is still to be asked for, with what decides when and what an answer means.
+/// A run that an export has still to fetch, with what decides when, and what an answer means.
 package struct RunItem: Sendable, Equatable {
     package var key: RunKey
     /// When the run was started, if a manifest said so.
@@ -25,7 +25,7 @@ package struct RunItem: Sendable, Equatable {
     package var quotedThrottles = 0
     /// When it was last asked for.
     package var askedAt: Date?
-    /// Requests of this export for the run that the ledger does not know yet.
+    /// Requests of this export for the run that the ledger has not counted yet.
     package var requests = 0
     /// The run is page 0 of a chain that its manifest asks for.
     package var followsPages = false
@@ -58,7 +58,7 @@ package struct PageOfChain: Sendable, Equatable {
     package var submittedAt: Date
     /// Its chain has gone on since: it is only fetched again.
     package var isRefetch = false
-    /// How often the API did not know it yet.
+    /// How often the API did not have it yet.
     package var misses = 0
 
     package init(root: RunKey, submittedAt: Date, isRefetch: Bool = false, misses: Int = 0) {
@@ -68,7 +68,7 @@ package struct PageOfChain: Sendable, Equatable {
         self.misses = misses
     }
 
-    /// How long the API may not know a run that it has just started.
+    /// How long the API may answer 404 for a run that it has just started.
     static let patience: Duration = .seconds(60)
 }
 

@@ -9,7 +9,7 @@ enum RunMove: Sendable {
     /// It is stored as it is.
     case gather(FetchedRun)
     case retry(RunItem, at: Date)
-    /// A page that the API does not know yet.
+    /// A page that the API does not have yet.
     case wait(RunItem, until: Date)
     /// It stays in the work list, and is not asked for again in this export.
     case release(RunItem)

@@ -5,7 +5,7 @@ import Foundation
 ///
 ///     asked ──▶ conclude          success, error, expired, not_found, forbidden, rejected, failed
 ///       ▲  ├──▶ poll               pending, waiting
-///       │  ├──▶ miss ───────────┐ a page that this program has just started, and the API does not know yet
+///       │  ├──▶ miss ───────────┐ a page that this program has just started, and the API does not have yet
 ///       │  ├──▶ retry ──────────┐ a failure that may pass
 ///       │  ├──▶ ask again ──────┤ 429: the budget's business, no fault of the run
 ///       └──┼────────────────────┘

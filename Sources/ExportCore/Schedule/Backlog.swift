@@ -75,8 +75,8 @@ struct Backlog: Sendable {
 
     // MARK: Commits
 
-    /// A batch that is being read may hold items whose commit it cannot know, so a commit waits for it, and such a batch
-    /// for a commit. Otherwise its items might arrive after their commit and be asked for again.
+    /// A batch that is being read may hold items whose commit it cannot know, so a commit waits for it, and such a
+    /// batch for a commit. Otherwise its items might arrive after their commit and be asked for again.
     var mayCommit: Bool { !isCommitting && reading.isDisjoint(with: [.late, .suspects, .polls]) }
 
     mutating func commitBegins() { isCommitting = true }

@@ -5,10 +5,10 @@ import HeapModule
 
 /// Which request is made next, and when.
 ///
-/// What is ready goes in this order: first fetches and retries within an hour of their expiry, steps of chains of pages,
-/// other first fetches and retries, stored pages that are fetched again, polls, runs past their time; and when nothing but
-/// polls is left, one by one, with nothing else in flight, runs that were under way when an export died. Every request
-/// passes the gate of its bucket, reads or the start of runs; where one is spent, the other goes on.
+/// What is ready goes in this order: first fetches and retries within an hour of their expiry, steps of chains of
+/// pages, other first fetches and retries, stored pages that are fetched again, polls, runs past their time; and when
+/// nothing but polls is left, one by one, with nothing else in flight, runs that were under way when an export died.
+/// Every request passes the gate of its bucket, reads or the start of runs; where one is spent, the other goes on.
 struct Scheduler: Sendable {
     /// A run that expires within this time is fetched before chains of pages go on.
     static let nearExpiry: Duration = .seconds(3600)
@@ -44,7 +44,7 @@ struct Scheduler: Sendable {
     }
 
     var requestsInFlight: Int { flight.total }
-    /// Nothing is under way of which an event would tell.
+    /// Nothing is under way that an event would follow.
     var isIdle: Bool { flight.total == 0 && uncommitted == 0 && chains.writes == 0 && !backlog.isReading }
     var mayCommit: Bool { backlog.mayCommit }
     var isHeldByBudget: Bool { !heldUntil.isEmpty }

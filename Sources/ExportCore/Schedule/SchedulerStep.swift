@@ -7,7 +7,8 @@ extension Scheduler {
         var maxWait: Duration
         /// Items read from a queue at a time.
         var batchSize = 1000
-        /// Chains read at a time: those in memory, at work or waiting, are among them, and others are to come with them.
+        /// Chains read at a time: those in memory, at work or waiting, are among them, and others are to come with
+        /// them.
         var chainBatchSize: Int { 3 * batchSize }
         /// Answers that may wait for their commit before no new request goes out.
         var uncommitted = 4000

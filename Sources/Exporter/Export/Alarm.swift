@@ -1,6 +1,6 @@
 import Foundation
 
-/// One wake-up call, set anew when an earlier or later one is wanted.
+/// One wake-up call, which can be set to an earlier or later time.
 struct Alarm {
     private var time: Date?
     private var task: Task<Void, Never>?

@@ -2,7 +2,7 @@ import ExportCore
 import Foundation
 import Synchronization
 
-/// How far an export is, for whoever shows it.
+/// How far an export is, for display.
 package struct ExportProgress: Sendable, Equatable {
     /// Nil before the export is written down.
     package var exportID: Int?

@@ -2,8 +2,8 @@ import ExportCore
 
 /// What an export amounts to when it has ended: what its caller decides by.
 ///
-/// Where several hold, the settings come before the credentials, these before an API out of reach, then a signal, what is
-/// left to fetch, pages in doubt, and what was found.
+/// Where several hold, the settings come before the credentials, these before an API out of reach, then a signal, what
+/// is left to fetch, pages in doubt, and what was found.
 package enum ExportVerdict: Sendable, Equatable {
     /// What keeps an export from being complete; the same command goes on with it.
     package struct Rest: Sendable, Equatable {

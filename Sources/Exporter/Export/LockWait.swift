@@ -14,8 +14,8 @@ struct LockWait: Sendable {
 
     /// - Returns: who holds the lock, if another export of the manifest is running and this one is to be skipped; nil
     ///   once the session has the lock.
-    /// - Throws: `ExportLock.Taken` if it is to fail, or if the other one hangs: skipped for ever, it would never be
-    ///   noticed. `PostgresError`; `CancellationError`.
+    /// - Throws: `ExportLock.Taken` if it is to fail, or if the other one hangs: if it were always skipped, it would
+    ///   never be noticed. `PostgresError`; `CancellationError`.
     func connect(_ session: PostgresSession) async throws -> ExportLock.Taken? {
         let begin = clock.now
         var waitingFor: String?

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The time of day as it was at the start, carried on by a clock that nobody sets: waits and windows stay right when
+/// The time of day as it was at the start, carried on by a clock that cannot be set: waits and windows stay right when
 /// the system's clock jumps.
 package struct SteadyClock: Sendable, Equatable {
     private let start: Date

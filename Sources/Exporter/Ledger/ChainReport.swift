@@ -2,7 +2,7 @@ import ExportCore
 import Foundation
 import Postgres
 
-/// A chain that needs somebody's attention, as summaries and `status` name it.
+/// A chain that needs an operator's attention, as summaries and `status` list it.
 package struct ChainReport: Sendable, Equatable {
     /// Chains that a list of reports has at most.
     static let limit = 1000

@@ -4,8 +4,8 @@ import Logging
 import Postgres
 import Synchronization
 
-/// Writes to the log what happens to a connection to the database: one line when it is lost and one when it is back, one
-/// when a statement waits for another session's lock and one when it waits no longer.
+/// Writes to the log what happens to a connection to the database: one line when it is lost and one when it is back,
+/// one when a statement waits for another session's lock and one when it waits no longer.
 final class DatabaseLog: PostgresSessionObserver {
     private struct Wait {
         var isLogged = false
@@ -50,7 +50,7 @@ final class DatabaseLog: PostgresSessionObserver {
         if wasLogged { logger.notice("the lock in the database is free again, after about \(Int(time.seconds)) s") }
     }
 
-    /// Who holds what the server process waits for; nil if it waits for nobody, or if that cannot be asked.
+    /// The session that blocks the server process; nil if none does, or if that cannot be determined.
     private func blocker(of pid: Int32) async -> String? {
         guard let connection = try? await PostgresConnection(database) else { return nil }
         let rows = try? await connection.query(

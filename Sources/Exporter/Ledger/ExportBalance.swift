@@ -5,7 +5,7 @@ struct ExportBalance: Sendable, Equatable {
     var items = 0
     var outcomes: [Outcome: Int] = [:]
     var alreadySettled = 0
-    /// Rows that this export stored in `results` for its items, as these tell.
+    /// Rows that this export stored in `results`, by the counts of its items.
     var results = 0
     /// The items' chains of pages by their ends; nil: those that go on.
     var chains: [EndReason?: Int] = [:]

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What the ledger tells of past exports and of what is left to do.
+/// The ledger's account of past exports and of what is left to do.
 package struct ExportHistory: Sendable {
     package struct Export: Sendable, Encodable, Equatable {
         package var exportID: Int

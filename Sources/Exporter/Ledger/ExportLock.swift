@@ -2,9 +2,9 @@ import Postgres
 
 /// Keeps two exports of one manifest apart: a session's advisory lock for each manifest's name.
 ///
-/// The lock belongs to the connection that writes, so it ends with the process, however that ends, and it cannot be lost
-/// without the writer learning of it: a connection that comes back takes the lock again before it does anything else.
-/// Behind a pooler that forgets such locks no connection is made (`PoolerProbe`).
+/// The lock belongs to the connection that writes, so it ends with the process, however that ends, and it cannot be
+/// lost without the writer learning of it: a connection that comes back takes the lock again before it does anything
+/// else. Behind a pooler that forgets such locks no connection is made (`PoolerProbe`).
 package struct ExportLock: Sendable {
     /// Another export holds the lock.
     package struct Taken: Error, Sendable {
@@ -25,7 +25,7 @@ package struct ExportLock: Sendable {
         return "stored-actions export \(name)"
     }
 
-    /// The name as people are told it.
+    /// The name as messages show it.
     static func shown(_ name: String) -> String { name == unfinished ? "--unfinished" : name }
 
     private let names: [String]
@@ -52,7 +52,7 @@ package struct ExportLock: Sendable {
         }
     }
 
-    /// - Returns: nil where the tables that tell of it are missing or older: the lock is taken all the same.
+    /// - Returns: nil where its tables are missing or older: the lock is taken all the same.
     private func holder(of name: String, on connection: PostgresConnection) async throws -> LockHolder? {
         do {
             return try await connection.query(SQL.lockHolders, LockHolder.parameters([name], of: account))

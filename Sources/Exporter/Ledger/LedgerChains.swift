@@ -11,7 +11,7 @@ extension Ledger {
         try await chains("c.pages > 0 and c.end_reason is null and i.chain_left is null", limit: limit)
     }
 
-    /// The chain as it is by now; nil if the export has no such item.
+    /// The chain in its present state; nil if the export has no such item.
     func openChain(_ root: RunKey) async throws -> OpenChain? {
         try await chains(
             "c.stored_action_id = $3 and c.root_run_id = $4", root.parameters, limit: 1
@@ -38,7 +38,7 @@ extension Ledger {
 
     /// Writes down how a chain ended, unless it has gone on meanwhile.
     ///
-    /// - Parameter intentID: of the request that is in doubt, which somebody may have settled by now.
+    /// - Parameter intentID: of the request that is in doubt, which may have been settled since.
     func end(_ chain: Chain, _ end: ChainEnd, failedAttempts: Int, intentID: UUID?) async throws {
         let exportID = exportID
         try await session.transaction { transaction in
@@ -64,7 +64,7 @@ extension Ledger {
             """, [.int(exportID)] + root.parameters + [.text(left.reason.rawValue), .text(left.detail)])
     }
 
-    /// Keeps what the API told of a stored action, so that no export asks again.
+    /// Keeps the API's description of a stored action, so that no export asks again.
     func remember(_ action: StoredActionDescription, of storedActionID: UUID) async throws {
         _ = try await session.query(
             """
@@ -105,7 +105,7 @@ extension Ledger {
 
     // MARK: The end
 
-    /// The items' chains by their ends. One whose root is not stored is none yet: its item's outcome tells of it.
+    /// The items' chains by their ends. One whose root is not stored does not count yet: its item's outcome covers it.
     func chainCounts() async throws -> [EndReason?: Int] {
         let rows = try await session.query(
             """

@@ -1,7 +1,7 @@
 import Foundation
 import Postgres
 
-/// Who holds the lock of a manifest's name, as the server and the export's own row tell.
+/// The holder of a manifest name's lock, from the server and from the export's own row.
 package struct LockHolder: Sendable, Encodable, Equatable {
     /// The manifest's; `--unfinished` for the exports without one.
     package var name: String
@@ -55,8 +55,8 @@ package struct LockHolder: Sendable, Encodable, Equatable {
 
     /// An export past its time limit ends within so many seconds.
     static let grace: TimeInterval = 5
-    /// Without a commit for so long, an export hangs. One that waits for a rate window may take that long too: somebody
-    /// should look at that one as well.
+    /// Without a commit for so long, an export hangs. One that waits for a rate window may take that long too: an
+    /// operator should look at that one as well.
     static let patience: TimeInterval = 1800
 
     func hang(at now: Date) -> Hang? {

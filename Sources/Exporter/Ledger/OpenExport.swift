@@ -3,7 +3,7 @@ import ExportCore
 import Foundation
 import Postgres
 
-/// What an export is about, as its row tells later.
+/// What an export is about, as its row records it.
 package struct ExportOrigin: Sendable {
     /// Finds the export again when the answer to the COMMIT that opened it was lost.
     package let callID = UUID()

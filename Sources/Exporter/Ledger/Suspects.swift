@@ -2,24 +2,25 @@ import ExportCore
 import Foundation
 import Postgres
 
-/// Runs that were under way when an export died without a word. The answer to one of them may be why it died, so that the
-/// next export would die of it as well, and the one after that: they are asked for last, and alone.
+/// Runs that were under way when an export died without a word. The answer to one of them may be why it died, so that
+/// the next export would die of it as well, and the one after that: they are asked for last, and alone.
 ///
-/// Nothing is written down while an export lives, for that would be a write for each request. Requests leave in the order
-/// of the queue and answers are committed within a second, so what was in flight is found afterwards among the first runs
-/// of that order that the dead export has not stored: as many as it had requests in flight at most. Some of these may not
-/// have been asked for yet. They come late by this once, which does them less harm than a run that stops everything, for
-/// ever, does to all. Where more answers than that waited for their commit, a further death moves the bound on.
+/// Nothing is written down while an export lives, for that would be a write for each request. Requests leave in the
+/// order of the queue and answers are committed within a second, so what was in flight is found afterwards among the
+/// first runs of that order that the dead export has not stored: as many as it had requests in flight at most. Some of
+/// these may not have been asked for yet. They come late once, which does less harm than a run that stops
+/// everything forever. Where more answers than that waited for their commit, a further death moves the
+/// bound on.
 ///
-/// A suspect stands as a run that failed, with a reason of its own, until an answer to it is stored. Before it is asked for
-/// it is noted when (`checked_at`), and the one that was asked for most recently comes last: if it is the culprit, it has no
-/// other suspect behind it the next time.
+/// A suspect is recorded as a failed run, with a reason of its own, until an answer to it is stored. Before it is asked
+/// for it is noted when (`checked_at`), and the one that was asked for most recently comes last: if it is the culprit,
+/// it has no other suspect behind it the next time.
 ///
 /// An export that ends in good order before it has come to its suspects releases them: they expire as soon as any, and
 /// where every call ends at its time limit they would never have their turn.
 ///
-/// A page behind a root is no item and no suspect, and neither is a run that was polled: the next export asks for it as for
-/// any other, and only if it dies of that as well it is found.
+/// A page behind a root is not an item, and so never a suspect; nor is a run that was polled. The next export fetches it
+/// like any other, and finds it only if it dies of that as well.
 enum Suspects {
     /// `runs.failure` of a suspect, and of no other run.
     static let failure =

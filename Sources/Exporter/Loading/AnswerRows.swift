@@ -11,7 +11,7 @@ struct AnswerRow<Value> {
     var value: Value
 }
 
-/// An error of the API, with what its row tells of the answer.
+/// An error of the API, with the columns of its row that describe the answer.
 struct AnsweredError {
     var error: APIError
     var httpStatus: Int

@@ -21,7 +21,7 @@ struct Reject: Sendable {
 }
 
 /// The slow way to write an answer, for one that was refused as a whole: part by part, so that what PostgreSQL refuses
-/// stands alone in `rejects` and all else is stored.
+/// is in `rejects` and everything else is stored.
 struct PartByPart {
     let exportID: Int
     /// They have taken rows before, in this export.
@@ -30,7 +30,7 @@ struct PartByPart {
     /// - Returns: the run with the count of what was refused.
     /// - Throws: `PostgresError` where no part of the answer is to blame.
     func write(_ run: FetchedRun, in transaction: borrowing PostgresTransaction) throws -> FetchedRun {
-        // What is checked only at the COMMIT would otherwise spoil all that stands before it.
+        // What is checked only at the COMMIT would otherwise spoil everything before it.
         try transaction.execute(script: "set constraints all immediate")
         var run = run
         var rejects = RejectLog(exportID: exportID)
@@ -67,7 +67,7 @@ struct PartByPart {
         return run
     }
 
-    /// Writes the rows, by halves where they are refused, until each culprit stands alone.
+    /// Writes the rows, by halves where they are refused, until each culprit is alone.
     ///
     /// - Returns: the number of culprits.
     /// - Throws: the error itself where it says that the table is at fault, and not one row was taken.
@@ -137,8 +137,8 @@ extension Reject {
 }
 
 extension PostgresError {
-    /// What was to be written may be at fault, not the state of the database: whatever the server says of it, except that
-    /// its own files are damaged, that the schema is not as it was made, or that the role lacks a right.
+    /// What was to be written may be at fault, not the state of the database: whatever the server says of it, except
+    /// that its own files are damaged, that the schema is not as it was made, or that the role lacks a right.
     var mayBlameData: Bool {
         guard [.data, .rowsDropped, .other].contains(kind), !isSchemaFault else { return false }
         return sqlstate != "XX001" && sqlstate != "XX002"

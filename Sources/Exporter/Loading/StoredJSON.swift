@@ -1,6 +1,7 @@
 import JSONText
 
-/// A JSON value as the tables hold it: `jsonb`, and beside it the value's own bytes where `jsonb` cannot hold it exactly.
+/// A JSON value as the tables hold it: `jsonb`, and beside it the value's own bytes where `jsonb` cannot hold it
+/// exactly.
 struct StoredJSON {
     /// Exact, or as near as `jsonb` comes to the value; nil if it does not.
     var json: ArraySlice<UInt8>?

@@ -2,7 +2,8 @@ import JSONText
 
 extension JSONValue {
     /// Bytes that two values share if and only if they differ in nothing but white space, the order of members and the
-    /// spelling of strings, in which a lone surrogate counts as U+FFFD. The recursion is bounded by the nesting that the manifest's reader admits.
+    /// spelling of strings, in which a lone surrogate counts as U+FFFD. The recursion is bounded by the nesting that
+    /// the manifest's reader admits.
     var canonical: [UInt8] {
         var text: [UInt8] = []
         appendCanonical(to: &text)

@@ -30,7 +30,7 @@ struct FieldReader {
         }
     }
 
-    /// The fields of a record of CSV, whose columns are known and stand once. Blanks around an id do not matter.
+    /// The fields of a CSV record, whose columns are known and unique. Blanks around an id do not matter.
     init(columns: [String], cells: [String]) {
         for (column, cell) in zip(columns, cells) {
             let isID = column == "stored_action_id" || column == "run_id"
@@ -81,7 +81,7 @@ struct FieldReader {
         return nil
     }
 
-    /// The settings that may stand on a run as under a stored action.
+    /// The settings that a run or a stored action may have.
     mutating func settings() -> ManifestSettings {
         var settings = ManifestSettings()
         settings.label = text("label", limit: 200, mayBeEmpty: true)
@@ -145,7 +145,7 @@ struct FieldReader {
         return nil
     }
 
-    /// The object's bytes. Never shown in a message: inputs may hold what is nobody's business.
+    /// The object's bytes. Never shown in a message: inputs may hold confidential data.
     private mutating func object(_ key: String) -> [UInt8]? {
         guard let value = values[key] else { return nil }
         do {

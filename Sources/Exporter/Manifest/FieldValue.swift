@@ -37,7 +37,7 @@ enum FieldValue {
         }
     }
 
-    /// What stands there instead of what is wanted: "a number", "an object".
+    /// What was found instead of the expected kind: "a number", "an object".
     var kindText: String {
         switch self {
         case .cell(let text): glimpse(text)

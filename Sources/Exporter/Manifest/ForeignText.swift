@@ -16,7 +16,7 @@ private let foreignStarts: [(bytes: [UInt8], what: String)] = [
     (Array("{\\rtf".utf8), "an RTF document: save it as plain text in UTF-8"),
 ]
 
-/// What is wrong with a text that is no text in UTF-8 at all, or plainly something else; nil if it may be a manifest.
+/// What is wrong with a text that is not UTF-8, or is plainly something else; nil if it may be a manifest.
 ///
 /// - Parameter start: the first bytes, 4 KiB unless the text is shorter.
 func foreignTextFault(_ start: [UInt8]) -> String? {

@@ -8,7 +8,7 @@ struct ManifestSyntaxFault: Error, Equatable {
     var reason: String
 }
 
-/// Cuts a stream of JSON into values small enough to hold: it walks into the containers it is told to walk into, and
+/// Cuts a stream of JSON into values small enough to hold: it descends into the containers that it is asked to, and
 /// hands over the rest as whole, validated values.
 struct JSONCutter {
     /// A value cut out of the text.
@@ -111,7 +111,7 @@ struct JSONCutter {
     }
 }
 
-/// Where a value ends, told from its bytes as they come; whether it is valid is not asked here.
+/// Finds where a value ends, from its bytes as they arrive; does not check whether it is valid.
 private struct PieceEnd {
     private var depth = 0
     private var isInString = false

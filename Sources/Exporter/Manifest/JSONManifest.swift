@@ -72,7 +72,7 @@ struct JSONManifest {
         }
     }
 
-    /// What is wrong with a value that is no list to be walked through; nil if nothing is.
+    /// What is wrong with a value that is not a list; nil if nothing is.
     private mutating func readScalar(_ value: JSONValue, of key: String) -> String? {
         let field = FieldValue.json(value)
         switch key {
@@ -113,7 +113,7 @@ struct JSONManifest {
         }
     }
 
-    /// The value that comes next, unless it is more than can be held or nests too deep, which is told.
+    /// The value that comes next, unless it is too large to hold or nests too deep, which is reported.
     private mutating func piece(_ cutter: inout JSONCutter, at place: ManifestPlace) throws -> JSONValue? {
         let offset = cutter.offset
         switch try cutter.readPiece() {

@@ -3,7 +3,7 @@ import JSONText
 /// What is said of an invalid last line that has no line end.
 let cutShortMessage = "the file ends here without a line end, as if it was cut short: write it again, whole"
 
-/// Reads a manifest in JSON Lines: one run a line; a bad line is told, and the next one read on.
+/// Reads a manifest in JSON Lines: one run a line. A bad line is reported, and reading continues with the next.
 enum LinesManifest {
     static func read(_ stream: ByteStream, source: Int, into collector: inout ManifestCollector) throws {
         var stream = stream

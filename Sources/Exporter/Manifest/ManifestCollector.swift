@@ -39,7 +39,7 @@ struct ManifestCollector {
         problems.add(problem, source: source, offset: offset)
     }
 
-    /// Tells that there are more or fewer runs than the producer of the manifests says.
+    /// Reports that there are more or fewer runs than the producer of the manifests says.
     mutating func addWrongCount(_ count: Int, expected: Int) {
         let problem = ManifestProblem(
             source: "--expect-runs \(expected)", place: "",
@@ -59,7 +59,7 @@ struct ManifestCollector {
         }
     }
 
-    /// Puts the runs of one element, line or record aside, or tells what is wrong with it.
+    /// Stores the runs of one element, line or record, or reports what is wrong with it.
     mutating func add(_ fields: RunFields, at place: ManifestPlace, source: Int, offset: Int) throws {
         addFindings(fields.findings, at: place, source: source, offset: offset)
         let index =
@@ -113,7 +113,7 @@ struct ManifestCollector {
         }
     }
 
-    /// Tells of a run that is named again with other settings than before.
+    /// Reports a run that is named again with other settings than before.
     mutating func addConflict(_ conflict: RunConflict) {
         let (first, later) = (conflict.first.mention, conflict.later.mention)
         var before = "at \(place(of: first))"

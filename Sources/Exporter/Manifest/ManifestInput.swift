@@ -11,7 +11,7 @@ struct UnreadableManifest: Error {
 
 /// An open source: hands out its bytes once, in chunks, and keeps the hash of all that it handed out.
 final class ManifestInput {
-    /// What a file is known by, whatever path leads to it.
+    /// The identity of a file, by any of its paths.
     struct Identity: Hashable {
         var device: UInt64
         var inode: UInt64
@@ -42,7 +42,7 @@ final class ManifestInput {
     private var hash = SHA256()
     private var byteCount = 0
     private var isAtEnd = false
-    /// Bytes of a regular file that somebody has read before us.
+    /// Bytes of a regular file that were read before us.
     private let startOffset: Int
     /// Of a regular file, as it was opened; nil for anything else.
     private let state: State?
@@ -66,12 +66,12 @@ final class ManifestInput {
         if isOwned, descriptor >= 0 { close(descriptor) }
     }
 
-    /// Nil for what is no regular file: two pipes may well be given in one call.
+    /// Nil for what is not a regular file: two pipes may well be given in one call.
     var identity: Identity? { state?.identity }
 
     var isRegularFile: Bool { state != nil }
 
-    /// Whether somebody has written to the file since it was opened. A file that took its place does not count: what is
+    /// Whether the file was written to since it was opened. A file that took its place does not count: what is
     /// read is the old one, whole.
     var hasChanged: Bool {
         guard let state else { return false }

@@ -1,7 +1,7 @@
-/// The keys that a manifest knows.
+/// The keys of a manifest.
 enum ManifestKeys {
     static let top = ["version", "name", "stored_actions", "runs"]
-    /// What may stand under a stored action, and on a run, where it wins.
+    /// The keys of a stored action, and of a run, where they win.
     static let settings = ["label", "follow_pages", "inputs", "action_type", "max_pages", "first_page"]
     static let run = ["stored_action_id", "run_id", "run_ids", "executed_at"] + settings
     /// The columns of a CSV manifest: a run's keys but `run_ids`.
@@ -32,17 +32,18 @@ func editDistance(_ left: String, _ right: String) -> Int {
     return previous[right.count]
 }
 
-/// A text of the manifest, fit to stand in a message: in quotes, short, on one line.
+/// A text of the manifest, fit for a message: in quotes, short, on one line.
 func quoted(_ text: String) -> String {
     "\"\(shortened(text, to: 60))\""
 }
 
-/// A value that is none of those wanted, so that it can be told from others; it may be anything, a token or inputs in the
-/// wrong place included. So it stands in quotes only if it is short, or nothing but digits and what dates are made of.
+/// A value that is none of those wanted, so that it can be recognized; it may be anything, a token or inputs in the
+/// wrong place included. So it is quoted only if it is short, or nothing but digits and what dates are made of.
 func glimpse(_ text: String) -> String {
     let scalars = text.unicodeScalars
     let bare = text.withoutInvisible
-    // What a character that cannot be seen spoils is looked for with the eyes, so it is shown whole; many of them are not.
+    // What a character that cannot be seen spoils is looked for with the eyes, so it is shown whole; many of them are
+    // not.
     let isKnown = parseUUID(bare) != nil || ManifestKeys.run.contains(bare) || ManifestKeys.top.contains(bare)
     let isPlain = isKnown || bare.unicodeScalars.allSatisfy("0123456789-:.+TZ ".unicodeScalars.contains)
     if scalars.count <= 8 || isPlain && scalars.count <= bare.unicodeScalars.count + 8 { return quoted(text) }

@@ -6,7 +6,8 @@ func manifestNameFault(_ name: String) -> String? {
     return nil
 }
 
-/// Gives each source its name: the one that the manifest or `--name` gives, or the file's base name. No two may be alike.
+/// Gives each source its name: the one that the manifest or `--name` gives, or the file's base name. No two may be
+/// alike.
 ///
 /// - Parameter given: by source, the name that was given, or nil.
 /// - Returns: by source, the name, or what is wrong.

@@ -21,8 +21,8 @@ enum ManifestPlace: Sendable, Hashable {
         }
     }
 
-    /// A key as it can stand in a place. What is no key may be a value in the wrong place, such as the first record of a
-    /// CSV without a header.
+    /// A key as it can appear in a place. What is not a key may be a value in the wrong place, such as the first record
+    /// of a CSV without a header.
     private func shown(_ key: String) -> String {
         let isName = key.lowercased().utf8.allSatisfy("abcdefghijklmnopqrstuvwxyz0123456789_-[] ".utf8.contains)
         let isBare = !key.hasPrefix(" ") && !key.hasSuffix(" ")

@@ -5,7 +5,7 @@ package enum ManifestReader {
     /// The most bytes of one run, one stored action, one line or one record.
     private static let defaultPieceLimit = 64 << 20
 
-    /// Reads all sources and checks them, each by itself and against one another.
+    /// Reads all sources and checks them, each on its own and against the others.
     ///
     /// - Parameters:
     ///   - maxProblems: how many problems to keep; all are counted.
@@ -61,7 +61,7 @@ package enum ManifestReader {
 
 /// Reads one source after the other, and remembers which it has read.
 private struct ReadingSession {
-    /// Bytes at the start of a text that tell what it is.
+    /// Bytes at the start of a text that show what it is.
     private static let startSize = 4_096
 
     let standardInput: Int32
@@ -144,7 +144,7 @@ private struct ReadingSession {
         return nil
     }
 
-    /// A regular file's ending tells the form, of anything else the text.
+    /// A regular file's form is known from its name, any other's from its text.
     private func format(
         of source: ManifestSource, startOfText start: [UInt8], input: ManifestInput, _ allowsEmpty: Bool
     ) -> ManifestFormat {

@@ -23,7 +23,8 @@ package struct ManifestSource: Sendable, Hashable {
         }
     }
 
-    /// Whether the path names an open descriptor, such as `/dev/fd/63` of a shell's `<(…)`: it tells nothing of the form.
+    /// Whether the path names an open descriptor, such as `/dev/fd/63` of a shell's `<(…)`: it says nothing about the
+    /// form.
     var isDescriptor: Bool {
         guard case .file(let path) = location else { return true }
         return path.wholeMatch(of: /\/dev\/stdin|\/dev\/fd\/[0-9]+|\/proc\/(self|[0-9]+)\/fd\/[0-9]+/) != nil
@@ -34,7 +35,7 @@ package struct ManifestSource: Sendable, Hashable {
 enum ManifestFormat: Sendable, Equatable {
     case json, jsonLines, csv
 
-    /// The form that a file's ending tells, before one of `.gz`: `.jsonl`, `.ndjson` and `.csv` in any case, else JSON.
+    /// The form by a file's extension, before one of `.gz`: `.jsonl`, `.ndjson` and `.csv` in any case, else JSON.
     init(path: String) {
         let ending = path.split(separator: "/").last.map { fileNameParts(unpackedFileName(String($0))).ending } ?? ""
         switch ending.lowercased() {

@@ -29,7 +29,7 @@ package struct Manifests: Sendable {
 
     /// In the order of the sources.
     package let list: [Manifest]
-    /// What the manifests' `stored_actions` say, laid together, with the labels that stand on runs.
+    /// What the manifests' `stored_actions` say, merged, with the labels of runs.
     package let storedActions: [UUID: ManifestSettings]
     /// How many different runs there are in all.
     package let runCount: Int
@@ -61,7 +61,7 @@ package struct Manifests: Sendable {
         try runs.forEachRecordAndPosition { try body(run(decoding: $0), $1) }
     }
 
-    /// - Parameter position: of a run, as told by `forEachRunAndPosition`.
+    /// - Parameter position: of a run, from `forEachRunAndPosition`.
     func run(at position: Int) throws -> ManifestRun {
         try run(decoding: runs.record(at: position))
     }

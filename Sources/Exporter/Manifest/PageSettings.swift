@@ -1,7 +1,7 @@
 import ExportCore
 import JSONText
 
-/// How a run's pages are followed: what stands on the run, over what stands on its stored action, over the defaults.
+/// How a run's pages are followed: the run's settings, over those of its stored action, over the defaults.
 package struct PageSettings: Sendable, Hashable {
     package static let defaultMaxPages = Chain.defaultMaxPages
     package static let defaultFirstPage = "0"
@@ -30,7 +30,7 @@ package struct PageSettings: Sendable, Hashable {
     }
 }
 
-/// The settings as they stand under a stored action or on a run; nil is absent.
+/// The settings of a stored action or a run; nil is absent.
 package struct ManifestSettings: Sendable, Hashable {
     package var label: String?
     package var followPages: Bool?
@@ -83,7 +83,7 @@ package struct ManifestSettings: Sendable, Hashable {
         return keys
     }
 
-    /// The keys that stand in both with different values.
+    /// The keys that are in both with different values.
     func contradictions(with other: ManifestSettings) -> [String] {
         // Laid over each other either way, the two differ only where both have a value.
         over(other).differingKeys(from: other.over(self))

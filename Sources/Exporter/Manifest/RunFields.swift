@@ -28,7 +28,7 @@ struct RunFields {
             var reader = RunFields.reader(
                 of: value, known: ManifestKeys.csvColumns, messages: messages, findings: &findings)
         else { return }
-        // The fix of run_ids is told already where run_id is missing for its sake.
+        // Where run_id is missing because of run_ids, the fix of run_ids is reported already.
         if value["run_ids"] == nil { reader.required("run_id") }
         read(&reader)
     }

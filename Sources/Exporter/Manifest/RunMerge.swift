@@ -9,7 +9,7 @@ struct RunConflict {
     var keys: [String]
 }
 
-/// Makes each run stand once, out of a spool in which runs may stand several times, in memory that does not grow
+/// Merges the records of a spool, in which a run may occur several times, into one a run, in memory that does not grow
 /// with it.
 struct RunMerge {
     /// A spool of no more bytes is held in memory whole; a larger one is parted first.

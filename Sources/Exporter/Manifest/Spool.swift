@@ -38,7 +38,7 @@ final class Spool: Sendable {
         }
     }
 
-    /// - Parameter position: of a record, as told by `forEachRecordAndPosition`.
+    /// - Parameter position: of a record, from `forEachRecordAndPosition`.
     func record(at position: Int) throws -> ArraySlice<UInt8> {
         var found: ArraySlice<UInt8>?
         try scan(from: position) { record, _ in

@@ -18,7 +18,7 @@ struct StoredActionTable {
     /// first one wins.
     private(set) var merged: [UUID: ManifestSettings] = [:]
 
-    /// The same with the labels that stand on runs.
+    /// The same with the labels of runs.
     var labelled: [UUID: ManifestSettings] {
         labels.reduce(into: merged) { $0[$1.key, default: ManifestSettings()].label = $1.value.label }
     }
@@ -42,8 +42,8 @@ struct StoredActionTable {
         return contradictions
     }
 
-    /// Labels a stored action. Within one manifest a run's label wins over the one under `stored_actions`, and of several
-    /// runs' labels the last one; manifests must not contradict each other.
+    /// Labels a stored action. Within one manifest a run's label wins over the one under `stored_actions`, and of
+    /// several runs' labels the last one; manifests must not contradict each other.
     mutating func label(_ id: UUID, _ mention: LabelMention) -> LabelConflict? {
         guard let earlier = labels[id], earlier.label != mention.label else {
             labels[id] = labels[id] ?? mention

@@ -1,4 +1,4 @@
-/// What a text looks like by its start, whatever its file is called.
+/// What a text looks like by its start, regardless of its file name.
 enum TextLook: Equatable {
     /// Nothing but blanks.
     case empty
@@ -59,11 +59,11 @@ private func isBlank(_ byte: UInt8) -> Bool {
 }
 
 extension ManifestFormat {
-    /// The form that the start of a text shows, for what has no file name to tell it.
+    /// The form by the start of a text, for input without a file name.
     init(startOfText bytes: [UInt8]) {
         switch TextLook(bytes) {
         case .run, .spreadRun: self = .jsonLines
-        // An array and an empty text are told as such by the reader of JSON.
+        // An array and an empty text are reported by the reader of JSON.
         case .manifest, .object, .array, .empty: self = .json
         case .csv, .separatorLine, .other: self = .csv
         }

@@ -1,6 +1,6 @@
 extension Unicode.Scalar {
     /// Whether the character can move a terminal's cursor, begin a line, or turn the order of what is shown: a text of
-    /// somebody else's could then pass for ours.
+    /// foreign text could then pass for ours.
     package var isUnsafeToShow: Bool {
         switch properties.generalCategory {
         case .control, .lineSeparator, .paragraphSeparator: true

@@ -6,10 +6,10 @@ import Postgres
 
 /// The write-ahead log of POSTs: an intent is committed before its POST leaves, the run's ID right after the answer.
 ///
-/// It has a connection of its own, so that no batch of results is before it, and a lock on it that tells other exports
+/// It has a connection of its own, so that no batch of results is before it, and a lock on it that shows other exports
 /// that this one is alive: an intent of a dead export, without a run, is in doubt.
 struct IntentLog: Sendable {
-    /// Each round reconnects for up to a minute by itself.
+    /// Each round reconnects for up to a minute on its own.
     private static let recordingRounds = 10
     private static let recordingGap: Duration = .seconds(3)
 
@@ -65,7 +65,7 @@ struct IntentLog: Sendable {
     }
 
     /// Commits the ID of the run that the POST started. Goes on for minutes when the database is away: nothing else
-    /// knows that ID.
+    /// has a run of that ID.
     ///
     /// - Returns: the chain; nil if the run is one that the chain has had already.
     ///

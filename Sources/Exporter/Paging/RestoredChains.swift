@@ -2,7 +2,7 @@ import ExportCore
 import Foundation
 import Postgres
 
-/// After a restore of the database to an earlier time: which chains may have asked for pages that it does not know of.
+/// After a restore of the database to an earlier time: which chains may have requested pages that it has no record of.
 ///
 /// All that a restored database holds of a chain is what it held then. The exports of the lost time may have asked for
 /// any number of further pages, so the page that is next is in doubt, and each one after it, until an operator says of
@@ -30,8 +30,8 @@ package struct RestoredChains: Sendable {
         self.account = account
     }
 
-    /// Puts the chains in doubt that had no whole end at that time. Those that were put in doubt for the same time, or a
-    /// later one, are left as they are.
+    /// Puts the chains in doubt that had no whole end at that time. Those that were put in doubt for the same time, or
+    /// a later one, are left as they are.
     ///
     /// - Parameter dryRun: counts, and changes nothing.
     /// - Returns: nil if the time has not come yet by the database's clock.

@@ -14,7 +14,7 @@ package struct PruneCounts: Sendable, Encodable, Equatable {
         sum.bytes += more.bytes
     }
 
-    /// Names of the tables, in the order in which people are told of them.
+    /// Names of the tables, in the order of the output.
     package static let tables = RunTable.allCases.map(\.rawValue)
 }
 

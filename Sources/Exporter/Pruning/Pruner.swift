@@ -3,11 +3,11 @@ import Foundation
 import Postgres
 
 /// Forgets what old answers brought. A run's row stays, with its outcome and its counts, so that no export asks for it
-/// again. The cursors of a chain that has ended go too, for they may hold what the results did; only the one is kept that
-/// a later manifest may let the chain go on with.
+/// again. The cursors of a chain that has ended go too, for they may hold what the results did; only the one is kept
+/// that a later manifest may let the chain go on with.
 ///
 /// Batch by batch, each a transaction of its own that locks its runs in key order, as a loader does: a run's rows are
-/// all there or all gone, and `pruned_at` tells which.
+/// all there or all gone, and `pruned_at` says which.
 package struct Pruner: Sendable {
     private let session: PostgresSession
     private let batch: PruneBatch
@@ -57,7 +57,7 @@ package struct Pruner: Sendable {
     }
 
     private func prune(_ keys: [RunKey], _ scope: PruneScope) async throws -> PruneCounts {
-        // Tells the batch again when the answer to its COMMIT was lost.
+        // Recognizes the batch when the answer to its COMMIT was lost.
         let now = scope.now
         return try await session.transaction { transaction in
             try PruneStore.lock(keys, in: transaction)

@@ -56,7 +56,7 @@ package struct Migrator: Sendable {
     }
 
     private func applyOnce(_ migration: Migration, on session: PostgresSession) async throws -> Bool {
-        // A migration that waits for a lock makes everybody behind it wait too: better to give up.
+        // A migration that waits for a lock makes every session behind it wait too: better to give up.
         try await session.transaction(lockLimit: .seconds(10)) { transaction in
             try MigrationStore.lockOutOthers(in: transaction)
             guard try plan(MigrationStore.applied(in: transaction)).first == migration else { return false }

@@ -5,8 +5,8 @@ import Postgres
 
 /// What an export does to the database, tried without leaving a trace: in a transaction that is rolled back.
 ///
-/// Its statements find or add no row, so that no trigger of the owner's sees one. A schema that is not there is made; one
-/// that is behind is not changed even for a moment, because exports may be using it.
+/// Its statements find or add no row, so that no trigger of the owner's sees one. A schema that is not there is made;
+/// one that is behind is not changed even for a moment, because exports may be using it.
 package struct Rehearsal: Sendable {
     private let migrator: Migrator
 

@@ -22,8 +22,8 @@ package struct Roles: Sendable, Equatable {
             + "public, none or pg_…"
     }
 
-    /// `SQL/roles.sql` with these names, for a superuser, or for a role with CREATEROLE that owns the database and whatever
-    /// it holds of the schema. It may be run any number of times, before the schema exists and after.
+    /// `SQL/roles.sql` with these names, for a superuser, or for a role with CREATEROLE that owns the database and
+    /// whatever it holds of the schema. It may be run any number of times, before the schema exists and after.
     package var sql: String {
         let standard = Roles()
         // In one pass: a name that is put in may be the standard name of another role.

@@ -1,6 +1,6 @@
 import Postgres
 
-/// What somebody has changed in the schema, or set for it, that an export meets.
+/// Changes to the schema, or settings of it, that affect an export.
 package struct SchemaChanges: Sendable, Equatable {
     /// Triggers and rules on the tables, each with the function that it calls. No migration makes any.
     package var triggers: [String]
@@ -67,7 +67,8 @@ extension SchemaChanges {
             in: transaction)
     }
 
-    /// Values are sent in the form of these types. Another type would refuse each row or, worse, take it as something else.
+    /// Values are sent in the form of these types. Another type would refuse each row or, worse, take it as something
+    /// else.
     private static var sent: [(table: String, column: String, type: String)] {
         runs.map { ("runs", $0.name, $0.type) }
             + RunTable.allCases.flatMap { table in table.columns.map { (table.rawValue, $0.name, $0.type) } }

@@ -1,7 +1,7 @@
 import Postgres
 
 /// Whose the schema is. Its owner can put code of his own into it (triggers, defaults, views), which then runs with the
-/// rights of whoever writes or reads there.
+/// rights of the role that writes or reads there.
 package struct SchemaOwnership: Sendable, Equatable {
     /// Something in the schema, or the schema itself.
     struct Possession: Sendable, Equatable {
@@ -27,7 +27,7 @@ package struct SchemaOwnership: Sendable, Equatable {
     /// Why nothing may even be read or written there: what belongs to others would act with the rights of a superuser.
     var refusalOfUse: SchemaProblem? { isSuperuser ? refusal : nil }
 
-    /// What a superuser should hear who exports; nil for everybody else.
+    /// A warning for an export that runs as a superuser; nil for other roles.
     package var warning: String? {
         guard isSuperuser, let owner, owner != role else { return nil }
         return """

@@ -1,7 +1,7 @@
 import Migrations
 import Postgres
 
-/// What stands between the database's schema and this binary's.
+/// How the database's schema differs from this binary's, so that the binary cannot use it.
 package enum SchemaProblem: Error, Sendable, Equatable {
     /// The database was migrated by a newer version, and does not say that this one can still read it.
     case newer(version: Int, own: Int)

@@ -30,8 +30,8 @@ enum ActionStore {
             """, [.text(account.name)])
     }
 
-    /// Makes sure that every stored action of the manifests belongs to the account. All of them have their rows by now:
-    /// where two accounts bring one at the same time, the second finds the first one's.
+    /// Makes sure that every stored action of the manifests belongs to the account. All of them have their rows
+    /// already: where two accounts bring one at the same time, the second finds the first one's.
     ///
     /// - Parameter adopts: those of other accounts move to this one, and their runs with them.
     /// - Throws: `ManifestProblems` that names those of other accounts, unless they are adopted.
@@ -78,7 +78,7 @@ extension ManifestProblems {
             guard actions.contains(action), sources[action] == nil, let first = run.manifests.first else { return }
             sources[action] = manifests.list[first].source
         }
-        // One that no run is of may stand in any of them.
+        // One without runs may be in any of them.
         let all = manifests.list.map(\.source).joined(separator: ", ")
         self.init(
             problems: foreign.map { action, owner in

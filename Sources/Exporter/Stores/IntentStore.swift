@@ -21,7 +21,7 @@ enum IntentStore {
 
     /// Writes the intent of a page that was asked for in the lost time.
     ///
-    /// - Returns: nil if the chain does not know the page's cursor.
+    /// - Returns: nil if the chain does not have the page's cursor.
     static func insertLost(
         of chain: Chain, in transaction: borrowing PostgresTransaction
     ) throws -> Chain.Attempt? {

@@ -30,7 +30,7 @@ enum RunStore {
         return keys.map { stored[$0] ?? Stored() }
     }
 
-    /// New runs come in as `queued`; of known ones the manifest may tell better when they were started.
+    /// New runs come in as `queued`; of known ones the manifest may have a better start time.
     static func insertFromManifests(
         exportID: Int, at now: Date, in transaction: borrowing PostgresTransaction
     ) throws {

@@ -2,7 +2,7 @@ import ExportCore
 
 /// An enum whose values the database holds by name.
 protocol StoredName: RawRepresentable<String> {
-    /// For people: what the names stand for.
+    /// What the names denote, as messages call it.
     static var term: String { get }
 }
 

@@ -68,7 +68,7 @@ struct ChangeNotes {
     }
 }
 
-/// Where one stands in an open array or object.
+/// The position in an open array or object.
 enum JSONPointerStep {
     /// Before the first key.
     case object

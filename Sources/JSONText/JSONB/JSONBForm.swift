@@ -5,13 +5,13 @@ package enum JSONBForm: Sendable, Equatable {
     case exact
     /// What comes nearest, a value that is itself exact; the notes say what was changed.
     ///
-    /// - U+FFFD stands for `\u0000`, for each lone surrogate and for each byte that is not UTF-8, in keys too.
+    /// - U+FFFD replaces `\u0000`, each lone surrogate and for each byte that is not UTF-8, in keys too.
     /// - Of members with the same key, as it is now, the last one is kept.
     /// - A number that `numeric` cannot hold is a string of its spelling.
     ///
-    /// A note is one line for people, `/orders/0/name: \u0000 became U+FFFD`: a JSON Pointer (RFC 6901) into the nearest
-    /// form, in which control characters are spelt `\u000a` and whose end may be cut off with `…`; the value itself is
-    /// `(the whole value)`. At most 100 of them, in the order of the text, then `… and 7 more`.
+    /// A note is one line for people, `/orders/0/name: \u0000 became U+FFFD`: a JSON Pointer (RFC 6901) into the
+    /// nearest form, in which control characters are spelt `\u000a` and whose end may be cut off with `…`; the value
+    /// itself is `(the whole value)`. At most 100 of them, in the order of the text, then `… and 7 more`.
     case nearest([UInt8], notes: [String])
     /// Nothing: too deep or too large, as the notes say; or over 1 MiB and, with U+FFFD for each broken byte, over
     /// 1.5 times as large.
@@ -39,7 +39,7 @@ extension JSONValue {
     }
 }
 
-/// No string is damaged, every number fits, no key of an object stands twice, nothing is too deep. One pass that
+/// No string is damaged, every number fits, no object has duplicate keys, nothing is too deep. One pass that
 /// allocates for nothing but what is open.
 private func isExactInJSONB(_ text: UnsafeRawBufferPointer, in range: Range<Int>) -> Bool {
     var tokens = JSONTokens(text, in: range)

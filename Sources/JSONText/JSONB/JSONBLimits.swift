@@ -25,7 +25,7 @@ package enum JSONBLimits {
     static let noteOnGrowth =
         "\(wholeValue): the nearest form, with U+FFFD for what is not UTF-8, would be over 1.5 times as large"
 
-    /// Stands for the empty JSON Pointer.
+    /// Replaces the empty JSON Pointer.
     static let wholeValue = "(the whole value)"
 
     private static func grouped(_ count: Int) -> String {

@@ -119,12 +119,12 @@ struct NearestForm {
     }
 }
 
-/// The keys that stand more than once in their object, by where they stand: as many as there may be, they take less room
+/// The keys that occur more than once in their object, by position: however many there are, they take less room
 /// than their text.
 private struct RepeatedKeys {
-    /// Those that stand again later.
+    /// Those that occur again later.
     private var shadowed: [UInt32] = []
-    /// The others, with the number of times that each key stands there.
+    /// The others, with the number of times that each key occurs.
     private var lasts: [(position: UInt32, count: UInt32)] = []
 
     /// - Parameter number: of the key among those of its text, which come one after the other, from 1 on.

@@ -1,9 +1,9 @@
 /// PostgreSQL's `numeric` holds a valid JSON number of this spelling with all its digits.
 ///
 /// Decided from the spelling alone. As PostgreSQL 15 was seen to do it:
-/// - the first digit that is not 0 stands at most 131,072 places before the point: `1e131071` passes, as does
+/// - the first digit that is not 0 is at most 131,072 places before the point: `1e131071` passes, as does
 ///   `0.00001e131076`; a zero has no such digit, so that `0e1000000` passes;
-/// - at most 16,383 digits stand behind the point once the exponent is applied, zeros included: `1e-16383` passes, and
+/// - at most 16,383 digits are behind the point once the exponent is applied, zeros included: `1e-16383` passes, and
 ///   so does `10e-16383`, while `1.0e-16383` and `0e-16384` do not;
 /// - an exponent is below 2^30 − 1 either way, even of a zero; its leading zeros do not count.
 func fitsNumeric(_ number: UnsafeRawBufferPointer) -> Bool {

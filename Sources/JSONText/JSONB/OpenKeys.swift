@@ -11,7 +11,7 @@ struct OpenKeys {
         var start: Int
         var count: Int
         var isDecoded: Bool
-        /// Where the key stands, its quote included.
+        /// Where the key begins, its quote included.
         var position: Int
     }
 
@@ -19,7 +19,7 @@ struct OpenKeys {
     private static let limit = 1 << 16
 
     private let text: UnsafeRawBufferPointer
-    /// Where the keys before those in `keys` stand in the text, which has at most `JSONBLimits.bytes`.
+    /// Where the keys before those in `keys` begin in the text, which has at most `JSONBLimits.bytes`.
     private var places: [UInt32] = []
     private var keys: [Key] = []
     /// The texts of those of `keys` that were written otherwise.
@@ -99,7 +99,7 @@ struct OpenKeys {
         }
     }
 
-    /// Tells where the keys of the innermost object stand that stand there more than once: those of each text one after
+    /// Reports the positions of the innermost object's duplicate keys: those of each text one after
     /// the other, in the order of the text, with the number of the key among them, from 1 on.
     mutating func forEachDuplicate(_ body: (_ position: Int, _ number: Int) -> Void) {
         var groups = EqualNeighbours()
@@ -126,7 +126,7 @@ struct OpenKeys {
         }
     }
 
-    /// Each key beside its successor in an order in which equal ones are neighbours and stand as in the text.
+    /// Each key beside its successor in an order in which equal ones are neighbours, in the order of the text.
     private func sorted(from first: Int) -> Zip2Sequence<[Key], ArraySlice<Key>> {
         let sorted = keys[first...].sorted { a, b in
             if a.fingerprint != b.fingerprint { return a.fingerprint < b.fingerprint }
@@ -140,7 +140,7 @@ struct OpenKeys {
         a.fingerprint == b.fingerprint && compare(a, b) == 0
     }
 
-    /// Negative, zero or positive: any total order that tells different texts apart.
+    /// Negative, zero or positive: any total order that distinguishes different texts.
     private func compare(_ a: Key, _ b: Key) -> Int {
         guard a.count == b.count else { return a.count - b.count }
         return decoded.withUnsafeBytes { decoded in

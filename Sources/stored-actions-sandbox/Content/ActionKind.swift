@@ -17,14 +17,14 @@ enum ActionKind: UInt32, CaseIterable, Sendable {
     case forbidden = 0xAC00_0403
     /// Its look-up and its runs' start answer 404; its runs can be read all the same.
     case missing = 0xAC00_0404
-    /// A `read_bulk` whose look-up answers 500 V times, or for ever when V is 0.
+    /// A `read_bulk` whose look-up answers 500 V times, or always when V is 0.
     case failingLookup = 0xAC00_0500
     /// Its look-up answers 403; its runs can be started and read.
     case forbiddenLookup = 0xAC00_1403
     /// Its look-up answers 404; its runs can be started and read.
     case missingLookup = 0xAC00_1404
 
-    /// The API's `action_type`; nil when the look-up does not tell it.
+    /// The API's `action_type`; nil when the look-up does not name it.
     var actionType: String? {
         switch self {
         case .read: "read"
@@ -87,7 +87,7 @@ extension CodedID {
     var actionKind: ActionKind? { ActionKind(rawValue: code) }
 }
 
-/// What the look-up of a stored action tells; nil for an id of no kind.
+/// The answer to a look-up of a stored action; nil for an id of no kind.
 func storedAction(_ id: CodedID) -> JSON? {
     guard let kind = id.actionKind else { return nil }
     var fields: [(String, JSON)] = [

@@ -43,7 +43,7 @@ struct Answer: Sendable {
         Answer(status: status, headers: [.contentType: type], body: body)
     }
 
-    /// The same answer, told to be the last that a client needs.
+    /// The same answer, marked as the last that a client needs.
     var final: Answer {
         var answer = self
         answer.isFinal = true

@@ -70,7 +70,7 @@ enum BulkCursors: UInt8, CaseIterable, Sendable {
             case .awkward: cursor.split(separator: "#").last
             }
         guard let digits, let number = Int(digits) else { return nil }
-        // An overflow is no page of this chain.
+        // An overflow is not a page of this chain.
         let (index, overflow) = number.subtractingReportingOverflow(self == .bigNumbers ? Self.base : 0)
         return !overflow && (0...BulkPage.lastIndex).contains(index) && text(index) == cursor ? index : nil
     }

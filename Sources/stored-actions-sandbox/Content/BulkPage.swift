@@ -1,5 +1,5 @@
-/// One page of a bulk read, as its run id says: code `20b0CCKK` for the ``BulkCourse`` and ``BulkCursors`` of its chain,
-/// V for its size, N = HHHHIIIIRRRR (chain, index, rows).
+/// One page of a bulk read, as its run id says: code `20b0CCKK` for the ``BulkCourse`` and ``BulkCursors`` of its
+/// chain, V for its size, N = HHHHIIIIRRRR (chain, index, rows).
 struct BulkPage: Hashable, Sendable {
     static let lastIndex = 0xFFFF
 
@@ -9,7 +9,7 @@ struct BulkPage: Hashable, Sendable {
     var times: Int
     var place: Int
     var chain: UInt16
-    /// From 0; past the last page there are no rows.
+    /// From 0; pages past the last have no rows.
     var index: Int
     /// Up to 255 for all courses but the plain one.
     var pages: UInt16
@@ -49,7 +49,7 @@ struct BulkPage: Hashable, Sendable {
 
     private static let family: UInt32 = 0x20B0
 
-    /// The run that holds this page; `ordinal` tells runs of the same page apart, and is 0 for a root.
+    /// The run that holds this page; `ordinal` distinguishes runs of the same page, and is 0 for a root.
     func run(ordinal: UInt16 = 0) -> CodedID {
         let code = Self.family << 16 | UInt32(course.rawValue) << 8 | UInt32(cursors.rawValue)
         let parameter = course == .plain ? pages : UInt16(times << 12 | place << 8) | pages

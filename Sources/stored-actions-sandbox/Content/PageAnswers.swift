@@ -1,7 +1,7 @@
 /// Answers to a read of a bulk read's page.
 extension RunAnswers {
     func answer(to read: Read, _ page: BulkPage) -> Answer {
-        // A root was started by somebody else: it counts as its page's first run.
+        // A root was not started by a POST: it counts as its page's first run.
         let run = max(Int(read.run.ordinal), 1)
         guard page.isTroubled(.reads, read.attempt) || page.isTroubled(.runs, run) else { return rows(read, page) }
         return trouble(read, page.course) ?? rows(read, page)

@@ -1,4 +1,4 @@
-/// The body of a run's 200, `StoredActionResult`: which of its fields are there, and whether it stands under `data`.
+/// The body of a run's 200, `StoredActionResult`: which of its fields are there, and whether it is under `data`.
 struct RunResult: Sendable {
     let id: CodedID
     var toldID: CodedID
@@ -12,7 +12,7 @@ struct RunResult: Sendable {
     var errors: [JSON] = []
     var isEnveloped: Bool
 
-    /// Odd numbers stand under `data`; two of four tell their id; one of four has a `next_page` of null.
+    /// Odd numbers are under `data`; two of four have their id; one of four has a `next_page` of null.
     init(id: CodedID) {
         self.id = id
         toldID = id

@@ -1,4 +1,4 @@
-/// What a run answers: the first group of its id. The digits begin with the HTTP status that tells most about it.
+/// What a run answers: the first group of its id. The digits begin with its most telling HTTP status.
 ///
 /// `V`, the second group, is the parameter, in hex. Scenarios that *recover* answer with trouble V times and then with
 /// success; with V = 0000 the trouble never ends. ``meaning`` says the rest, and the `scenarios` command prints it.

@@ -1,5 +1,5 @@
 /// SplitMix64. It draws its own bounded numbers: what the standard library makes of a generator's bits may change
-/// with its version, and the same seed has to give the same bytes for ever.
+/// with its version, and the same seed has to give the same bytes always.
 struct SeededGenerator: Sendable {
     private var state: UInt64
 

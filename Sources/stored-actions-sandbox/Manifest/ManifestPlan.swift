@@ -16,7 +16,7 @@ struct ManifestPlan: Sendable {
     let actions: [(id: CodedID, label: String)]
     let entries: [Entry]
 
-    /// - Parameter now: what dates are told from; nil leaves all of them out.
+    /// - Parameter now: the base of all dates; nil leaves them out.
     init(
         mix: Mix, runs: Int, pages: Int, pagesMix: PagesMix = .ordinary, storedActions: Int, seed: UInt64, now: Date?
     ) {

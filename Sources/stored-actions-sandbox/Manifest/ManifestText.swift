@@ -35,7 +35,7 @@ struct ManifestText: Sendable {
             """
     }
 
-    /// Runs of which nothing but the id is told stand together, by stored action; the others have a line each.
+    /// Runs with nothing but an id are listed together, by stored action; the others have a line each.
     private var json: [String] {
         var groups: [String] = []
         for action in plan.actions {

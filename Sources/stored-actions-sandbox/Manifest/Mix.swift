@@ -1,6 +1,6 @@
 /// Which scenarios a manifest holds, and how much of each.
 struct Mix: Sendable {
-    /// When the run was started, as the manifest tells it.
+    /// When the run was started, as the manifest says.
     enum Age: Sendable {
         /// At some time of the last seven days.
         case withinRetention

@@ -42,7 +42,7 @@ struct APIAnswers: Sendable {
         return .json(200, action.number % 2 == 1 ? ["data": fields] : fields)
     }
 
-    /// Starts a run: of a bulk read, the page that `inputs` (or else the action's id) and `page` tell; of anything
+    /// Starts a run: of a bulk read, the page that `inputs` (or else the action's id) and `page` name; of anything
     /// else, a success.
     private func submit(to action: CodedID, _ body: [UInt8]) async -> Answer {
         let submission = Submission(body)

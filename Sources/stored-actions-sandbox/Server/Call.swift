@@ -35,7 +35,7 @@ struct Call: Sendable {
         return (Self.formDecoded(text[..<colon]), Self.formDecoded(text[text.index(after: colon)...]))
     }
 
-    /// The body as `application/x-www-form-urlencoded`; of a name that stands twice, the first.
+    /// The body as `application/x-www-form-urlencoded`; of a duplicate name, the first value.
     var form: [String: String] {
         let pairs = String(decoding: body, as: UTF8.self).split(separator: "&").map { pair in
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

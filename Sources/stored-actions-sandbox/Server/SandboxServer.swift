@@ -19,7 +19,7 @@ struct SandboxServer: Sendable {
 
     /// - Parameters:
     ///   - port: 0 takes any free one.
-    ///   - onListening: told the port once connections are accepted.
+    ///   - onListening: gets the port once connections are accepted.
     func service(
         host: String, port: Int, logger: Logger, onListening: @escaping @Sendable (Int) async -> Void
     ) throws -> any Service {
@@ -66,7 +66,7 @@ struct SandboxServer: Sendable {
             status: .init(code: answer.status), headerFields: answer.headers + headers.all(for: answer, rate: rate))
     }
 
-    /// Sends the answer; `leaving` runs just before the last bytes go out, so that whoever has read them and asks
+    /// Sends the answer; `leaving` runs just before the last bytes go out, so that a client that has read them and asks
     /// `/sandbox/stats` finds them counted.
     private func send(
         _ answer: Answer, _ head: HTTPResponse, _ writer: consuming ResponseWriter, leaving: () async -> Void

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The body of `POST …/run`. Of `inputs` only what shapes a bulk read matters; any others may stand there.
+/// The body of `POST …/run`. Of `inputs` only the keys of a bulk read matter; any others are accepted.
 struct Submission: Decodable, Sendable {
     struct Body: Decodable, Sendable {
         let inputs: Inputs

@@ -35,7 +35,7 @@ struct RateWindow: Equatable, Sendable {
         return reading(isAllowed: isAllowed, at: now)
     }
 
-    /// How things stand, without counting anything.
+    /// The present state, without counting a request.
     func look(at now: Date) -> Reading? {
         limit > 0 ? reading(isAllowed: true, at: now) : nil
     }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What the server was told to be like: the options of `serve`, and what `POST /sandbox/settings` changed since.
+/// How the server behaves: the options of `serve`, and what `POST /sandbox/settings` changed since.
 struct Settings: Sendable {
     enum ResetFormat: String, CaseIterable, Sendable {
         case epoch

@@ -31,7 +31,7 @@ struct Tally: Sendable {
 
     init() {}
 
-    /// Starts anew while the requests that are in flight still have to leave.
+    /// Starts again while requests in flight have yet to be answered.
     init(continuing old: Tally) {
         inFlight = old.inFlight
         maxInFlight = old.inFlight

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The tokens that are good at the moment. Issued ones are numbered, so that a test can tell them apart.
+/// The tokens that are valid at the moment. Issued ones are numbered, so that a test can distinguish them.
 struct TokenLedger: Sendable {
     struct Grant: Equatable, Sendable {
         let accessToken: String

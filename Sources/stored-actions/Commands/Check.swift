@@ -27,7 +27,7 @@ struct Check: Verb {
     /// One thing that was tried.
     struct Finding: Encodable, Sendable {
         var what: String
-        /// Where the setting came from; nil for what is no setting.
+        /// Where the setting came from; nil for a finding that is not a setting.
         var from: String?
         var ok: Bool
         var detail: String

@@ -46,7 +46,7 @@ struct DatabaseCheck {
                     + "written: turn it off for the role", exitStatus: ExitStatus.invalidSetting)
     }
 
-    /// What somebody has put into the schema, and whose that is.
+    /// What was added to the schema by others, and its owners.
     private func additions() async -> [Check.Finding] {
         do {
             var findings: [Check.Finding] = []

@@ -8,10 +8,10 @@ protocol Verb: AsyncParsableCommand, Sendable {
     /// What it takes of the system at most.
     var needs: ResourceNeeds { get }
 
-    /// - Parameter desk: tells of signals; in its first phase they end the process at once.
+    /// - Parameter desk: receives signals; in its first phase they end the process at once.
     func perform(_ console: Console, _ desk: SignalDesk) async throws -> Report
 
-    /// What stands in for the result on stdout when there is none, with `--json`.
+    /// What `--json` prints on stdout where there is no result.
     func json(of failure: Failure) -> any Encodable & Sendable
 }
 
@@ -55,7 +55,7 @@ extension Verb {
         if status != ExitStatus.complete { throw ExitCode(status) }
     }
 
-    /// - Throws: `ExitCode`, once it is told that a limit of the process is too narrow.
+    /// - Throws: `ExitCode`, after the message that a limit of the process is too low.
     func requireResources() throws {
         do {
             _ = try plan()

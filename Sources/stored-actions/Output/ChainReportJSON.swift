@@ -30,8 +30,8 @@ struct ChainReportJSON: Encodable, Sendable {
 }
 
 extension ChainReport {
-    /// What settles a page in doubt: the first command if its run exists, the second if it does not. Empty if no page is
-    /// in doubt.
+    /// What settles a page in doubt: the first command if its run exists, the second if it does not. Empty if no page
+    /// is in doubt.
     var resolveCommands: [String] {
         guard isInDoubt else { return [] }
         let chain = sharesRoot ? "\(rootRunID) --stored-action \(storedActionID)" : rootRunID

@@ -149,7 +149,7 @@ final class Console: Sendable {
         }
     }
 
-    /// Redraws the live line, cut to the terminal's width. Nothing happens where there is no terminal.
+    /// Redraws the live line, cut to the terminal's width. Does nothing without a terminal.
     func live(_ text: String) {
         guard isTerminal else { return }
         state.withLock { state in
@@ -172,9 +172,9 @@ final class Console: Sendable {
         return ioctl(stderr, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
     }
 
-    /// Writes all of the text, whatever the descriptor takes at once.
+    /// Writes all of the text, however little the descriptor accepts at once.
     ///
-    /// - Returns: 0, or the error's number. On stderr that is no reason to fail: its reader may be gone.
+    /// - Returns: 0, or the error's number. On stderr that is not a reason to fail: its reader may be gone.
     private static func write(_ text: String, to descriptor: Int32) -> Int32 {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
@@ -192,8 +192,8 @@ final class Console: Sendable {
     }
 }
 
-/// One line, keys sorted, so that two outputs can be compared. Also what JSON itself lets pass, but a terminal should not
-/// get, is written as an escape of JSON's.
+/// One line, keys sorted, so that two outputs can be compared. Also what JSON itself lets pass, but a terminal should
+/// not get, is written as an escape of JSON's.
 ///
 /// - Throws: `EncodingError`, such as for a number that is not finite.
 func jsonText(_ value: any Encodable) throws -> String {
@@ -203,7 +203,7 @@ func jsonText(_ value: any Encodable) throws -> String {
     let text = String(decoding: try encoder.encode(value), as: UTF8.self)
     guard text.unicodeScalars.contains(where: \.isUnsafeToShow) else { return text }
     return text.unicodeScalars.map { scalar in
-        // Unsafe characters stand in strings alone, and each is one unit of UTF-16.
+        // Unsafe characters occur in strings only, and each is one unit of UTF-16.
         let digits = String(scalar.value, radix: 16)
         return scalar.isUnsafeToShow
             ? "\\u" + String(repeating: "0", count: 4 - digits.count) + digits : String(scalar)

@@ -27,7 +27,7 @@ struct ConsoleLogHandler: LogHandler {
     }
 }
 
-/// One log line, whatever the message and the fields hold. Pure.
+/// Formats one log line, on one line for any message and fields. Pure.
 struct LogLine {
     let level: Logger.Level
     let message: String

@@ -3,7 +3,7 @@ func count(_ number: Int, _ noun: String) -> String {
     "\(grouped(number)) \(noun)\(number == 1 ? "" : "s")"
 }
 
-/// With commas between thousands, whatever the locale: output that is read by people and compared by scripts.
+/// With commas between thousands in every locale, since people read the output and scripts compare it.
 func grouped(_ number: Int) -> String {
     var digits = Array(String(number.magnitude))
     var place = digits.count - 3

@@ -13,7 +13,7 @@ enum ExitStatus {
     static let credentialsRefused: Int32 = 77
     static let invalidSetting: Int32 = 78
 
-    /// As a shell tells a process that a signal ended.
+    /// The status that a shell reports for a process that a signal ended.
     static func interrupted(by signal: Int32) -> Int32 { 128 + signal }
 
     /// The status of a call that ends with this one, but whose result could not be written. What is graver stays.

@@ -22,7 +22,7 @@ struct Failure: Error {
         }
     }
 
-    /// - Parameter text: one line; line breaks in it are somebody else's, and shown as escapes.
+    /// - Parameter text: one line; line breaks in it come from quoted text, and are shown as escapes.
     init(_ status: Int32, _ text: String, json: (any Encodable & Sendable)? = nil) {
         self.init(status, lines: [text], json: json)
     }
@@ -46,7 +46,7 @@ struct Failure: Error {
         self.summary = summary
     }
 
-    /// - Returns: nil if the error is no consequence of the signal.
+    /// - Returns: nil if the error is not a consequence of the signal.
     init?(_ error: any Error, ifCancelledBy signal: Int32) {
         guard Self.isCancellation(error) else { return nil }
         self.init(interruptedBy: signal, summary: (error as? BrokenOffExport)?.summary)

@@ -16,7 +16,7 @@ struct HeldLines: Sendable {
 
     /// Hands the lines over.
     ///
-    /// - Parameter omission: the line that stands for so many that are missing.
+    /// - Parameter omission: the line that replaces that many lines.
     mutating func release(omission: (Int) -> String) -> [String] {
         defer { self = HeldLines() }
         return first + (omitted > 0 ? [omission(omitted)] : []) + last

@@ -37,7 +37,7 @@ private func ansiQuoted(_ argument: String) -> String {
 
 /// Rows in columns that are as wide as they need to be. A cell is one line, with escapes for what is unsafe to show.
 ///
-/// - Parameter numbersRight: whether numbers stand to the right of their column.
+/// - Parameter numbersRight: whether numbers are right-aligned.
 func aligned(_ rows: [[String]], indent: String = "", numbersRight: Bool = true) -> String {
     let rows = rows.map { $0.map(\.shownOnOneLine) }
     let columns = rows.map(\.count).max() ?? 0

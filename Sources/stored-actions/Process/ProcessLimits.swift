@@ -8,7 +8,7 @@ struct ProcessLimits: Sendable, Equatable {
     /// Descriptors that may be open at once, and those that were open from the start.
     var descriptors: Int
     var openDescriptors = 3
-    /// In bytes; nil where there is no limit.
+    /// In bytes; nil for no limit.
     var addressSpace: Int?
     var data: Int?
     /// Of each thread, bytes.
@@ -26,7 +26,7 @@ extension ProcessLimits {
         var limits = ProcessLimits(
             descriptors: soft, openDescriptors: openAtStart,
             addressSpace: bytes(linux_limit_of_address_space()), data: bytes(linux_limit_of_data()),
-            // As glibc has it where there is no limit.
+            // The default of glibc where no limit is set.
             stack: bytes(linux_limit_of_stack()) ?? 2 << 20, cores: ProcessInfo.processInfo.activeProcessorCount)
         let goal = min(limits.openDescriptors + wanted, Int(clamping: limit.rlim_max))
         if goal > soft, linux_limit_descriptors(UInt64(goal)) == 0 { limits.descriptors = goal }

@@ -4,8 +4,8 @@ import Exporter
 
 /// What a subcommand wants of the system.
 struct ResourceNeeds: Sendable, Equatable {
-    /// Descriptors besides those of connections to the API: for signals, timers, the database and files that are open for
-    /// a moment, as the look-up of a host name opens some.
+    /// Descriptors besides those of connections to the API: for signals, timers, the database and files that are open
+    /// for a moment, as the look-up of a host name opens some.
     var descriptors: Int
     /// Requests at once.
     var requests = 0
@@ -27,8 +27,8 @@ struct ResourceNeeds: Sendable, Equatable {
     var allDescriptors: Int { descriptors + requests * Self.descriptorsPerRequest }
 }
 
-/// What a subcommand gets: all that it wants, or less where a limit is narrow. Without this a process that may open or map
-/// no more would be ended by a trap, somewhere in the middle. Pure.
+/// What a subcommand gets: all that it wants, or less where a limit is narrow. Without this a process that may open or
+/// map no more would be ended by a trap, somewhere in the middle. Pure.
 struct ResourcePlan: Sendable, Equatable {
     private(set) var requests: Int
     private(set) var room: Int

@@ -1,4 +1,4 @@
-/// Tells a second signal from an echo of the first.
+/// Distinguishes a second signal from an echo of the first.
 ///
 /// GNU `timeout` signals the process and then its whole group, so one wish to end arrives as two signals, milliseconds
 /// apart. A person who presses Ctrl-C again means it, but takes longer.

@@ -4,8 +4,9 @@ import UnixSignals
 
 import Glibc
 
-/// SIGHUP, SIGINT and SIGTERM. The first asks for an end in good order and is given five seconds for it, or more while a
-/// refresh token is being exchanged; a second one ends the process at once, unless it comes within a second of the first.
+/// SIGHUP, SIGINT and SIGTERM. The first asks for an end in good order and is given five seconds for it, or more while
+/// a refresh token is being exchanged; a second one ends the process at once, unless it comes within a second of the
+/// first.
 final class SignalDesk: Sendable {
     /// What a signal finds the process at.
     enum Phase: Sendable {
@@ -15,7 +16,7 @@ final class SignalDesk: Sendable {
         case working(isUnderWay: @Sendable () -> Bool, cancel: @Sendable () -> Void)
     }
 
-    /// When work that does not end by itself is cancelled, and when the process ends whatever it is at. A call that
+    /// When work that does not end on its own is cancelled, and when the process ends in any case. A call that
     /// blocks in the kernel, such as the look-up of a host name, hears of no cancellation.
     private static let (cancelAfter, endAfter): (Duration, Duration) = (.milliseconds(3800), .milliseconds(4700))
 
@@ -52,15 +53,15 @@ final class SignalDesk: Sendable {
     /// - Parameter mustStay: while it is so, a first signal does not end the process, in whatever phase.
     func stay(while mustStay: @escaping @Sendable () -> Bool) { state.withLock { $0.mustStay = mustStay } }
 
-    /// From when this returns, none of the signals ends the process by itself.
+    /// Once this returns, none of the signals ends the process on its own.
     static func trap() async -> UnixSignalsSequence {
-        // Whoever has a signal ignored, as nohup does with SIGHUP, wants it ignored.
+        // A signal that the parent has set to be ignored, as nohup does with SIGHUP, stays ignored.
         await UnixSignalsSequence(
             trapping: [UnixSignal.sighup, .sigint, .sigterm].filter { !isIgnored($0.rawValue) })
     }
 
-    /// Begins to listen, on a thread of its own: the others may all be blocked, by a manifest that comes through a pipe or
-    /// by a stderr that nobody reads.
+    /// Begins to listen, on a thread of its own: the others may all be blocked, by a manifest that comes through a pipe
+    /// or by a stderr without a reader.
     ///
     /// - Returns: what listens, until it is cancelled.
     func watch(_ trapped: UnixSignalsSequence) -> Task<Void, Never> {

@@ -7,7 +7,7 @@ import Logging
 struct TokenSetting {
     enum Kind {
         case fixed(AccessToken)
-        /// Somebody else may put another token into the file.
+        /// Another program may put a new token into the file.
         case file(path: String, AccessToken)
         case clientCredentials(ClientCredentials)
         case refreshToken(path: String, ClientCredentials)
@@ -53,7 +53,7 @@ struct APIAccess {
     ///   - room: bytes that bodies in flight hold together; one large body at a time may go beyond.
     ///   - largestBody: bytes.
     ///   - attempts: to get a token.
-    ///   - logger: is told of renewed tokens.
+    ///   - logger: records renewed tokens.
     func withClient<R>(
         connections: Int, room: Int, largestBody: Int = TransportLimits().body, attempts: Int, logger: Logger? = nil,
         _ body: (ActionsClient) async throws -> R

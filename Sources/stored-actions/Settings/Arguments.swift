@@ -20,7 +20,7 @@ struct AccountOptions: ParsableArguments {
             discussion: "Else ZAPIER_ACCOUNT, else \(ZapierAccount.standard.name).", valueName: "name"))
     var account: String?
 
-    /// What a command that is told of needs besides, with a space before it.
+    /// What a suggested command needs besides, with a space before it.
     var repeated: String { account.map { " --account " + shellQuoted($0) } ?? "" }
 }
 

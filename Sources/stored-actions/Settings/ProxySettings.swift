@@ -8,8 +8,8 @@ import Glibc
 ///
 /// For https `https_proxy`, `HTTPS_PROXY`, `all_proxy`, `ALL_PROXY`, the first that is set; for http the same with
 /// `http_proxy`, in lower case alone: web servers set `HTTP_PROXY` to what a request's header says. `no_proxy` or
-/// `NO_PROXY` names the hosts that need none. This machine itself never has one: plain http is allowed there because the
-/// tokens do not leave the machine.
+/// `NO_PROXY` names the hosts that need none. This machine itself never has one: plain http is allowed there because
+/// the tokens do not leave the machine.
 struct ProxySettings {
     private let environment: [String: String]
 

@@ -20,7 +20,7 @@ struct SecretFile: Equatable {
 
     /// For people, each with what to do. Pure.
     var complaints: [String] {
-        // Secrets that Kubernetes, systemd and others mount are readable by whoever is in the container or the service,
+        // Secrets that Kubernetes, systemd and others mount are readable by every user in the container or the service,
         // and that is all that anybody can do about it.
         let isMountedSecret = isReadOnly && owner == 0
         let others = isMountedSecret ? 0 : mode & 0o066
@@ -42,7 +42,7 @@ struct SecretFile: Equatable {
 }
 
 extension SecretFile {
-    /// - Returns: nil for what is no file: a pipe has no permissions of its own.
+    /// - Returns: nil for what is not a file: a pipe has no permissions of its own.
     init?(path: String) {
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }

@@ -1,7 +1,7 @@
 import Foundation
 
-/// A token or a secret as a variable or a file holds it: one word, and by mistake what people put there besides. Nothing of
-/// it is ever quoted.
+/// A token or a secret as a variable or a file holds it: one word, and by mistake what people put there besides.
+/// Nothing of it is ever quoted.
 enum SecretText {
     enum Kind {
         /// Sent as it is in a header, so it is of visible ASCII (RFC 6750).
@@ -27,7 +27,7 @@ enum SecretText {
         return text
     }
 
-    /// - Parameter place: where it stands, for people.
+    /// - Parameter place: where the text is, as messages name it.
     /// - Returns: the word, without white space around it.
     /// - Throws: `SettingError` that names the mistake.
     @discardableResult

@@ -4,7 +4,7 @@ import Exporter
 import Foundation
 import Postgres
 
-/// A setting of the environment, or a flag that stands for one, is missing or invalid.
+/// A setting of the environment, or the flag in its place, is missing or invalid.
 struct SettingError: Error, CustomStringConvertible {
     var description: String
     /// It is the value of a flag that cannot be used, not the environment: bad usage.
