@@ -7,10 +7,10 @@ import Postgres
 
 struct Check: Verb {
     static let configuration = CommandConfiguration(
-        abstract: "Tries settings, database, schema and token, and says what is wrong.",
+        abstract: "Checks settings, database, schema and token, and reports what is wrong.",
         discussion: """
-            Makes one request of the API (the list of stored actions), asks for a token before if it has to, and tries in \
-            the database what an export would do, in a transaction that it rolls back. A refresh token is good for one \
+            Makes one API request (the list of stored actions), after a request for a token if it needs one, and tries \
+            what an export would do in the database, in a transaction that it rolls back. A refresh token is good for one \
             use, so it is not tried: only its file is, and whether API and token endpoint answer.
 
             EXAMPLE

@@ -50,7 +50,7 @@ struct Export: Verb {
     var maxWait = DurationArgument(minutes: 10)
 
     @Option(
-        help: ArgumentHelp("End the export in good order after this long: 90s, 15m, 2h, 1d.", valueName: "duration"))
+        help: ArgumentHelp("End the export cleanly after this long: 90s, 15m, 2h, 1d.", valueName: "duration"))
     var timeLimit: DurationArgument?
 
     @Flag(help: "Fetch settled runs and stored pages again too; no page is requested again.")
@@ -60,7 +60,7 @@ struct Export: Verb {
         help: "Move stored actions that the manifests name, and that belong to another account, to this one.")
     var adopt = false
 
-    @Flag(help: "Go on with chains of pages that ended in a page that failed: request that page again.")
+    @Flag(help: "Continue chains that ended in a failed page: request that page again.")
     var retryFailedPages = false
 
     @Option(

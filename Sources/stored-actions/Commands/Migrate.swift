@@ -6,10 +6,10 @@ struct Migrate: Verb {
     static let configuration = CommandConfiguration(
         abstract: "Brings the database's schema up to date.",
         discussion: """
-            With --check nothing is changed: exit status 0 says that the schema is up to date, 75 that there is \
+            With --check it changes nothing: exit status 0 says that the schema is up to date, 75 that there is \
             something to do.
 
-            With --print-roles SQL is printed that makes an owner, a loader and a reader, for psql; no database is asked.
+            With --print-roles it prints SQL for psql that makes an owner, a loader and a reader, without a database.
 
             EXAMPLES
               stored-actions migrate

@@ -9,12 +9,12 @@ struct Prune: Verb {
     static let configuration = CommandConfiguration(
         abstract: "Permanently deletes old results, errors and raw bodies; each run is remembered as done.",
         discussion: """
-            Runs count by the age of their answer. What goes is what the answer brought: rows of results, errors, \
+            The age of a run is that of its answer. Prune deletes what the answer brought: rows of results, errors, \
             api_errors, rejects and run_bodies, fields that have no column, and cursors. A run's row stays, with its \
             outcome, its counts and pruned_at, so no export fetches it again. Runs that may still be fetched are kept whole, and pages \
             of chains that have not come to their end.
 
-            The API forgets a result after seven days: what is older cannot be had back. Ask with --dry-run first. In a \
+            The API deletes results after seven days, so older ones cannot be fetched again. Use --dry-run first. In a \
             duration m is minutes, d is days.
 
             EXAMPLES

@@ -6,12 +6,12 @@ import Postgres
 
 struct Resolve: Verb {
     static let configuration = CommandConfiguration(
-        abstract: "Settles pages whose request got no answer, or whose request a restored database does not know of.",
+        abstract: "Settles pages whose request got no answer, or is missing from a restored database.",
         discussion: """
             An export never repeats such a request on its own. Check the account's run history for a run of the stored \
             action at the time that the export's summary names; then say what you found, and call the export again.
 
-            After the database was restored to an earlier time, say so first, before any export runs: --restored-to puts \
+            After the database was restored to an earlier time, run this first, before any export: --restored-to puts \
             every chain that was open then in doubt, since pages may have been requested that the database has lost. \
             It works on one account: with several accounts, call it once for each (--account).
 
@@ -40,7 +40,7 @@ struct Resolve: Verb {
             "The database was restored to its state at this time: 2026-11-20T09:30:00Z.", valueName: "time"))
     var restoredTo: TimeArgument?
 
-    @Flag(help: "With --restored-to: only say which chains are concerned.")
+    @Flag(help: "With --restored-to: only list the chains that are affected.")
     var dryRun = false
 
     @OptionGroup var account: AccountOptions

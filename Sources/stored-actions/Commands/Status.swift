@@ -7,7 +7,7 @@ struct Status: Verb {
     static let configuration = CommandConfiguration(
         abstract: "Shows past exports and why they ended, what is left to do, and what expires next.",
         discussion: """
-            It reads only, and waits for no lock longer than two seconds. With --check the exit status says whether a \
+            Reads only, and waits at most two seconds for a lock. With --check the exit status says whether a \
             person has to act: 4 for pages in doubt, an export that hangs, or credentials or settings that ended the \
             newest export; 3 for parts of answers that PostgreSQL refused; 0 otherwise.
 
@@ -19,7 +19,7 @@ struct Status: Verb {
     @Option(help: ArgumentHelp("Show this export alone.", valueName: "id"))
     var export: Int?
 
-    @Flag(help: "Exit with 4 or 3 if something needs a person.")
+    @Flag(help: "Exit with 4 or 3 if something needs an operator.")
     var check = false
 
     @OptionGroup var account: AccountOptions

@@ -4,7 +4,7 @@ import Foundation
 
 struct Validate: Verb {
     static let configuration = CommandConfiguration(
-        abstract: "Checks manifests; touches neither network nor database.",
+        abstract: "Checks manifests, without network or database.",
         discussion: """
             EXAMPLE
               stored-actions validate --manifest jobs/today.json
