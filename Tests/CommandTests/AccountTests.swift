@@ -249,7 +249,7 @@ struct AccountTests {
         }
     }
 
-    @Test func `A look-up that fails for good leaves the runs as they are`() async throws {
+    @Test func `A look-up that fails permanently leaves the runs as they are`() async throws {
         try await Stage.with { stage in
             let failing = "ac000500-0000-4000-8000-000000000001"
             #expect(try await stage.export(Self.manifest(2, of: failing)).status == 0)

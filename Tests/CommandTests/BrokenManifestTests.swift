@@ -95,7 +95,7 @@ struct BrokenManifestTests {
         }
     }
 
-    @Test func `All faults of a manifest are told together: 100 for people, all of them in JSON`() async throws {
+    @Test func `All faults of a manifest are reported together: 100 for people, all of them in JSON`() async throws {
         try await Stage.with { stage in
             let bad = (0..<150).map { _ in
                 "{\"stored_action_id\": \"ac000001-0000-4000-8000-000000000001\", \"run_id\": \"x\"}"

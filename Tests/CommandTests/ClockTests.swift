@@ -104,7 +104,7 @@ struct ClockTests {
     }
 
     @Test(arguments: [("3600", 1), ("-3600", 1), ("30", 0)])
-    func `An API whose Date is over a minute from the database's time is told of once`(
+    func `An API whose Date is over a minute from the database's time is reported once`(
         _ offset: String, _ warnings: Int
     ) async throws {
         try await Stage.with("--clock-offset=\(offset)") { stage in

@@ -177,7 +177,7 @@ struct DatabaseRulesTests {
     // MARK: Event triggers
 
     @Test(arguments: ["P0001", "42501", "0A000"])
-    func `An event trigger that refuses is told by its name`(_ sqlstate: String) async throws {
+    func `An event trigger that refuses is reported by its name`(_ sqlstate: String) async throws {
         try await Stage.with { stage in
             try await stage.database.execute(
                 """

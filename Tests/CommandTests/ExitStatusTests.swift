@@ -173,7 +173,7 @@ struct ExitStatusTests {
         }
     }
 
-    @Test func `25 forbidden runs among good ones are forbidden, whoever is asked first`() async throws {
+    @Test func `25 forbidden runs among good ones are forbidden, in any order`() async throws {
         try await Stage.with { stage in
             var runs = (0..<19).map { Manifest.Run(.forbidden, number: $0, executed: .daysAgo(6)) }
             runs += (0..<5).map { Manifest.Run(.success, 1, number: 100 + $0, executed: .daysAgo(5)) }

@@ -109,7 +109,7 @@ struct FaultTests {
         }
     }
 
-    @Test func `A time limit that passes while no connection is to be had is told as 69, which ranks higher`()
+    @Test func `A time limit that passes while no connection can be made is reported as 69, which ranks higher`()
         async throws
     {
         try await Stage.with { stage in

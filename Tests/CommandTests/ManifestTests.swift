@@ -91,7 +91,7 @@ struct ManifestTests {
         }
     }
 
-    @Test func `What contradicts between manifests is invalid, and both places are told`() async throws {
+    @Test func `What contradicts between manifests is invalid, and both places are reported`() async throws {
         try await Stage.with { stage in
             let run = Manifest.Run(.success, 2, number: 1, executed: .daysAgo(1))
             var other = run

@@ -171,7 +171,7 @@ struct PruneTests {
         }
     }
 
-    @Test func `A run that is fetched again after it was pruned is pruned no more, and may be pruned anew`()
+    @Test func `A run that is fetched again after it was pruned is pruned no more, and may be pruned again`()
         async throws
     {
         try await Stage.with { stage in

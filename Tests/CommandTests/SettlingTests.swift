@@ -143,7 +143,7 @@ struct SettlingTests {
         }
     }
 
-    @Test func `Unsettled runs of earlier manifests are told, with the command that fetches them`() async throws {
+    @Test func `Unsettled runs of earlier manifests are reported, with the command that fetches them`() async throws {
         try await Stage.with { stage in
             let soon = Date.daysAgo(6.5)
             let earlier = Manifest(

@@ -187,7 +187,7 @@ struct StreamTests {
         }
     }
 
-    @Test func `A signal under --quiet is told`() async throws {
+    @Test func `A signal under --quiet is reported`() async throws {
         try await Stage.with { stage in
             try stage.write(Manifest.endless(2).json, to: "endless.json")
             let ended = try await stage.run("export", "--manifest", "endless.json", "--quiet") { program in

@@ -254,7 +254,7 @@ struct TokenTests {
         }
     }
 
-    @Test func `Files with secrets that others can read or write are told of, each with what to do`() async throws {
+    @Test func `Files with secrets that others can read or write are reported, each with what to do`() async throws {
         try await with { stage in
             let (changes, file) = try refreshing(stage, mode: 0o640)
             let secret = try stage.write(Self.secret, to: "secret")
@@ -276,7 +276,7 @@ struct TokenTests {
         }
     }
 
-    @Test func `A folder that others can write to is told of, whose files they can replace`() async throws {
+    @Test func `A folder that others can write to is reported, whose files they can replace`() async throws {
         try await with { stage in
             let folder = stage.folder.appending(path: "open")
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)

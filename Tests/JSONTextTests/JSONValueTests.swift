@@ -17,7 +17,7 @@ struct JSONValueTests {
         #expect(text["b"]?["c"].map { String(decoding: $0.bytes, as: UTF8.self) } == "-1e+2")
     }
 
-    @Test("Each kind is told by its value")
+    @Test("Each kind is recognized by its value")
     func kinds() throws {
         let kinds = try value(#"[{}, [], "", 0, -1, true, false, null]"#).elements().map(\.kind)
         #expect(kinds == [.object, .array, .string, .number, .number, .bool, .bool, .null])

@@ -177,7 +177,9 @@ struct ConnectionTests {
         #expect(try await connection.query("select a from pg_temp.t").isEmpty)
     }
 
-    @Test("A body that ends its own transaction is told so", arguments: ["commit", "rollback", "begin; commit"])
+    @Test(
+        "A body that ends its own transaction gets an error that says so",
+        arguments: ["commit", "rollback", "begin; commit"])
     func endedByItsBody(script: String) async throws {
         let connection = try await TestServer.connect()
         let error = try await failure {

@@ -173,7 +173,7 @@ struct CopyTests {
         #expect(error.kind == .data)
     }
 
-    @Test("A writer that throws ends the COPY without its rows, and its own error is told")
+    @Test("A writer that throws ends the COPY without its rows, and its own error is reported")
     func throwingWriter() async throws {
         struct Refusal: Error {}
         let connection = try await TestServer.connect()

@@ -60,7 +60,7 @@ struct PureTests {
         #expect(quoteIdentifier(name) == quoted)
     }
 
-    @Test("An error is told in one line that names the place and none of the values")
+    @Test("An error is reported in one line that names the place and none of the values")
     func description() {
         var error = PostgresError(
             .data, operation: "query", message: #"invalid input syntax for type uuid: "s"3c"ret""#)

@@ -160,7 +160,7 @@ struct ServerErrorTests {
     }
 
     @Test(
-        "A role that may not connect to the database is told so, whatever parameters it asks for",
+        "A role that may not connect to the database gets an error that says so, with any parameters",
         arguments: ["", "-c work_mem=4MB"])
     func rightToConnect(options: String) async throws {
         try await TestServer.withDatabase { configuration in

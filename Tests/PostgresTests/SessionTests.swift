@@ -190,7 +190,7 @@ struct SessionTests {
         }
     }
 
-    @Test("Without a session a lost COMMIT is told as one of unknown end")
+    @Test("Without a session a lost COMMIT is reported as one of unknown end")
     func unknownCommit() async throws {
         let server = try TestServer()
         let proxy = try FaultyProxy(before: server, faults: [.answerLost])

@@ -87,7 +87,7 @@ struct ChainTests {
         }
     }
 
-    @Test("a page that waits says so, without rows and without a cursor, for ever when T is 0")
+    @Test("a page that waits says so, without rows and without a cursor, forever when T is 0")
     func waiting() async throws {
         try await RunningSandbox.with { sandbox in
             let chain = chain(sandbox, .waitingPage, at: 0xF)

@@ -27,14 +27,14 @@ struct ManifestTests {
         #expect(plan(runs).entries.count == runs)
     }
 
-    @Test("most of the mix succeeds at once, and little of it fails for ever")
+    @Test("most of the mix succeeds at once, and little of it fails forever")
     func realistic() {
         let runs = plan(300).entries.map(\.run)
         #expect(runs.filter { $0.code >> 4 == 0x200_0000 }.count > 180)
         #expect(runs.filter { ($0.scenario?.recovers ?? false) && $0.parameter == 0 }.count <= 8)
     }
 
-    @Test("without dates, the same seed gives the same bytes for ever")
+    @Test("without dates, the same seed gives the same bytes forever")
     func constant() {
         #expect(text(plan(300)) == text(plan(300)))
         #expect(text(plan(300)) != text(plan(300, seed: 2)))
@@ -43,7 +43,7 @@ struct ManifestTests {
         #expect(!text(plan(300)).contains("executed_at"))
     }
 
-    @Test("no run stands twice, and manifests of two seeds share none")
+    @Test("no run occurs twice, and manifests of two seeds share none")
     func distinct() {
         let first = Set(plan(300, pages: 9).entries.map(\.run))
         let second = Set(plan(300, pages: 9, seed: 2).entries.map(\.run))

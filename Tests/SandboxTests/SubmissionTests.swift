@@ -79,7 +79,7 @@ struct SubmissionTests {
         }
     }
 
-    @Test("POSTs are told apart by action, chain, cursor and inputs, and counted with their runs")
+    @Test("POSTs are distinguished by action, chain, cursor and inputs, and counted with their runs")
     func ledger() async throws {
         try await RunningSandbox.with { sandbox in
             let first = ChainClient(sandbox: sandbox, root: BulkPage(chain: 1, pages: 9, rows: 2))
@@ -103,7 +103,7 @@ struct SubmissionTests {
         }
     }
 
-    @Test("POSTs to what is no bulk read are told, too; those that the gate refused are not")
+    @Test("POSTs to what is no bulk read are reported, too; those that the gate refused are not")
     func others() async throws {
         try await RunningSandbox.with(Settings(runLimit: 1)) { sandbox in
             let path = "/actions/v1/stored-actions/\(ActionKind.write.id(1))/run"

@@ -86,7 +86,7 @@ struct EndTextTests {
         #expect(EndText(.ended(.finished, .needsPerson(pagesInDoubt: 1)), account: nil).reason == nil)
     }
 
-    @Test func `The token of another account is told with the account's name`() throws {
+    @Test func `The token of another account is reported with the account's name`() throws {
         let action = try #require(UUID(uuidString: "20b00000-0000-4000-8000-0000000000AB"))
         let reason = EndText(.ended(.otherAccount(action), .credentialsRefused), account: "Kunde 7").reason
         #expect(

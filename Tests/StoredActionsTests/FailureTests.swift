@@ -46,7 +46,7 @@ struct FailureTests {
         #expect(Failure(SettingError("no", isOption: true)).status == 64)
     }
 
-    @Test func `A temporary file that fails is told by its reason and the setting that mends it`() {
+    @Test func `A temporary file that fails is reported by its reason and the setting that mends it`() {
         #expect(
             Failure(SpoolError(reason: "no room")).text
                 == "no room: the temporary directory (TMPDIR) must have room for a manifest")

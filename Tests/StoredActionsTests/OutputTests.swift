@@ -96,7 +96,7 @@ struct OutputTests {
                 """)
     }
 
-    @Test("Commands that are told name the account that was named")
+    @Test("Suggested commands name the account that was named")
     func account() throws {
         var summary = Summary(manifests: ["today"], end: .ended(.finished, .incomplete(.init())))
         summary.account = "Kunde 7"

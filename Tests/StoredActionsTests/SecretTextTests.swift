@@ -25,7 +25,7 @@ struct SecretTextTests {
     ]
 
     @Test(arguments: mistakes.map(\.text))
-    func `A mistake is named, and nothing of the text is told`(_ text: String) throws {
+    func `A mistake is named, and nothing of the text is reported`(_ text: String) throws {
         let told = try #require(Self.mistakes.first { $0.text == text }?.told)
         let error = #expect(throws: SettingError.self) { try SecretText.check(text, "PLACE", .accessToken) }
         let said = try #require(error?.description)

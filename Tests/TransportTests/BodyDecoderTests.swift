@@ -52,7 +52,7 @@ struct BodyDecoderTests {
         #expect(try decode([], coding) == [])
     }
 
-    @Test("What ends too soon, is damaged or not compressed at all is told")
+    @Test("What ends too soon, is damaged or not compressed at all is reported")
     func damaged() throws {
         let whole = Compression.gzip.pack(Self.text)
         for end in [1, 2, 9, 100, whole.count - 8, whole.count - 1] {

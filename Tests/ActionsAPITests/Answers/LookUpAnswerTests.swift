@@ -34,7 +34,7 @@ struct LookUpAnswerTests {
     }
 
     @Test(
-        "What it does not tell is nil, and a type never heard of is told",
+        "A value that is missing is nil, and an unknown type is kept",
         arguments: [
             (#"{"type": "stored_action"}"#, nil),
             ("{\(id)}", nil),

@@ -129,7 +129,7 @@ struct RunAnswerTests {
         #expect(errors[1].meta == nil)
     }
 
-    @Test("Of a key that stands twice the last one counts")
+    @Test("Of a key that occurs twice the last one counts")
     func duplicateKeys() throws {
         #expect(try Self.result(#"{"status": "error", "errors": [], "status": "success"}"#).status == "success")
     }

@@ -188,7 +188,7 @@ struct RateBudgetWithoutResetTests {
         #expect(budget.request(at: at(1)) == .waitForAnswer)
     }
 
-    @Test("Remaining that has stopped falling starts the gaps anew")
+    @Test("Remaining that has stopped falling starts the gaps again")
     func stopsFalling() {
         var budget = spent()
         #expect(budget.request(at: at(1)) == .go)

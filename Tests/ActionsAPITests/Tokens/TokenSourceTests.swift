@@ -45,7 +45,7 @@ struct TokenSourceTests {
         #expect(source.requests.take() == [200])
     }
 
-    @Test func `What becomes of a renewal is told once when it fails, and once when it has worked`() async throws {
+    @Test func `What becomes of a renewal is reported once when it fails, and once when it has worked`() async throws {
         let transport = ScriptedTransport(
             ScriptedTransport.failing(.timedOut), ScriptedTransport.json(503, ""), ScriptedTransport.json(200, token),
             ScriptedTransport.json(200, #"{"access_token": "t-2", "expires_in": 600}"#))
@@ -112,7 +112,7 @@ struct TokenSourceTests {
         }
     }
 
-    @Test func `A server that knows no Basic is told by form fields, from then on at once`() async throws {
+    @Test func `A server without Basic authentication gets form fields, from then on at once`() async throws {
         let transport = ScriptedTransport(
             ScriptedTransport.json(401, #"{"error": "invalid_client"}"#), ScriptedTransport.json(200, token))
         let endpoint = TokenEndpoint(

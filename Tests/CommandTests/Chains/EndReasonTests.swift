@@ -190,7 +190,7 @@ struct EndReasonTests {
         }
     }
 
-    @Test func `Chains that end before their last page keep all rows, and are told by 3 unless --fail-on forgives it`()
+    @Test func `Chains that end before their last page keep all rows, and end with 3 unless --fail-on forgives it`()
         async throws
     {
         let cases = Self.truncated

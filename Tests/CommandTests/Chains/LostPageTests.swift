@@ -35,7 +35,7 @@ struct LostPageTests {
         (Chain.Course.errorPage, "error", "page_error", Int32(3)), (.rejectedPage, "rejected", "page_error", 3),
         (.forbiddenPage, "forbidden", "page_error", 3), (.expiredPage, "expired", "page_expired", 3),
     ])
-    func `A root that cannot be had ends its chain without one POST`(
+    func `A root that cannot be fetched ends its chain without one POST`(
         _ course: Chain.Course, _ outcome: String, _ end: String, _ status: Int32
     ) async throws {
         try await Stage.with { stage in
@@ -51,7 +51,7 @@ struct LostPageTests {
     }
 
     @Test(arguments: [Chain.Course.throttledPage, .systemThrottledPage])
-    func `A page that the partner throttles is asked for anew after its delay, as a further attempt`(
+    func `A page that the partner throttles is asked for again after its delay, as a further attempt`(
         _ course: Chain.Course
     ) async throws {
         try await Stage.with { stage in

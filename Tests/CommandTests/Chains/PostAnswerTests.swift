@@ -84,7 +84,8 @@ struct PostAnswerTests {
         }
     }
 
-    @Test func `A POST that may have started a run is never repeated, and is told with the commands that resolve it`()
+    @Test
+    func `A POST that may have started a run is never repeated, and is reported with the commands that resolve it`()
         async throws
     {
         let chains = Self.doubtful.enumerated().map { Self.chain($1, $0 + 1) }
@@ -154,7 +155,7 @@ struct PostAnswerTests {
         }
     }
 
-    @Test func `resolve --not-sent lets the chain ask for the page anew`() async throws {
+    @Test func `resolve --not-sent lets the chain ask for the page again`() async throws {
         try await Stage.with { stage in
             let chain = Self.chain(.startedHTML, 1)
             #expect(try await stage.export(Manifest.following([chain])).status == 4)

@@ -28,7 +28,7 @@ struct FaultSuite {
         try result.get()
     }
 
-    @Test func `A row that is missing, there twice or changed is told`() {
+    @Test func `A row that is missing, there twice or changed is reported`() {
         let whole = StoredRows(text: "a\nb\nb\nc")
         let others = StoredRows(text: "a\na\nb\nC").differences(from: whole)
         #expect(others.missing == ["b", "c"])

@@ -137,7 +137,7 @@ struct AccountTests {
         }
     }
 
-    @Test("Chains in doubt are told to their account, and resolved by it alone")
+    @Test("Chains in doubt are reported to their account, and resolved by it alone")
     func chains() async throws {
         try await LedgerFixture.with { db in
             _ = try await Self.open(db, runs: [1], account: Self.other, followsPages: true)

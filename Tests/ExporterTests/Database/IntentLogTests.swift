@@ -49,7 +49,7 @@ struct IntentLogTests {
         }
     }
 
-    @Test("An intent is written once: the second one is told how the chain stands")
+    @Test("An intent is written once: the second writer gets the chain's present state")
     func once() async throws {
         try await Self.begun { begun in
             let first = try await begun.log.write(begun.submission())

@@ -56,7 +56,7 @@ struct LedgerTests {
         }
     }
 
-    @Test("A refetch that was cut short goes on where it ended, a new one begins anew")
+    @Test("A refetch that was cut short goes on where it ended, a new one begins again")
     func refetchContinues() async throws {
         try await LedgerFixture.with { db in
             let runs = (1...3).map { (number: $0, executedAt: nil as Date?) }

@@ -330,7 +330,7 @@ struct LoaderTests {
         }
     }
 
-    @Test("A run that is not finished is told with the time of its next poll")
+    @Test("A run that is not finished is committed with the time of its next poll")
     func unfinished() async throws {
         try await LedgerFixture.with { db in
             let ledger = try await db.open([(1, nil), (2, nil)])

@@ -131,7 +131,7 @@ struct PrunerTests {
         }
     }
 
-    @Test("A run that may still be fetched keeps what it has, and is told")
+    @Test("A run that may still be fetched keeps what it has, and is reported")
     func unsettled() async throws {
         try await LedgerFixture.with { fixture in
             try await Self.old(fixture)

@@ -61,7 +61,7 @@ struct RestoredChainsTests {
         }
     }
 
-    @Test("Later restores count anew, earlier ones and the same one do not")
+    @Test("Later restores count again, earlier ones and the same one do not")
     func again() async throws {
         try await restored { fixture, _ in
             _ = try await ChainResolution(session: fixture.session).resolve(

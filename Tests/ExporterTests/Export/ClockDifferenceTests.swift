@@ -15,7 +15,7 @@ struct ClockDifferenceTests {
     }
 
     @Test(
-        "Up to a minute is no difference; more is told in round numbers",
+        "Up to a minute is no difference; more is reported in round numbers",
         arguments: [
             (0, nil), (59.9, nil), (-60, nil), (61, "1 minute ahead of"), (-300, "5 minutes behind"),
             (7200, "2 hours ahead of"), (-86_400, "24 hours behind"), (30 * 86_400, "30 days ahead of"),

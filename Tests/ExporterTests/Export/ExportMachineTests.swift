@@ -123,7 +123,7 @@ struct ExportMachineTests {
         #expect(export.elapsed < 120)
     }
 
-    @Test("Nobody listens: a few probes, seconds apart, and the export ends")
+    @Test("No server listens: a few probes, seconds apart, and the export ends")
     func unreachable() throws {
         var export = SimulatedExport(100)
         export.api.behaviour = { _, _, _ in .notConnected }

@@ -9,7 +9,7 @@ struct IncidentsTests {
     private let now = Date(timeIntervalSince1970: 1_800_000_000)
 
     @Test(
-        "Each is told once when it begins and once when it ends",
+        "Each is reported once when it begins and once when it ends",
         arguments: [
             Incidents.Kind.noConnection, .silence, .failingAPI, .failingPages, .rateLimit(.reads), .window(.runs),
             .wait,
@@ -24,7 +24,7 @@ struct IncidentsTests {
         #expect(incidents.begin(kind, at: now + 7) == true)
     }
 
-    @Test("The two buckets are told apart")
+    @Test("The two buckets are distinguished")
     func buckets() {
         var incidents = Incidents()
         #expect(incidents.begin(.window(.reads), at: now) == true)
@@ -33,7 +33,9 @@ struct IncidentsTests {
         #expect(incidents.isOn(.window(.runs)))
     }
 
-    @Test("A wait that the API asked for is told once, where nothing else explains it; the export's own are too short")
+    @Test(
+        "A wait that the API asked for is reported once, where nothing else explains it; the export's own are too short"
+    )
     func wait() {
         var incidents = Incidents()
         #expect(incidents.beginWait(until: now + 66, at: now) == false)
@@ -61,7 +63,7 @@ struct IncidentsTests {
         #expect(incidents.silenceAt == now + 115)
     }
 
-    @Test("Silence is told once, and not of an API that cannot be reached at all")
+    @Test("Silence is reported once, and not of an API that cannot be reached at all")
     func told() {
         var incidents = Incidents()
         incidents.asked(at: now)

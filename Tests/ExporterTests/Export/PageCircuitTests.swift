@@ -72,7 +72,7 @@ struct PageCircuitTests {
         world.expectComplete(starts: 18)
     }
 
-    @Test("While no connection is to be had one request probes; afterwards all goes on, pages too")
+    @Test("While no connection can be made one request probes; afterwards all goes on, pages too")
     func notConnected() {
         var world = World(runs: 300, chains: 2, pages: 4)
         world.pace.latency = 1...1
@@ -85,7 +85,7 @@ struct PageCircuitTests {
         world.expectComplete(starts: 6)
     }
 
-    @Test("Nobody listens: the export ends within half a minute, and no intent is left")
+    @Test("No server listens: the export ends within half a minute, and no intent is left")
     func unreachable() {
         var world = World(runs: 50, chains: 2)
         world.database.actionTypes[World.bulk] = "read_bulk"

@@ -56,7 +56,7 @@ struct CircuitTests {
         }
     }
 
-    @Test("An answer of use closes it, and the count begins anew")
+    @Test("An answer of use closes it, and the count begins again")
     func recovery() {
         var circuit = opened()
         #expect(circuit.probesAt != nil)
@@ -84,7 +84,7 @@ struct CircuitTests {
     }
 
     @Test(
-        "What a server in trouble answers is told from what it answers about a run",
+        "An answer of a server in trouble is distinguished from an answer about a run",
         arguments: [
             (500, "", true), (502, "<html>", true), (503, "", true), (200, "<html>", true), (404, "<html>", true),
             (408, "", false), (404, #"{"errors": []}"#, false), (429, "", false), (401, "", false),

@@ -16,7 +16,7 @@ struct CredentialsWatchTests {
         #expect(watch.saw(forbidden, status: 403) == .refuse)
     }
 
-    @Test("One other answer among them, and they are forbidden in truth")
+    @Test("One other answer among them, and they are forbidden in fact")
     func oneGood() {
         var watch = CredentialsWatch()
         // What was found before says nothing of the credentials either way.

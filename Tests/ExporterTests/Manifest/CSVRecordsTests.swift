@@ -44,7 +44,7 @@ struct CSVRecordsTests {
     }
 
     @Test(
-        "A record that breaks the grammar is told, and the next line is read on",
+        "A record that breaks the grammar is reported, and the next line is read on",
         arguments: [
             ("a,\"b\nc\nd", [["1", "!" + unclosed]]),
             ("\"a\"b,c\nd", [["1", "!" + trailing], ["2", "d"]]),
@@ -60,7 +60,7 @@ struct CSVRecordsTests {
         for size in [1, 2, 3, 64] { #expect(try records(text, chunk: size) == expected) }
     }
 
-    @Test("A record larger than the limit is told and not held")
+    @Test("A record larger than the limit is reported and not held")
     func tooLarge() throws {
         let text = String(repeating: "a", count: 50) + "\nb\n"
         let fault = "!the record is larger than 49 bytes; is a quote left open?"

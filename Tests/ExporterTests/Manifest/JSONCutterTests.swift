@@ -46,7 +46,7 @@ struct JSONCutterTests {
     }
 
     @Test(
-        "What breaks the grammar is told with its line and column",
+        "What breaks the grammar is reported with its line and column",
         arguments: [
             ("{", 1, 2, "the text ends before it is complete"),
             ("{1:2}", 1, 2, "a key in double quotes is missing"),

@@ -69,7 +69,7 @@ struct JSONManifestTests {
     }
 
     @Test(
-        "What is wrong at the top is told",
+        "What is wrong at the top is reported",
         arguments: [
             (#"{"runs": []}"#, [#"version: missing: write "version": 1"#]),
             (#"{"version": 1}"#, [#"runs: missing: write "runs": [...]"#]),
@@ -107,7 +107,7 @@ struct JSONManifestTests {
     }
 
     @Test(
-        "What is wrong with a run is told with its place and its fix",
+        "What is wrong with a run is reported with its place and its fix",
         arguments: [
             (#"ids, "run_idd": 1"#, [#"runs[0].run_idd: unknown key: did you mean "run_id"?"#]),
             (
@@ -164,7 +164,7 @@ struct JSONManifestTests {
         #expect(try problems(ofRun: text) == expected)
     }
 
-    @Test("run_ids is a non-empty array of UUIDs, and a bad one is told by its index")
+    @Test("run_ids is a non-empty array of UUIDs, and a bad one is reported by its index")
     func runIDs() throws {
         let action = #""stored_action_id": "\#(Self.action)""#
         #expect(
@@ -191,7 +191,7 @@ struct JSONManifestTests {
             ])
     }
 
-    @Test("What is wrong with stored actions is told")
+    @Test("What is wrong with stored actions is reported")
     func storedActions() throws {
         let text = ManifestFixture.json(
             "",
@@ -212,7 +212,7 @@ struct JSONManifestTests {
             ])
     }
 
-    @Test("An element of runs must be an object, and all elements are told of")
+    @Test("An element of runs must be an object, and all elements are reported")
     func elements() throws {
         #expect(
             try problems(
@@ -223,7 +223,7 @@ struct JSONManifestTests {
     }
 
     @Test(
-        "A text that breaks off the grammar is told with its line and column, after what was found before",
+        "A text that breaks off the grammar is reported with its line and column, after what was found before",
         arguments: [
             (
                 "",
@@ -260,7 +260,7 @@ struct JSONManifestTests {
         #expect(try problems(text) == expected)
     }
 
-    @Test("Bytes that are not UTF-8 are told with their place, UTF-16 with its fix")
+    @Test("Bytes that are not UTF-8 are reported with their place, UTF-16 with its fix")
     func encoding() throws {
         let fixture = try ManifestFixture()
         let latin = Array("{\"version\": 1,\n \"name\": \"caf".utf8) + [0xE9] + Array("\", \"runs\": []}".utf8)

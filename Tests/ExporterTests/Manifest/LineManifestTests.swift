@@ -99,7 +99,7 @@ struct LineManifestTests {
     }
 
     @Test(
-        "A header that does not fit is told",
+        "A header that does not fit is reported",
         arguments: [
             (
                 "",
@@ -139,7 +139,7 @@ struct LineManifestTests {
         #expect(try csv(text) == expected)
     }
 
-    @Test("What is wrong with a record is told with the line on which it starts, and the next record is read on")
+    @Test("What is wrong with a record is reported with the line on which it starts, and the next record is read on")
     func records() throws {
         let text = #"""
             stored_action_id,run_id,inputs,follow_pages,max_pages,executed_at
@@ -176,7 +176,7 @@ struct LineManifestTests {
             ])
     }
 
-    @Test("A cell that is not UTF-8 is told by its column")
+    @Test("A cell that is not UTF-8 is reported by its column")
     func encoding() throws {
         let fixture = try ManifestFixture()
         let bytes = Array("stored_action_id,run_id,label\n\(ids),caf".utf8) + [0xE9, 0x0A]

@@ -67,7 +67,7 @@ struct ManifestCutTests {
         #expect(fixture.problems([fixture.file("d.json", ManifestFixture.json(""))], expectedRuns: 0) == [])
     }
 
-    @Test("A last line that was cut is told as such")
+    @Test("A last line that was cut is reported as such")
     func cutLines() throws {
         let whole = "{\(ManifestFixture.ids(1))}\n{\(ManifestFixture.ids(2)), \"label\": \"a\", \"max_pages\": 12}"
         #expect(try ManifestFixture.problems(in: whole, named: "a.jsonl") == [])
@@ -79,7 +79,7 @@ struct ManifestCutTests {
         }
     }
 
-    @Test("A last record that was cut is told as such, wherever that can be seen")
+    @Test("A last record that was cut is reported as such, wherever that can be seen")
     func cutRecords() throws {
         let end = ManifestFixture.run(2) + ",2026-11-20T09:30:00.25Z"
         let whole = "\(Self.header),executed_at\n\(Self.ids),\n\(ManifestFixture.action),\(end)"

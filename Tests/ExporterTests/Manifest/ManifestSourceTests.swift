@@ -35,7 +35,7 @@ struct ManifestSourceTests {
         #expect(abc.list.map(\.sha256) == ["e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"])
     }
 
-    @Test("What can't be read is told in the system's words, together with the others")
+    @Test("What can't be read is reported in the system's words, together with the others")
     func unreadable() throws {
         let missing = ManifestSource(.file(path: fixture.path("missing.json")))
         let folder = ManifestSource(.file(path: fixture.folder))
@@ -142,7 +142,7 @@ struct ManifestSourceTests {
         #expect(error?.problems.map(\.message) == ["is given twice: give each manifest once"])
     }
 
-    @Test("A temporary folder that can't be written is told as such once there is much to put aside")
+    @Test("A temporary folder that can't be written is reported as such once there is much to put aside")
     func noTemporaryFolder() throws {
         let lines = (0..<1_000).map { "{\(ManifestFixture.ids($0))}\n" }.joined()
         let source = fixture.file("a.jsonl", lines)

@@ -61,7 +61,7 @@ struct ChainTests {
         #expect(single.pages == 1)
     }
 
-    @Test("Two empty pages in a row end a chain, the root counted; rows between them begin the count anew")
+    @Test("Two empty pages in a row end a chain, the root counted; rows between them begin the count again")
     func emptyPages() {
         var root = begun()
         #expect(ends(&root, [page(0, rows: 0), page(1, rows: 0)]) == [nil, .emptyPages])

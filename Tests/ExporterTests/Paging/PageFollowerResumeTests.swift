@@ -187,7 +187,7 @@ struct PageFollowerResumeTests {
         #expect(follower.slotTaken(intentID: PagingFixture.intentID) == .finish)
     }
 
-    @Test("A page stored between begins the count of throttled attempts anew")
+    @Test("A page stored between begins the count of throttled attempts again")
     func throttledNow() {
         var follower = PageFollower(PagingFixture.chain(), inputsHash: PagingFixture.inputsHash)
         #expect(follower.begin(.found(actionType: "read_bulk"), at: now) == .takeSlot(notBefore: nil))

@@ -61,7 +61,7 @@ struct PageFollowerSubmitTests {
         #expect(ended.failedAttempts == 3)
     }
 
-    @Test("429: the intent is taken back, and the page asked for anew as soon as there is a slot, however often")
+    @Test("429: the intent is taken back, and the page asked for again as soon as there is a slot, however often")
     func throttled() {
         var follower = submitting()
         for _ in 0..<100 {
@@ -71,7 +71,7 @@ struct PageFollowerSubmitTests {
         }
     }
 
-    @Test("No connection: the intent is taken back, and the page asked for anew at the time told, however often")
+    @Test("No connection: the intent is taken back, and the page asked for again at the announced time, however often")
     func notSent() {
         var follower = submitting()
         for tries in 1...100 {

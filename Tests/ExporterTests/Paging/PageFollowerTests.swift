@@ -104,7 +104,7 @@ struct PageFollowerTests {
         #expect(follower.lookedUp(.withheld(status: status), at: now) == .takeSlot(notBefore: nil))
     }
 
-    @Test("A look-up that cannot be had leaves the chain open, without one POST")
+    @Test("A look-up that cannot be fetched leaves the chain open, without one POST")
     func lookUpFailed() {
         var follower = follower()
         #expect(follower.begin(nil, at: now) == .lookUp)

@@ -132,7 +132,7 @@ struct SchedulerChainTests {
         #expect(scheduler.next(at: now) == .done)
     }
 
-    @Test("A page that is asked for begins the wait of --max-wait anew")
+    @Test("A page that is asked for begins the wait of --max-wait again")
     func waitBeginsAnew() {
         var scheduler = scheduler(maxWait: .seconds(100))
         scheduler.wait(for: .post(Self.root), until: now + 90)

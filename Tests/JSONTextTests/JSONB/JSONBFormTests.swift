@@ -125,7 +125,7 @@ struct JSONBFormTests {
                     ]))
     }
 
-    @Test("After a hundred notes only their number is told")
+    @Test("After a hundred notes only their number is reported")
     func manyNotes() throws {
         let hundred = try notes("[" + Array(repeating: #""\u0000""#, count: 100).joined(separator: ",") + "]")
         #expect(hundred.count == 100)
@@ -219,7 +219,7 @@ struct JSONBFormTests {
         }
     }
 
-    @Test("Keys of any length are told apart", arguments: 0..<40)
+    @Test("Keys of any length are distinguished", arguments: 0..<40)
     func keyLengths(length: Int) throws {
         let key = String(repeating: "a", count: length)
         #expect(try form("{\"\(key)\":1,\"\(key)a\":2}") == .exact)
