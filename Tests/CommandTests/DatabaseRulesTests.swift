@@ -100,7 +100,7 @@ struct DatabaseRulesTests {
         ("alter table actions drop constraint actions_pkey", "ON CONFLICT"),
         ("alter table export_items rename to items", "export_items"),
         (
-            "alter table rejects replica identity nothing; create publication everything for all tables",
+            "alter table runs replica identity nothing; create publication everything for all tables",
             "replica identity"
         ),
         ("alter table schema_migrations drop column checksum", "checksum"),

@@ -84,7 +84,8 @@ actor Loader {
                 from: RunTable.ofResult,
                 of: merges.filter { $0.writes && $0.stored.outcome.isStored }.map(\.run.item.key), in: transaction)
             try RunRowStore.delete(
-                from: RunTable.ofLastAnswer, of: writes.map(\.item.key), in: transaction)
+                from: RunTable.ofLastAnswer,
+                of: merges.filter { $0.writes && !$0.stored.isUnanswered }.map(\.run.item.key), in: transaction)
             if partByPart {
                 let parts = PartByPart(exportID: exportID, trustsTables: trustsTables)
                 for index in merges.indices where merges[index].writes {
@@ -94,7 +95,7 @@ actor Loader {
                 try RunRowStore.copy(writes, exportID: exportID, in: transaction)
                 try RunStore.update(writes, exportID: exportID, in: transaction)
             }
-            try RunStore.countRequests(batch, in: transaction)
+            try RunStore.countRequests(merges.filter { !$0.writes }.map(\.run), in: transaction)
             let chains = try ChainAdvance.advance(
                 merges.map { AdvancingRun(run: $0.run, resultsBefore: $0.stored.resultCount) }, exportID: exportID,
                 in: transaction)

@@ -8,6 +8,8 @@ enum RunStore {
     struct Stored {
         var outcome = Outcome.queued
         var resultCount = 0
+        /// No answer was ever stored, so no rows hang on it.
+        var isUnanswered = true
     }
 
     /// Locks the runs' rows, in key order.
@@ -16,7 +18,7 @@ enum RunStore {
     static func lock(_ keys: [RunKey], in transaction: borrowing PostgresTransaction) throws -> [Stored] {
         let rows = try transaction.query(
             """
-            select r.stored_action_id, r.run_id, r.outcome, r.result_count
+            select r.stored_action_id, r.run_id, r.outcome, r.result_count, r.checked_at is null as is_unanswered
               from stored_actions.runs r
               join \(RunKey.unnested()) using (stored_action_id, run_id)
              order by r.stored_action_id, r.run_id
@@ -25,7 +27,8 @@ enum RunStore {
         var stored: [RunKey: Stored] = [:]
         for row in rows {
             stored[try RunKey(row)] = Stored(
-                outcome: try Outcome(named: row.decode("outcome")), resultCount: try row.decode("result_count"))
+                outcome: try Outcome(named: row.decode("outcome")), resultCount: try row.decode("result_count"),
+                isUnanswered: try row.decode("is_unanswered"))
         }
         return keys.map { stored[$0] ?? Stored() }
     }
@@ -64,7 +67,7 @@ enum RunStore {
             """, [.int(exportID)])
     }
 
-    /// What the answers change in the runs' rows.
+    /// What the answers change in the runs' rows, with the requests that they took.
     ///
     /// - Throws: `PostgresError` of kind `rowsDropped` too, if a trigger kept a row as it was.
     static func update(_ runs: [FetchedRun], exportID: Int, in transaction: borrowing PostgresTransaction) throws {
@@ -78,12 +81,12 @@ enum RunStore {
                    result_count = n.result_count, error_count = n.error_count, next_page = n.next_page,
                    extra = n.extra, extra_raw = n.extra_raw, pruned_at = null, fetched_at = n.fetched_at,
                    checked_at = n.checked_at, seen_alive = r.seen_alive or n.seen_alive, evidence = n.evidence,
-                   failure = n.failure, export_id = $17, loaded_at = now()
+                   failure = n.failure, attempts = r.attempts + n.requests, export_id = $18, loaded_at = now()
               from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::text[], $7::int[], $8::int[],
                           $9::text[], $10::jsonb[], $11::timestamptz[], $12::timestamptz[], $13::boolean[],
-                          $14::text[], $15::text[], $16::bytea[])
+                          $14::text[], $15::text[], $16::bytea[], $17::int[])
                    as n(stored_action_id, run_id, outcome, status, http_status, type, result_count, error_count,
-                        next_page, extra, fetched_at, checked_at, seen_alive, evidence, failure, extra_raw)
+                        next_page, extra, fetched_at, checked_at, seen_alive, evidence, failure, extra_raw, requests)
              where r.stored_action_id = n.stored_action_id and r.run_id = n.run_id
             returning 1 as one
             """,
@@ -102,6 +105,7 @@ enum RunStore {
                 .texts(runs.map(\.verdict.evidence?.rawValue)),
                 .texts(runs.map { storable($0.verdict.failure) }),
                 .byteas(extras.map { $0?.raw }),
+                .ints(runs.map(\.item.requests)),
                 .int(exportID),
             ])
         let count = Set(runs.map(\.item.key)).count
@@ -144,8 +148,9 @@ enum RunStore {
         try transaction.execute(script: "drop table pg_temp.extras")
     }
 
-    /// Also of runs whose answer changes nothing.
+    /// Of runs whose answer changes nothing.
     static func countRequests(_ runs: [FetchedRun], in transaction: borrowing PostgresTransaction) throws {
+        guard !runs.isEmpty else { return }
         _ = try transaction.query(
             """
             update stored_actions.runs r
