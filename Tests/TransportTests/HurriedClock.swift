@@ -29,5 +29,6 @@ struct HurriedClock: Clock {
             await Task.yield()
         }
         state.now.withLock { $0 = max($0, deadline) }
+        await Task.yield()
     }
 }

@@ -15,6 +15,7 @@ package struct HTTPTransport: Transport {
     private let room: BodyRoom
     private let userAgent: String
     private let stallWatch: @Sendable (_ isInLine: Bool) -> StallWatch
+    private let wheel: StallWheel
 
     /// Runs `body` with a transport whose connections are closed when it returns.
     ///
@@ -52,12 +53,15 @@ package struct HTTPTransport: Transport {
         configuration.follow(by: pool)
         return try await HTTPClient.withHTTPClient(configuration: configuration) { pooled in
             try await HTTPClient.withHTTPClient(configuration: ofPosts) { fresh in
-                try await body(
+                let wheel = StallWheel()
+                let turning = Task { await wheel.turn(by: clock) }
+                defer { turning.cancel() }
+                return try await body(
                     HTTPTransport(
                         pooled: pooled, fresh: fresh, baseURL: baseURL, pool: pool,
                         failures: TransportFailure(proxy: route.proxy, limits: limits), room: room,
                         userAgent: userAgent,
-                        stallWatch: { StallWatch(clock: clock, limits: limits, isInLine: $0) }))
+                        stallWatch: { StallWatch(clock: clock, limits: limits, isInLine: $0) }, wheel: wheel))
             }
         }
     }
@@ -68,12 +72,8 @@ package struct HTTPTransport: Transport {
         let watch = stallWatch(request.method == .get)
         let departure = Departure()
         do {
-            var response = try await withThrowingTaskGroup(of: APIResponse.self) { group in
-                group.addTask { try await exchange(request, departure: departure, watch: watch, onHead) }
-                group.addTask { throw try await watch.run() }
-                defer { group.cancelAll() }
-                guard let response = try await group.next() else { throw CancellationError() }
-                return response
+            var response = try await wheel.watching(watch) {
+                try await exchange(request, departure: departure, watch: watch, onHead)
             }
             response.resent = watch.resent
             return response
@@ -81,7 +81,7 @@ package struct HTTPTransport: Transport {
             error.resent = watch.resent
             throw request.method == .post ? departure.judged(error) : error
         } catch {
-            // The group has ended, so nothing is being sent.
+            // The exchange has ended, so nothing is being sent.
             throw request.method == .post ? departure.judged(error) : error
         }
     }

@@ -15,10 +15,10 @@ final class StallWatch: Sendable {
         var resent = 0
         /// Of the answer: what has come in the present interval. Nil before its head.
         var interval: (start: Duration, bytes: Int)?
+        var expiry: TransportError?
     }
 
     private let elapsed: @Sendable () -> Duration
-    private let sleep: @Sendable (_ until: Duration) async throws -> Void
     private let limits: TransportLimits
     private let state: Mutex<State>
 
@@ -26,7 +26,6 @@ final class StallWatch: Sendable {
     init<C: Clock>(clock: C, limits: TransportLimits, isInLine: Bool = false) where C.Duration == Duration {
         let start = clock.now
         elapsed = { start.duration(to: clock.now) }
-        sleep = { try await clock.sleep(until: start.advanced(by: $0), tolerance: .milliseconds(100)) }
         self.limits = limits
         state = Mutex(State(end: limits.total, isInLine: isInLine))
     }
@@ -81,37 +80,43 @@ final class StallWatch: Sendable {
         return try await body()
     }
 
-    /// Returns, with the reason, when the request has stood still, crawled or gone on for too long.
-    func run() async throws -> TransportError {
-        while true {
-            let (due, reason) = state.withLock { nextLimit(&$0) }
-            if due <= now {
-                return TransportError(.timedOut, reason, answerBegan: state.withLock { $0.interval != nil })
+    /// What `check` has found.
+    var expiry: TransportError? { state.withLock(\.expiry) }
+
+    /// Looks at the clock.
+    ///
+    /// - Returns: the error, from the moment on in which the request has paused, crawled or lasted for too long.
+    func check() -> TransportError? {
+        state.withLock { state in
+            if state.expiry == nil, let (due, limit) = nextLimit(&state), due <= now {
+                state.expiry = TransportError(.timedOut, reason(limit), answerBegan: state.interval != nil)
             }
-            // In short steps: the timer of a cancelled sleep stays in memory until its time comes, and at thousands of
-            // requests a second those of half a minute would add up.
-            try await sleep(min(due, now + .seconds(1)))
+            return state.expiry
         }
     }
 
-    /// The limit that the request meets first if nothing comes.
-    private func nextLimit(_ state: inout State) -> (due: Duration, reason: String) {
-        if state.isInLine || state.heldSince != nil { return (now + limits.read, "") }
-        var (due, reason) = (
-            state.lastByte + limits.read, "no byte came for \(limits.read.components.seconds) s"
-        )
-        if state.end <= due { (due, reason) = (state.end, "the answer exceeded the total time limit") }
-        guard let interval = state.interval else { return (due, reason) }
+    private enum Limit { case pause, rate, total }
+
+    /// The limit that the request meets first if nothing comes; nil while no time counts.
+    private func nextLimit(_ state: inout State) -> (due: Duration, limit: Limit)? {
+        if state.isInLine || state.heldSince != nil { return nil }
+        var next = (due: state.lastByte + limits.read, limit: Limit.pause)
+        if state.end <= next.due { next = (state.end, .total) }
+        guard let interval = state.interval else { return next }
         var intervalEnd = interval.start + limits.rateInterval
         if intervalEnd <= now, interval.bytes >= limits.leastBytes {
             state.interval = (now, 0)
             intervalEnd = now + limits.rateInterval
         }
-        if intervalEnd < due {
-            (due, reason) = (
-                intervalEnd, "fewer than \(limits.leastBytes) bytes came in \(limits.rateInterval.components.seconds) s"
-            )
+        if intervalEnd < next.due { next = (intervalEnd, .rate) }
+        return next
+    }
+
+    private func reason(_ limit: Limit) -> String {
+        switch limit {
+        case .pause: "no byte came for \(limits.read.components.seconds) s"
+        case .rate: "fewer than \(limits.leastBytes) bytes came in \(limits.rateInterval.components.seconds) s"
+        case .total: "the answer exceeded the total time limit"
         }
-        return (due, reason)
     }
 }
