@@ -7,6 +7,9 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// The libraries are optimised in debug builds too: without that the tests take twice as long. Assertions stay on.
+let optimised = settings + [.unsafeFlags(["-O", "-assert-config", "Debug"], .when(configuration: .debug))]
+
 let package = Package(
     name: "stored-actions",
     platforms: [.macOS(.v15)],
@@ -52,7 +55,7 @@ let package = Package(
                 .embedInCode("SQL/rehearsal.sql"), .embedInCode("SQL/roles.sql"),
                 .embedInCode("SQL/schema_strangers.sql"),
             ],
-            swiftSettings: settings
+            swiftSettings: optimised
         ),
         // What decides: no database, no HTTP, no log, so that the compiler keeps them out.
         .target(
@@ -62,7 +65,7 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
-            swiftSettings: settings
+            swiftSettings: optimised
         ),
         .target(
             name: "ActionsAPI",
@@ -71,7 +74,7 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
-            swiftSettings: settings
+            swiftSettings: optimised
         ),
         .target(
             name: "ActionsHTTP",
@@ -86,12 +89,12 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
-            swiftSettings: settings
+            swiftSettings: optimised
         ),
-        .target(name: "JSONText", swiftSettings: settings),
-        .target(name: "Inflate", dependencies: ["CZlib"], swiftSettings: settings),
+        .target(name: "JSONText", swiftSettings: optimised),
+        .target(name: "Inflate", dependencies: ["CZlib"], swiftSettings: optimised),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: settings),
+        .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: optimised),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(
