@@ -8,15 +8,17 @@ struct CircuitTests {
     @Test func `It is probed by one request at a time, and when it is back the export goes on at full speed`()
         async throws
     {
-        try await Stage.with("--latency", "50") { stage in
+        try await Stage.with("--latency", "250") { stage in
             let manifest = Manifest.of(600, .success, 3)
             let (failing, tell) = AsyncStream.makeStream(of: Int.self)
-            let export = try await stage.export(manifest) { _ in
+            let export = try await stage.export(manifest) { running in
                 try await wait("some answers") { try await stage.sandbox.stats.requests > 40 }
                 try await stage.sandbox.change(#"{"down": true}"#)
                 let before = try await stage.sandbox.stats.requests
                 // Twenty failures open it; what else left before that is at most as much as may be in flight.
-                try await wait("probes") { try await stage.sandbox.stats.requests >= before + 20 + 2 }
+                try await wait("probes", during: running) {
+                    try await stage.sandbox.stats.requests >= before + 20 + 2
+                }
                 tell.yield(try await stage.sandbox.stats.requests - before)
                 try await stage.sandbox.change(#"{"down": false}"#)
             }

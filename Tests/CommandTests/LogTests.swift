@@ -75,12 +75,14 @@ struct LogTests {
     }
 
     @Test func `A circuit that opens, and closes`() async throws {
-        try await Stage.with("--latency", "50") { stage in
-            let export = try await stage.export(.of(600, .success, 1)) { _ in
+        try await Stage.with("--latency", "250") { stage in
+            let export = try await stage.export(.of(600, .success, 1)) { running in
                 try await wait("some answers") { try await stage.sandbox.stats.requests > 40 }
                 try await stage.sandbox.change(#"{"down": true}"#)
                 let before = try await stage.sandbox.stats.requests
-                try await wait("probes") { try await stage.sandbox.stats.requests >= before + 20 + 2 }
+                try await wait("probes", during: running) {
+                    try await stage.sandbox.stats.requests >= before + 20 + 2
+                }
                 try await stage.sandbox.change(#"{"down": false}"#)
             }
             expect(export, ["circuit opened: the API fails", "circuit closed: the API works again"])
