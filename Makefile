@@ -1,6 +1,6 @@
 PREFIX ?= /usr/local
 
-.PHONY: demo test build release install format lint clean
+.PHONY: demo test bench build release install format lint clean
 
 # Sets up what is missing, builds, and exports against a local API into a private PostgreSQL.
 demo:
@@ -9,6 +9,10 @@ demo:
 # Sets up what is missing, checks the format, builds, and passes all tests.
 test:
 	@scripts/test
+
+# Measures what an export costs, beside what its parts cost without it. Takes half an hour.
+bench:
+	@Benchmarks/run
 
 build:
 	@scripts/install-prerequisites build
@@ -27,10 +31,10 @@ install:
 	install -m 755 .build/release/stored-actions "$(DESTDIR)$(PREFIX)/bin/"
 
 format:
-	swift format -i -r Package.swift Sources Tests migrations
+	swift format -i -r Package.swift Sources Tests migrations Benchmarks
 
 lint:
-	swift format lint --strict -r Package.swift Sources Tests migrations
+	swift format lint --strict -r Package.swift Sources Tests migrations Benchmarks
 
 clean:
 	swift package clean

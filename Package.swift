@@ -171,3 +171,24 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// What only `make bench` needs. Without the variable, it is neither resolved nor built.
+if Context.environment["STORED_ACTIONS_BENCHMARKS"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/ordo-one/benchmark", exact: "1.38.1", traits: []))
+    package.targets += [
+        .systemLibrary(name: "CEpoll", path: "Benchmarks/CEpoll"),
+        .executableTarget(
+            name: "answer-server", dependencies: ["CEpoll"], path: "Benchmarks/AnswerServer", swiftSettings: settings),
+        .executableTarget(
+            name: "http-floor",
+            dependencies: [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            path: "Benchmarks/HTTPFloor",
+            swiftSettings: settings
+        ),
+        .executableTarget(name: "bench", path: "Benchmarks/Harness", swiftSettings: settings),
+    ]
+}

@@ -1,0 +1,122 @@
+import Glibc
+
+/// A kept-alive connection: reads requests, and writes one answer after the other.
+final class Connection {
+    private static let capacity = 16_384
+
+    private let descriptor: Int32
+    private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 16)
+    private var inputCount = 0
+    /// What is left of the present answer.
+    private var answer = Answer()
+    /// The socket takes no more of the answer for now.
+    private(set) var isBlocked = false
+
+    init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+    deinit {
+        input.deallocate()
+        answer.deallocate()
+    }
+
+    /// Does what the socket allows.
+    ///
+    /// - Returns: false when the connection has ended.
+    func proceed(_ service: Service) -> Bool {
+        if isBlocked {
+            guard write() else { return false }
+        } else {
+            let count = read(descriptor, input.baseAddress! + inputCount, input.count - inputCount)
+            guard count > 0 || count < 0 && (errno == EAGAIN || errno == EINTR) else { return false }
+            inputCount += max(count, 0)
+        }
+        while !isBlocked, let length = lengthOfRequest() {
+            service.answer(UnsafeRawBufferPointer(rebasing: input[..<length]), into: &answer)
+            input.copyMemory(from: UnsafeRawBufferPointer(rebasing: input[length..<inputCount]))
+            inputCount -= length
+            guard write() else { return false }
+        }
+        // A request that long is none of a client's.
+        return inputCount < input.count
+    }
+
+    /// Up to the empty line; requests have no body.
+    private func lengthOfRequest() -> Int? {
+        var searched = 0
+        while searched + 4 <= inputCount {
+            let start = input.baseAddress! + searched
+            guard let found = memchr(start, Int32(UInt8(ascii: "\r")), inputCount - searched - 3) else { return nil }
+            let position = found - input.baseAddress!
+            if memcmp(found, "\r\n\r\n", 4) == 0 { return position + 4 }
+            searched = position + 1
+        }
+        return nil
+    }
+
+    private func write() -> Bool {
+        while !answer.isEmpty {
+            let count = answer.write(to: descriptor)
+            if count < 0 && errno == EINTR { continue }
+            isBlocked = count < 0 && errno == EAGAIN
+            guard count >= 0 || isBlocked else { return false }
+            if isBlocked { return true }
+        }
+        isBlocked = false
+        return true
+    }
+}
+
+/// What is to be written: bytes of this answer's own, then bytes that many answers share.
+struct Answer {
+    private let own = UnsafeMutableRawBufferPointer.allocate(byteCount: 2048, alignment: 16)
+    private var ownCount = 0
+    private var shared = UnsafeRawBufferPointer(start: nil, count: 0)
+    private var written = 0
+
+    var isEmpty: Bool { written == ownCount + shared.count }
+
+    mutating func begin() { (ownCount, shared, written) = (0, UnsafeRawBufferPointer(start: nil, count: 0), 0) }
+
+    mutating func append(_ text: StaticString) {
+        append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    mutating func append(_ text: String) {
+        var text = text
+        text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+    }
+
+    mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        UnsafeMutableRawBufferPointer(rebasing: own[ownCount...]).copyMemory(from: bytes)
+        ownCount += bytes.count
+    }
+
+    mutating func append(_ number: Int) {
+        var (value, digits) = (number, 1)
+        while value >= 10 { (value, digits) = (value / 10, digits + 1) }
+        value = number
+        for index in stride(from: ownCount + digits - 1, through: ownCount, by: -1) {
+            own[index] = UInt8(ascii: "0") + UInt8(value % 10)
+            value /= 10
+        }
+        ownCount += digits
+    }
+
+    /// The last part; it must live on.
+    mutating func end(with bytes: UnsafeRawBufferPointer) { shared = bytes }
+
+    mutating func write(to descriptor: Int32) -> Int {
+        let rest = max(0, written - ownCount)
+        let parts = [
+            iovec(iov_base: own.baseAddress! + min(written, ownCount), iov_len: ownCount - min(written, ownCount)),
+            iovec(
+                iov_base: UnsafeMutableRawPointer(mutating: shared.baseAddress.map { $0 + rest }),
+                iov_len: shared.count - rest),
+        ]
+        let count = writev(descriptor, parts, 2)
+        written += max(count, 0)
+        return count
+    }
+
+    func deallocate() { own.deallocate() }
+}

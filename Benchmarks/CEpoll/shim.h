@@ -1,0 +1,4 @@
+// Swift's Glibc module leaves this header out.
+#pragma once
+
+#include <sys/epoll.h>

@@ -1,0 +1,26 @@
+import Glibc
+
+/// Measures exports beside their floors, in rounds: each does everything once, so that what else the machine does
+/// touches both sides of a ratio.
+///
+///     bench PROGRAMS OUT.json
+@main
+enum Bench {
+    static func main() {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        if arguments.count == 3, arguments[0] == "memcpy", let bytes = Int(arguments[1]), let copies = Int(arguments[2])
+        {
+            return CopiedBodies.run(bytes: bytes, copies: copies)
+        }
+        let plan = Plan(arguments: arguments)
+        let work = WorkFolder()
+        defer { work.remove() }
+        var session = Session(plan: plan, work: work)
+        session.run()
+        print(Table.text(session.results, session.serverLimits))
+        write(JSONReport(session.results, session.serverLimits, plan).text, to: plan.out)
+        for chart in Chart.all(session.results) {
+            write(chart.svg, to: plan.folder + "/\(chart.name).svg")
+        }
+    }
+}
