@@ -189,6 +189,18 @@ if Context.environment["STORED_ACTIONS_BENCHMARKS"] != nil {
             path: "Benchmarks/HTTPFloor",
             swiftSettings: settings
         ),
+        // Uses what only this package may.
+        .executableTarget(
+            name: "Micro",
+            dependencies: [
+                "ActionsAPI", "ExportCore", "Exporter", "JSONText", "Postgres",
+                .product(name: "Benchmark", package: "benchmark"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            path: "Benchmarks/Micro",
+            swiftSettings: settings,
+            plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]
+        ),
         .executableTarget(name: "bench", path: "Benchmarks/Harness", swiftSettings: settings),
     ]
 }

@@ -17,8 +17,9 @@ enum Bench {
         defer { work.remove() }
         var session = Session(plan: plan, work: work)
         session.run()
-        print(Table.text(session.results, session.serverLimits))
-        write(JSONReport(session.results, session.serverLimits, plan).text, to: plan.out)
+        let micro = MicroResults(file: plan.folder + "/Current_run.jmh.json")
+        print(Table.text(session.results, session.serverLimits, micro))
+        write(JSONReport(session.results, session.serverLimits, micro, plan).text, to: plan.out)
         for chart in Chart.all(session.results) {
             write(chart.svg, to: plan.folder + "/\(chart.name).svg")
         }

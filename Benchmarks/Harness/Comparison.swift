@@ -57,6 +57,12 @@ extension Comparison {
         add("settled: write-ahead log", results.median(.wal, of: "settled"), .bytes, mebibyte)
         add("first: request", results.median(.firstRequest, of: "first"), .seconds, 3, beyond: 1)
         add("first: all runs open", results.median(.allOpen, of: "first"), .seconds, 20, beyond: 10)
+        add(
+            "pages: requests to the least possible",
+            results.median(.requests, of: "pages").map { $0 / SandboxExports.leastRequestsOfPages })
+        add(
+            "window: wall to the least possible",
+            results.median(.wall, of: "window").map { $0 / SandboxExports.leastWallOfWindow })
         return list
     }
 

@@ -30,11 +30,16 @@ struct Exports {
     private var settledRuns: Runs { Runs(name: "settled", count: plan.many) }
     private var newRuns: Runs { Runs(name: "new", count: plan.many) }
 
+    /// An export of a manifest in the work folder, from an empty schema to a complete end.
+    func sample(of name: String, url: String, _ options: [String] = []) -> Sample {
+        database.create(from: .empty)
+        return measured(export(work.path("\(name).json"), url: url, in: database, options))
+    }
+
     /// An export of new runs, from an empty schema to a complete end; what it stored stays until the next one.
     func whole(_ workload: Plan.Workload, from answers: AnswerServerProcess) -> Sample {
-        database.create(from: .empty)
         answers.reset()
-        let sample = measured(export(work.path("\(workload.name).json"), url: answers.url, in: database))
+        let sample = sample(of: workload.name, url: answers.url)
         let rows = database.row("select count(*) from stored_actions.results", work: work).first ?? ""
         guard rows == "\(workload.runs * workload.objects)" else {
             fail("\(workload.name): \(rows) rows instead of \(workload.runs * workload.objects)")
@@ -83,10 +88,12 @@ struct Exports {
         ]
     }
 
-    private func export(_ manifest: String, url: String, in database: Database) -> Child {
+    private func export(
+        _ manifest: String, url: String, in database: Database, _ options: [String] = []
+    ) -> Child {
         stored(
-            ["export", "--manifest", manifest, "--api-url", url, "--concurrency", "\(Plan.concurrency)", "--quiet"],
-            in: database)
+            ["export", "--manifest", manifest, "--api-url", url, "--concurrency", "\(Plan.concurrency)", "--quiet"]
+                + options, in: database)
     }
 
     private func migrate(_ database: Database) { stored(["migrate", "--quiet"], in: database).waitForSuccess() }
@@ -94,6 +101,6 @@ struct Exports {
     private func stored(_ arguments: [String], in database: Database) -> Child {
         Child(
             [plan.program("stored-actions")] + arguments,
-            environment: database.environment.merging(["ZAPIER_ACCESS_TOKEN": "bench"]) { $1 })
+            environment: database.environment.merging(["ZAPIER_ACCESS_TOKEN": "sandbox-token"]) { $1 })
     }
 }

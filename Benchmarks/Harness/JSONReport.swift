@@ -25,8 +25,13 @@ struct JSONReport: Encodable {
     var answer_server: [String: Server]
     var cases: [String: [String: Series]]
     var figures: [Figure]
+    /// Nanoseconds.
+    var micro: [MicroResults.Part]
 
-    init(_ results: Results, _ servers: [String: AnswerServerProcess.Limit], _ plan: Plan) {
+    init(
+        _ results: Results, _ servers: [String: AnswerServerProcess.Limit], _ micro: MicroResults, _ plan: Plan
+    ) {
+        self.micro = micro.parts
         rounds = plan.rounds
         scale = plan.scale
         answer_server = servers.mapValues { Server(requests_per_second: $0.rate, cpu_per_request: $0.cpuEach) }

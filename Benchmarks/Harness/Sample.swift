@@ -16,6 +16,10 @@ enum Metric: String, CaseIterable {
     case firstRequest = "first_request"
     /// Seconds from the start of the process until every run had its row.
     case allOpen = "all_open"
+    /// Requests that left.
+    case requests
+    /// Answers 429.
+    case refused
 }
 
 typealias Sample = [Metric: Double]

@@ -3,6 +3,7 @@ struct Session {
     let plan: Plan
     private let exports: Exports
     private let floors: Floors
+    private let sandbox: SandboxExports
     private let work: WorkFolder
     private(set) var results = Results()
     /// Of the answer server, by workload.
@@ -16,6 +17,7 @@ struct Session {
         Database.maintenance.run("select pg_reload_conf()")
         let server = ServerProcesses(work: work)
         exports = Exports(plan: plan, work: work, server: server)
+        sandbox = SandboxExports(exports: exports)
         floors = Floors(plan: plan, work: work, server: server)
     }
 
@@ -33,11 +35,15 @@ struct Session {
         }
         if plan.includes("settled") { exports.prepareSettled() }
         if plan.includes("first") { exports.prepareNew() }
+        if plan.includes("sandbox") { sandbox.prepare() }
         for round in 1...plan.rounds {
             note("round \(round) of \(plan.rounds)")
             for workload in workloads { measure(workload, from: answers[workload.name]!) }
             if plan.includes("settled") { add(exports.settled(), to: "settled") }
             if plan.includes("first") { add(exports.first(from: answers["small"]!), to: "first") }
+            guard plan.includes("sandbox") else { continue }
+            add(sandbox.pages(), to: "pages")
+            add(sandbox.window(), to: "window")
         }
         for workload in workloads where plan.includes("growth") { grow(workload, from: answers[workload.name]!) }
     }

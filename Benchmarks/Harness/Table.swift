@@ -1,10 +1,14 @@
 /// The results as text, for people.
 enum Table {
-    static func text(_ results: Results, _ servers: [String: AnswerServerProcess.Limit]) -> String {
+    static func text(
+        _ results: Results, _ servers: [String: AnswerServerProcess.Limit], _ micro: MicroResults
+    ) -> String {
         let limits = servers.sorted { $0.key > $1.key }.map { name, limit in
             "answer server, \(name): \(Int(limit.rate)) requests/s at most, \(Int(limit.cpuEach * 1e6)) µs of CPU each"
         }
-        return (limits + [""] + aligned(measured(results)) + [""] + aligned(compared(results))).joined(separator: "\n")
+        return
+            (limits + [""] + aligned(measured(results)) + [""] + aligned(compared(results)) + [""]
+            + aligned(parts(of: micro))).joined(separator: "\n")
     }
 
     /// A line for each case: medians, and the least and the greatest value.
@@ -38,6 +42,11 @@ enum Table {
             }
     }
 
+    private static func parts(of micro: MicroResults) -> [[String]] {
+        [["micro-benchmark", "CPU ms", "memcpy of the large body"]]
+            + micro.parts.map { [$0.name, fixed($0.cpu / 1e6, 3), fixed($0.ratio, 1) + " ×"] }
+    }
+
     /// The first column to the left, the others to the right.
     private static func aligned(_ rows: [[String]]) -> [String] {
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
@@ -61,6 +70,8 @@ extension Metric {
         case .growth: "growth MiB"
         case .firstRequest: "first request s"
         case .allOpen: "all open s"
+        case .requests: "requests"
+        case .refused: "429s"
         }
     }
 
@@ -69,6 +80,7 @@ extension Metric {
         switch self {
         case .wall, .clientCPU, .serverCPU, .firstRequest, .allOpen: fixed(value, 2)
         case .peak, .wal, .growth: fixed(value / 1_048_576, 1)
+        case .requests, .refused: fixed(value, 0)
         }
     }
 }
