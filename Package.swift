@@ -116,6 +116,18 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "BenchmarkParts",
+            dependencies: [
+                "ActionsAPI", "ExportCore", "Exporter", "JSONText", "Postgres",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            path: "Benchmarks/Parts",
+            swiftSettings: optimised
+        ),
+        .executableTarget(
+            name: "instruction-gate", dependencies: ["BenchmarkParts"], path: "Benchmarks/Gate", swiftSettings: settings
+        ),
         .testTarget(name: "InflateTests", dependencies: ["Inflate", "Support"], swiftSettings: settings),
         .testTarget(name: "JSONTextTests", dependencies: ["JSONText", "Support"], swiftSettings: settings),
         .target(name: "Support", dependencies: ["CZlib", "Postgres"], path: "Tests/Support", swiftSettings: settings),
@@ -189,14 +201,9 @@ if Context.environment["STORED_ACTIONS_BENCHMARKS"] != nil {
             path: "Benchmarks/HTTPFloor",
             swiftSettings: settings
         ),
-        // Uses what only this package may.
         .executableTarget(
             name: "Micro",
-            dependencies: [
-                "ActionsAPI", "ExportCore", "Exporter", "JSONText", "Postgres",
-                .product(name: "Benchmark", package: "benchmark"),
-                .product(name: "HTTPTypes", package: "swift-http-types"),
-            ],
+            dependencies: ["BenchmarkParts", "Postgres", .product(name: "Benchmark", package: "benchmark")],
             path: "Benchmarks/Micro",
             swiftSettings: settings,
             plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]

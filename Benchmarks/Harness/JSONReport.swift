@@ -25,7 +25,7 @@ struct JSONReport: Encodable {
     var answer_server: [String: Server]
     var cases: [String: [String: Series]]
     var figures: [Figure]
-    /// Nanoseconds.
+    /// Microseconds.
     var micro: [MicroResults.Part]
 
     init(

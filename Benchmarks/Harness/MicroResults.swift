@@ -5,7 +5,7 @@ import Glibc
 struct MicroResults: Encodable {
     struct Part: Encodable {
         var name: String
-        /// Nanoseconds of CPU of one iteration, the mean.
+        /// Microseconds of CPU of one iteration, the mean.
         var cpu: Double
         /// Against `memcpy` of the large body.
         var ratio: Double
@@ -20,7 +20,9 @@ struct MicroResults: Encodable {
             fail("\(file) does not hold the micro-benchmarks")
         }
         let times = elements.compactMap { element in element.cpu.map { (name: element.name, cpu: $0) } }
-        guard let copy = times.first(where: { $0.name == "memcpy" })?.cpu, copy > 0 else { fail("memcpy was not measured") }
+        guard let copy = times.first(where: { $0.name == "memcpy" })?.cpu, copy > 0 else {
+            fail("memcpy was not measured")
+        }
         parts = times.sorted { $0.cpu < $1.cpu }.map { Part(name: $0.name, cpu: $0.cpu, ratio: $0.cpu / copy) }
     }
 

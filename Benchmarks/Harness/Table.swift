@@ -43,8 +43,8 @@ enum Table {
     }
 
     private static func parts(of micro: MicroResults) -> [[String]] {
-        [["micro-benchmark", "CPU ms", "memcpy of the large body"]]
-            + micro.parts.map { [$0.name, fixed($0.cpu / 1e6, 3), fixed($0.ratio, 1) + " ×"] }
+        [["micro-benchmark", "CPU µs", "memcpy of the large body"]]
+            + micro.parts.map { [$0.name, fixed($0.cpu, 0), fixed($0.ratio, 1) + " ×"] }
     }
 
     /// The first column to the left, the others to the right.

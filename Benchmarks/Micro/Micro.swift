@@ -1,15 +1,15 @@
 import Benchmark
+import BenchmarkParts
 
-/// What the parts of the client cost, and `memcpy` of the same body beside them: ratios count, not times.
+/// What the parts of the client cost, `memcpy` of the same body among them: ratios count, not times.
 let benchmarks: @Sendable () -> Void = {
     Benchmark.defaultConfiguration = .init(
-        metrics: [.cpuTotal, .wallClock, .throughput], timeUnits: .nanoseconds, warmupIterations: 3,
+        metrics: [.cpuTotal, .wallClock, .throughput], warmupIterations: 3,
         maxDuration: .seconds(3), maxIterations: 100_000)
-
-    Benchmark("memcpy") { benchmark in
-        for _ in benchmark.scaledIterations { Sample.body.copy() }
+    for part in Part.allCases {
+        Benchmark(part.rawValue) { benchmark in
+            for _ in benchmark.scaledIterations { blackHole(try part.run()) }
+        }
     }
-    bodies()
-    answers()
-    exports()
+    copyEncoder()
 }

@@ -10,8 +10,7 @@ struct PlayedExport {
     private var read = 0
     private var stored = 0
     private let now = Sample.receivedAt
-    private let answer = RunAnswer(
-        APIResponse(status: 200, body: Sample.Body(objects: 5).bytes), runID: Sample.runID)
+    private let answer = RunAnswer(APIResponse(status: 200, body: Sample.body(objects: 5)), runID: Sample.runID)
     private let head: ReplyHead
     private var events: [Event] = []
 
@@ -19,7 +18,7 @@ struct PlayedExport {
         let now = now
         items = (0..<runs).map { number in
             RunItem(
-                key: RunKey(storedActionID: Sample.runID, runID: UUID()),
+                key: RunKey(storedActionID: Sample.runID, runID: Sample.id(number)),
                 executedAt: now - 86_400, expiresAt: now + 86_400 + TimeInterval(number))
         }
         head = ReplyHead(status: 200, headers: RateLimitHeaders(), at: now)
@@ -27,7 +26,8 @@ struct PlayedExport {
 
     /// - Returns: runs that were committed.
     mutating func play() -> Int {
-        var machine = ExportMachine(options: ExportOptions(), witnesses: [], deadline: nil)
+        var machine = ExportMachine(
+            options: ExportOptions(), witnesses: [], deadline: nil, random: { 0.5 }, newID: { Sample.runID })
         var effects = machine.begin(at: now)
         var wake: Date?
         while true {
