@@ -8,7 +8,8 @@ struct ListeningProcess {
 
     init(_ command: [String], work: WorkFolder) {
         let output = work.path("listening")
-        child = Child(command, output: output)
+        // It ends with this process, however this one ends.
+        child = Child(["setpriv", "--pdeathsig", "TERM"] + command, output: output)
         for _ in 0..<500 {
             usleep(20_000)
             let words = read(output).split(whereSeparator: \.isWhitespace)

@@ -16,6 +16,7 @@ struct Plan {
 
     /// The programs that `swift build` made.
     let programs: String
+    let work: WorkFolder
     /// The JSON file; the charts go beside it.
     let out: String
     let rounds: Int
@@ -25,8 +26,8 @@ struct Plan {
     let only: [String]
 
     init(arguments: [String]) {
-        guard arguments.count == 2 else { fail("usage: bench PROGRAMS OUT.json") }
-        (programs, out) = (arguments[0], arguments[1])
+        guard arguments.count == 3 else { fail("usage: bench PROGRAMS WORK OUT.json") }
+        (programs, work, out) = (arguments[0], WorkFolder(folder: arguments[1]), arguments[2])
         rounds = Self.variable("BENCH_ROUNDS").flatMap { Int($0) } ?? 5
         scale = Self.variable("BENCH_SCALE").flatMap { Double($0) } ?? 1
         only = Self.variable("BENCH_ONLY")?.split(separator: ",").map(String.init) ?? []

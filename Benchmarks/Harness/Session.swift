@@ -9,9 +9,9 @@ struct Session {
     /// Of the answer server, by workload.
     private(set) var serverLimits: [String: AnswerServerProcess.Limit] = [:]
 
-    init(plan: Plan, work: WorkFolder) {
+    init(plan: Plan) {
         self.plan = plan
-        self.work = work
+        work = plan.work
         // It would begin in the middle of one measurement with what an earlier one left.
         Database.maintenance.run("alter system set autovacuum = off")
         Database.maintenance.run("select pg_reload_conf()")

@@ -1,14 +1,16 @@
 /// The results as text, for people.
 enum Table {
     static func text(
-        _ results: Results, _ servers: [String: AnswerServerProcess.Limit], _ micro: MicroResults
+        _ results: Results, _ servers: [String: AnswerServerProcess.Limit], _ micro: MicroResults, _ plan: Plan
     ) -> String {
-        let limits = servers.sorted { $0.key > $1.key }.map { name, limit in
+        var lines = ["\(plan.rounds) rounds of workloads \(fixed(plan.scale, 2)) times their full size"]
+        lines += servers.sorted { $0.key > $1.key }.map { name, limit in
             "answer server, \(name): \(Int(limit.rate)) requests/s at most, \(Int(limit.cpuEach * 1e6)) µs of CPU each"
         }
-        return
-            (limits + [""] + aligned(measured(results)) + [""] + aligned(compared(results)) + [""]
-            + aligned(parts(of: micro))).joined(separator: "\n")
+        for table in [measured(results), compared(results), parts(of: micro)] where table.count > 1 {
+            lines += [""] + aligned(table)
+        }
+        return lines.joined(separator: "\n")
     }
 
     /// A line for each case: medians, and the least and the greatest value.

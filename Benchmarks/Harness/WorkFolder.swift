@@ -1,19 +1,10 @@
 import Glibc
 
-/// A temporary folder for manifests and rows.
+/// The folder for manifests and rows, which the caller removes.
 struct WorkFolder {
     let folder: String
 
-    init() {
-        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(parent)/bench.XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { fail("cannot make a folder in \(parent)") }
-        folder = String(decoding: template.dropLast().map(UInt8.init), as: UTF8.self)
-    }
-
     func path(_ name: String) -> String { folder + "/" + name }
-
-    func remove() { _ = Child(["rm", "-rf", folder]).wait() }
 }
 
 /// The text of a small file.
