@@ -30,7 +30,7 @@ struct Session {
             })
         defer { for server in answers.values { server.stop() } }
         for workload in workloads {
-            serverLimits[workload.name] = answers[workload.name]!.limit(requests: workload.runs)
+            serverLimits[workload.name] = answers[workload.name]!.limit(requests: max(1_000, workload.runs))
             write(workload)
         }
         if plan.includes("settled") { exports.prepareSettled() }
