@@ -36,7 +36,7 @@ struct Answer {
         ownCount += digits
     }
 
-    /// The last part; it must live on.
+    /// Adds the last part, which the caller keeps alive.
     mutating func end(with bytes: UnsafeRawBufferPointer) { shared = bytes }
 
     mutating func write(to descriptor: Int32) -> Int {

@@ -36,11 +36,11 @@ final class Connection {
             inputCount -= length
             guard write() else { return false }
         }
-        // A request that long is none of a client's.
+        // A request that fills the buffer is not from one of the clients here.
         return inputCount < input.count
     }
 
-    /// Up to the empty line; requests have no body.
+    /// The length of the head, which is all there is: requests have no body.
     private func lengthOfRequest() -> Int? {
         var searched = 0
         while searched + 4 <= inputCount {

@@ -1,9 +1,9 @@
 import Glibc
 
-/// Answers requests: runs, and what the harness asks.
+/// Answers the requests of clients and of the harness.
 final class Service {
     static let idLength = 36
-    /// So large that no export waits for it.
+    /// Large enough that no export waits for the rate window.
     private static let limit = 100_000_000
     private static let windowSeconds = 3600
 

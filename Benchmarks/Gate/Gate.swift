@@ -17,7 +17,7 @@ enum Gate {
     }
 }
 
-// Optimised, they would be made one.
+// The optimiser would merge them: they differ in one constant.
 @_cdecl("gate_memcpy") @_optimize(none) func gateMemcpy() -> Int { done(.memcpy) }
 @_cdecl("gate_validator") @_optimize(none) func gateValidator() -> Int { done(.validator) }
 @_cdecl("gate_splitter") @_optimize(none) func gateSplitter() -> Int { done(.splitter) }

@@ -1,7 +1,7 @@
 import Glibc
 
-/// Measures exports beside their floors, in rounds: each does everything once, so that what else the machine does
-/// touches both sides of a ratio.
+/// Measures exports beside their floors, in rounds. Each round does everything once, so that other load on the machine
+/// affects both sides of a ratio.
 ///
 ///     bench PROGRAMS WORK OUT.json
 @main

@@ -10,7 +10,7 @@ struct Child {
         var wall: Double
         /// Seconds, user and system.
         var cpu: Double
-        /// Bytes. Linux counts in what this process had when it started the program, so this one is to stay small.
+        /// Bytes. Linux also counts the peak of the process that starts the program, so the harness must stay small.
         var peak: Double
     }
 
@@ -80,7 +80,7 @@ func monotonicSeconds() -> Double {
     return Double(instant.tv_sec) + Double(instant.tv_nsec) / 1e9
 }
 
-/// A line for whoever watches; the result alone goes to standard output.
+/// Prints a line of progress. Standard output carries the result alone.
 func note(_ message: String) {
     let line = message + "\n"
     _ = write(STDERR_FILENO, line, line.utf8.count)

@@ -13,7 +13,7 @@ struct Exports {
         migrate(Database.empty)
     }
 
-    /// All settled, by rows that no export wrote but its first one, so that no table has to grow from nothing.
+    /// Inserts the settled runs with SQL. One export of one of them gives every table its first pages.
     func prepareSettled() {
         Database.settled.create()
         migrate(Database.settled)
@@ -53,7 +53,7 @@ struct Exports {
 
     func settled() -> Sample {
         database.create(from: .settled)
-        // Whoever asked would be refused.
+        // Nothing listens there: an export that sent a request would fail.
         return measured(export(work.path("settled.json"), url: "http://127.0.0.1:9", in: database))
     }
 

@@ -41,7 +41,7 @@ struct Floors {
         ]
     }
 
-    /// The bodies copied ten times, by a process of its own: this one must stay small.
+    /// The bodies copied ten times, by another process because the harness must stay small (see `Child.Usage.peak`).
     func memcpy(_ workload: Plan.Workload) -> Sample {
         let output = work.path("memcpy")
         let bytes = workload.objects * (Plan.objectBytes + 1)

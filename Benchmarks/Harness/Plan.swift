@@ -31,7 +31,7 @@ struct Plan {
         rounds = Self.variable("BENCH_ROUNDS").flatMap { Int($0) } ?? 5
         scale = Self.variable("BENCH_SCALE").flatMap { Double($0) } ?? 1
         only = Self.variable("BENCH_ONLY")?.split(separator: ",").map(String.init) ?? []
-        // An hour later would be too late.
+        // Better to fail now than after the last round.
         guard let file = fopen(out, "a") else { fail("cannot write \(out)") }
         fclose(file)
         guard rounds > 0, scale > 0 else { fail("BENCH_ROUNDS and BENCH_SCALE are above 0") }

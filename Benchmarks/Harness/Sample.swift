@@ -41,7 +41,7 @@ struct Results {
     /// nil if it was not measured.
     func median(_ metric: Metric, of name: String) -> Double? { values(metric, of: name).median }
 
-    /// The median of the ratios of each round: what disturbs a round disturbs both sides of its ratio.
+    /// The median of the rounds' ratios: a disturbance during a round affects both sides of its ratio.
     func ratio(_ metric: Metric, of name: String, to floor: String, _ floorMetric: Metric? = nil) -> Double? {
         zip(samples(of: name), samples(of: floor)).compactMap { sample, below in
             guard let value = sample[metric], let base = below[floorMetric ?? metric], base > 0 else { return nil }

@@ -13,8 +13,8 @@ struct ServerProcesses {
 
     /// Seconds of CPU that the server has taken so far, ended backends included.
     func cpu() -> Double {
-        // The postmaster counts a backend once it has reaped it: until the same processes are there twice, one may be
-        // counted twice or not at all.
+        // The postmaster takes over a backend's time when it reaps it. A backend that ends between the reads of the two
+        // would be counted twice or not at all, so the set of processes has to be the same twice in a row.
         var seen = Set<pid_t>()
         while true {
             usleep(50_000)

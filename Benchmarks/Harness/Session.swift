@@ -12,7 +12,7 @@ struct Session {
     init(plan: Plan) {
         self.plan = plan
         work = plan.work
-        // It would begin in the middle of one measurement with what an earlier one left.
+        // Autovacuum would work on the rows of one measurement during the next one.
         Database.maintenance.run("alter system set autovacuum = off")
         Database.maintenance.run("select pg_reload_conf()")
         let server = ServerProcesses(work: work)
