@@ -3,7 +3,7 @@ import Foundation
 /// A day and a time of day in UTC, as a header or a document spells it.
 ///
 /// Formatters of Foundation are avoided: they need a locale, and accept more than they should.
-struct CivilTime {
+package struct CivilTime {
     var year: Int
     var month: Int
     var day: Int
@@ -12,8 +12,17 @@ struct CivilTime {
     /// 60 is a leap second and counts as the second after it.
     var second: Int
 
+    package init(year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int) {
+        self.year = year
+        self.month = month
+        self.day = day
+        self.hour = hour
+        self.minute = minute
+        self.second = second
+    }
+
     /// The instant; nil when a field is out of its range, as in 30 February. Years before 1970 are out of range.
-    var date: Date? {
+    package var date: Date? {
         guard (1970...9999).contains(year), (1...12).contains(month), (1...daysInMonth).contains(day),
             (0...23).contains(hour), (0...59).contains(minute), (0...60).contains(second)
         else { return nil }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// A text read byte by byte out of chunks, with the count of its lines.
 struct ByteStream {
     private let refill: () throws -> [UInt8]
@@ -67,6 +69,44 @@ struct ByteStream {
         try load()
         defer { next = chunk.count }
         return Array(chunk[next...])
+    }
+
+    /// Consumes the lines that are in memory whole, and no longer than the limit, for as long as `take` returns true for
+    /// a line. It gets the line without its line end, the line's number and the bytes before it. Nothing is copied, so
+    /// the bytes are valid during the call only.
+    @inline(__always)
+    mutating func takeLines(
+        limit: Int, _ take: (UnsafeRawBufferPointer, _ line: Int, _ offset: Int) throws -> Bool
+    ) throws {
+        guard try peek() != nil else { return }
+        let chunk = chunk
+        try chunk.withUnsafeBytes { bytes in
+            while let feed = Self.lineFeed(in: bytes, from: next), feed - next <= limit {
+                let end = feed > next && bytes[feed - 1] == UInt8(ascii: "\r") ? feed - 1 : feed
+                guard try take(UnsafeRawBufferPointer(rebasing: bytes[next..<end]), line, offset) else { return }
+                next = feed + 1
+                line += 1
+                lineOffset = offset
+            }
+        }
+    }
+
+    /// Offers the bytes that are in memory to `take`, which returns what it reads from their start with the number of
+    /// bytes that it consumes; no line feed may be among these.
+    mutating func takePrefix<Value>(
+        _ take: (UnsafeRawBufferPointer) -> (value: Value, length: Int)?
+    ) throws -> Value? {
+        guard try peek() != nil else { return nil }
+        let taken = chunk.withUnsafeBytes { take(UnsafeRawBufferPointer(rebasing: $0[next...])) }
+        next += taken?.length ?? 0
+        return taken?.value
+    }
+
+    private static func lineFeed(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
+        guard start < bytes.count, let base = bytes.baseAddress,
+            let found = memchr(base + start, 0x0A, bytes.count - start)
+        else { return nil }
+        return base.distance(to: UnsafeRawPointer(found))
     }
 
     /// A line without its line feed.

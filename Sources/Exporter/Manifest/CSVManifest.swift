@@ -16,7 +16,16 @@ struct CSVManifest {
         var manifest = CSVManifest(source: source)
         // Without a header nothing can be said of what follows.
         guard manifest.readHeader(header, into: &collector) else { return }
-        while let record = try records.next() { try manifest.read(record, into: &collector) }
+        let keys = manifest.columns.compactMap { PlainKey(column: $0) }
+        while true {
+            try records.takeLines { bytes, line, offset in
+                guard let run = PlainRun(record: bytes, columns: keys) else { return false }
+                try collector.add(run, at: .line(line), source: source, offset: offset)
+                return true
+            }
+            guard let record = try records.next() else { return }
+            try manifest.read(record, into: &collector)
+        }
     }
 
     private init(source: Int) {

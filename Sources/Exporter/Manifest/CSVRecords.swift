@@ -45,6 +45,12 @@ struct CSVRecords {
         return nil
     }
 
+    /// Hands over lines as `ByteStream.takeLines` does. Each line that is taken must be a record, or blank.
+    @inline(__always)
+    mutating func takeLines(_ take: (UnsafeRawBufferPointer, _ line: Int, _ offset: Int) throws -> Bool) throws {
+        try stream.takeLines(limit: recordLimit, take)
+    }
+
     private mutating func readField() throws -> [UInt8] {
         var field: [UInt8] = []
         guard try stream.take(UInt8(ascii: "\"")) else {

@@ -13,6 +13,9 @@ struct FieldReader {
     /// How deep arrays and objects may lie within one another.
     static let depthLimit = 1_000
 
+    /// The most characters of a label.
+    static let labelLimit = 200
+
     private(set) var findings: [Finding] = []
     private var values: [String: FieldValue] = [:]
 
@@ -84,7 +87,7 @@ struct FieldReader {
     /// The settings that a run or a stored action may have.
     mutating func settings() -> ManifestSettings {
         var settings = ManifestSettings()
-        settings.label = text("label", limit: 200, mayBeEmpty: true)
+        settings.label = text("label", limit: Self.labelLimit, mayBeEmpty: true)
         settings.followPages = bool("follow_pages")
         settings.inputs = object("inputs")
         settings.actionType = text("action_type", limit: nil, mayBeEmpty: false)

@@ -75,6 +75,16 @@ struct JSONCutter {
         }
     }
 
+    /// The run that comes next, if it is in memory whole and of the ordinary form; else nothing is consumed.
+    mutating func takePlainRun() throws -> PlainRun? {
+        let limit = pieceLimit
+        return try stream.takePrefix { bytes in
+            var text = PlainText(bytes)
+            guard let run = PlainRun(object: &text), text.position <= limit else { return nil }
+            return (run, text.position)
+        }
+    }
+
     /// Cuts out the value that comes next.
     mutating func readPiece() throws -> Piece {
         let first = try require()

@@ -58,6 +58,9 @@ struct JSONManifest {
                 let place = ManifestPlace.element(index)
                 _ = try cutter.require()
                 let offset = cutter.offset
+                if let run = try cutter.takePlainRun() {
+                    return try collector.add(run, at: place, source: source, offset: offset)
+                }
                 guard let value = try piece(&cutter, at: place) else { return }
                 try collector.add(RunFields(element: value), at: place, source: source, offset: offset)
             }

@@ -8,6 +8,11 @@ enum LinesManifest {
     static func read(_ stream: ByteStream, source: Int, into collector: inout ManifestCollector) throws {
         var stream = stream
         while true {
+            try stream.takeLines(limit: collector.pieceLimit) { bytes, line, offset in
+                guard let run = PlainRun(line: bytes) else { return false }
+                try collector.add(run, at: .line(line), source: source, offset: offset)
+                return true
+            }
             let (place, offset) = (ManifestPlace.line(stream.line), stream.offset)
             guard let line = try stream.readLine(limit: collector.pieceLimit) else { return }
             if line.isTooLong {

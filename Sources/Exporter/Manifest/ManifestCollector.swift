@@ -62,21 +62,29 @@ struct ManifestCollector {
     /// Stores the runs of one element, line or record, or reports what is wrong with it.
     mutating func add(_ fields: RunFields, at place: ManifestPlace, source: Int, offset: Int) throws {
         addFindings(fields.findings, at: place, source: source, offset: offset)
-        let index =
-            switch place {
-            case .element(let index), .line(let index): index
-            case .top, .storedAction: 0
-            }
         if let label = fields.settings.label, let id = fields.runs.first?.key.storedActionID {
             addLabel(label, of: id, at: place, source: source, offset: offset)
         }
         runCounts[source] += fields.runs.count
         for run in fields.runs {
-            let mention = SpooledRun.Mention(source: source, offset: offset, index: index, subindex: run.index)
+            let mention = SpooledRun.Mention(source: source, offset: offset, index: place.index, subindex: run.index)
             let spooled = SpooledRun(
                 key: run.key, executedAt: fields.executedAt, settings: fields.settings, mention: mention)
-            try runs.append(spooled.encoded())
+            try spooled.append(to: &runs)
         }
+    }
+
+    /// Stores a run that was read the fast way.
+    @inline(__always)
+    mutating func add(_ run: PlainRun, at place: ManifestPlace, source: Int, offset: Int) throws {
+        guard run.settings.isEmpty else {
+            return try add(RunFields(run), at: place, source: source, offset: offset)
+        }
+        runCounts[source] += 1
+        let head = RunRecordHead(
+            storedActionID: run.storedActionID, runID: run.runID, executedAt: run.executedAt, source: source,
+            offset: offset, index: place.index, hasRest: false)
+        try runs.append(head)
     }
 
     mutating func addStoredAction(

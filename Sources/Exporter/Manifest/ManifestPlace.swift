@@ -9,6 +9,14 @@ enum ManifestPlace: Sendable, Hashable {
     /// `line 12`, counted from 1.
     case line(Int)
 
+    /// The line, or the index in `runs`; 0 for other places.
+    var index: Int {
+        switch self {
+        case .element(let index), .line(let index): index
+        case .top, .storedAction: 0
+        }
+    }
+
     /// The place itself, or that of a key within it.
     func text(_ key: String? = nil) -> String {
         let key = key.map(shown)

@@ -53,24 +53,33 @@ package struct Manifests: Sendable {
     /// depend on the number of runs. May be called again.
     /// - Throws: what `body` throws, and `SpoolError` when the temporary file can't be read.
     package func forEachRun(_ body: (ManifestRun) throws -> Void) throws {
-        try runs.forEachRecord { try body(run(decoding: $0)) }
+        try forEachRunAndPosition { run, _ in try body(run) }
     }
 
     /// The same, with the position by which `run(at:)` finds the run again.
     func forEachRunAndPosition(_ body: (ManifestRun, Int) throws -> Void) throws {
-        try runs.forEachRecordAndPosition { try body(run(decoding: $0), $1) }
+        _ = try forEachRun(from: 0, limit: .max, body)
+    }
+
+    /// The same for some of the runs, so that a caller can do something else in between.
+    /// - Parameters:
+    ///   - position: 0, or what the call before returned.
+    ///   - limit: how many runs to hand over, at least 1.
+    /// - Returns: where to go on; nil after the last run.
+    func forEachRun(from position: Int, limit: Int, _ body: (ManifestRun, Int) throws -> Void) throws -> Int? {
+        var decoder = ManifestRunDecoder(storedActions: storedActions)
+        var rest = limit
+        let end = try runs.scan(from: position) { record, position in
+            try body(decoder.run(decoding: record), position)
+            rest -= 1
+            return rest > 0
+        }
+        return end < runs.byteCount ? end : nil
     }
 
     /// - Parameter position: of a run, from `forEachRunAndPosition`.
     func run(at position: Int) throws -> ManifestRun {
-        try run(decoding: runs.record(at: position))
-    }
-
-    private func run(decoding record: ArraySlice<UInt8>) throws -> ManifestRun {
-        let run = try SpooledRun(decoding: record)
-        let settings = run.settings.over(storedActions[run.key.storedActionID])
-        return ManifestRun(
-            key: run.key, executedAt: run.executedAt, pages: settings.pageSettings, label: settings.label,
-            manifests: run.sources.sorted())
+        var decoder = ManifestRunDecoder(storedActions: storedActions)
+        return try runs.record(at: position).withUnsafeBytes { try decoder.run(decoding: $0) }
     }
 }

@@ -13,8 +13,9 @@ struct RunConflict {
 /// with it.
 struct RunMerge {
     /// A spool of no more bytes is held in memory whole; a larger one is parted first.
-    private static let memoryLimit = 512 << 10
-    private static let fanOut = 64
+    private static let memoryLimit = 2 << 20
+    /// The bits of a key that choose its part on each level: into 64 parts at most.
+    private static let levelBits = 6
     /// Beyond this the parts hold the same runs again and again, which cost no memory.
     private static let maxLevel = 4
 
@@ -49,37 +50,34 @@ struct RunMerge {
         for part in try split(spool, level: level) { try merge(part, level: level + 1, onConflict: onConflict) }
     }
 
-    /// Parts a spool by bits of the keys that no level above has used.
+    /// Parts a spool by bits of the keys that no level above has used, into no more parts than fit into memory then.
     private func split(_ spool: Spool, level: Int) throws -> [Spool] {
-        var parts = (0..<Self.fanOut).map { _ in SpoolWriter(directory: temporaryDirectory) }
+        var count = 2
+        while count < 1 << Self.levelBits, spool.byteCount / count > Self.memoryLimit / 2 { count *= 2 }
+        var parts = (0..<count).map { _ in SpoolWriter(directory: temporaryDirectory) }
         try spool.forEachRecord { record in
-            let bits = try SpooledRun.key(of: record).mixedBits >> UInt64(level * 6)
-            try parts[Int(bits % UInt64(Self.fanOut))].append(Array(record))
+            let bits = try RunRecordHead(record).mixedBits >> UInt64(level * Self.levelBits)
+            try parts[Int(truncatingIfNeeded: bits) & (count - 1)].append(record)
         }
         return parts.map { $0.finish() }
     }
 
     private mutating func mergeInMemory(_ spool: Spool, onConflict: (RunConflict) -> Void) throws {
-        var runs: [SpooledRun] = []
-        var indexes: [RunKey: Int] = [:]
+        var runs = FirstMentions(byteCount: min(spool.byteCount, Self.memoryLimit))
         try spool.forEachRecord { record in
-            let run = try SpooledRun(decoding: record)
-            let source = run.mention.source
-            guard let index = indexes[run.key] else {
-                indexes[run.key] = runs.count
-                runs.append(run)
-                itemCounts[source] += 1
+            let head = try RunRecordHead(record)
+            guard let first = try runs.insert(record, head) else {
+                itemCounts[head.source] += 1
                 return
             }
-            if !runs[index].sources.contains(source) {
-                runs[index].sources.append(source)
-                itemCounts[source] += 1
-            }
-            let keys = differingKeys(runs[index], run)
-            if !keys.isEmpty { onConflict(RunConflict(first: runs[index], later: run, keys: keys)) }
+            if try runs.addSource(head.source, toRunAt: first) { itemCounts[head.source] += 1 }
+            if try runs.head(at: first).isPlainlyAlike(head) { return }
+            let (run, later) = (try runs.run(at: first), try SpooledRun(decoding: record))
+            let keys = differingKeys(run, later)
+            if !keys.isEmpty { onConflict(RunConflict(first: run, later: later, keys: keys)) }
         }
         runCount += runs.count
-        for run in runs { try output.append(run.encoded()) }
+        try runs.write(to: &output)
     }
 
     private func differingKeys(_ first: SpooledRun, _ later: SpooledRun) -> [String] {

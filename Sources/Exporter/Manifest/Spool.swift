@@ -22,60 +22,87 @@ final class Spool: Sendable {
         byteCount = storedCount + tail.count
     }
 
-    /// Hands over each record in the order of writing. May be called again, and at the same time.
-    func forEachRecord(_ body: (ArraySlice<UInt8>) throws -> Void) throws {
-        try scan(from: 0) { record, _ in
-            try body(record)
-            return true
-        }
+    /// Hands over each record in the order of writing, for as long as the call lasts. May be called again, and at the
+    /// same time.
+    func forEachRecord(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        try forEachRecordAndPosition { record, _ in try body(record) }
     }
 
     /// The same, with the position by which `record(at:)` finds the record again.
-    func forEachRecordAndPosition(_ body: (ArraySlice<UInt8>, Int) throws -> Void) throws {
-        try scan(from: 0) { record, position in
+    func forEachRecordAndPosition(_ body: (UnsafeRawBufferPointer, Int) throws -> Void) throws {
+        _ = try scan(from: 0) { record, position in
             try body(record, position)
             return true
         }
     }
 
     /// - Parameter position: of a record, from `forEachRecordAndPosition`.
-    func record(at position: Int) throws -> ArraySlice<UInt8> {
-        var found: ArraySlice<UInt8>?
-        try scan(from: position) { record, _ in
-            found = record
+    func record(at position: Int) throws -> [UInt8] {
+        var found: [UInt8]?
+        _ = try scan(from: position) { record, _ in
+            found = Array(record)
             return false
         }
         guard let found else { throw SpoolError(reason: "a temporary file was cut short") }
         return found
     }
 
-    /// - Parameter body: returns whether to go on.
-    private func scan(from begin: Int, _ body: (ArraySlice<UInt8>, Int) throws -> Bool) throws {
-        var buffer: [UInt8] = []
-        var (start, offset, position) = (0, begin, begin)
-        func fill(_ count: Int) throws -> Bool {
-            while buffer.count - start < count, offset < byteCount {
-                buffer.removeFirst(start)
-                start = 0
-                let more: [UInt8]
-                if let file, offset < storedCount {
-                    more = try file.read(at: offset, count: min(SpoolWriter.readSize, storedCount - offset))
-                } else {
-                    more = Array(tail[(offset - storedCount)...])
+    /// - Parameters:
+    ///   - begin: the position of a record, or `byteCount`.
+    ///   - body: returns whether to go on.
+    /// - Returns: the position behind the last record handed over.
+    func scan(from begin: Int, _ body: (UnsafeRawBufferPointer, Int) throws -> Bool) throws -> Int {
+        var position = begin
+        var size = SpoolWriter.readSize
+        while position < byteCount {
+            let chunk = try bytes(at: position, count: min(size, byteCount - position))
+            var next = 0
+            var goesOn = true
+            try chunk.withUnsafeBytes { chunk in
+                while goesOn, let record = SpoolRecord(in: chunk, at: next), record.end <= chunk.count {
+                    goesOn = try body(
+                        UnsafeRawBufferPointer(rebasing: chunk[record.start..<record.end]), position + next)
+                    next = record.end
                 }
-                buffer += more
-                offset += more.count
+                // A record that is not whole is read again with what follows it.
+                let needed = SpoolRecord(in: chunk, at: next).map { $0.end - next } ?? SpoolRecord.lengthSize
+                size = max(SpoolWriter.readSize, needed)
+                guard next > 0 || needed <= byteCount - position else {
+                    throw SpoolError(reason: "a temporary file was cut short")
+                }
             }
-            return buffer.count - start >= count
+            position += next
+            if !goesOn { break }
         }
-        while try fill(4) {
-            let length = buffer[start..<(start + 4)].reversed().reduce(0) { $0 << 8 | Int($1) }
-            guard try fill(4 + length) else { throw SpoolError(reason: "a temporary file was cut short") }
-            let record = (start + 4)..<(start + 4 + length)
-            start = record.upperBound
-            guard try body(buffer[record], position) else { return }
-            position += 4 + length
+        return position
+    }
+
+    /// As many bytes as asked for; all of them must be there.
+    private func bytes(at position: Int, count: Int) throws(SpoolError) -> [UInt8] {
+        let stored = min(count, max(0, storedCount - position))
+        var bytes = if let file, stored > 0 { try file.read(at: position, count: stored) } else { [UInt8]() }
+        if bytes.count < count {
+            let start = position + bytes.count - storedCount
+            bytes += tail[start..<(start + count - bytes.count)]
         }
+        return bytes
+    }
+}
+
+/// Where a record is among other bytes: its length, in four of them, and then the record.
+struct SpoolRecord {
+    static let lengthSize = 4
+
+    let start: Int
+    /// May lie behind the last byte.
+    let end: Int
+
+    /// Nil if there are no bytes enough for a length.
+    @inline(__always)
+    init?(in bytes: UnsafeRawBufferPointer, at position: Int) {
+        start = position + Self.lengthSize
+        guard start <= bytes.count else { return nil }
+        end = start + Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt32.self)))
     }
 }
 
@@ -87,7 +114,9 @@ struct SpoolWriter {
     private let directory: String
     private var file: AnonymousFile?
     private var storedCount = 0
+    /// Of its bytes the first `used` are records.
     private var buffer: [UInt8] = []
+    private var used = 0
 
     /// - Parameter directory: where the temporary file is made.
     init(directory: String) {
@@ -95,18 +124,47 @@ struct SpoolWriter {
     }
 
     mutating func append(_ record: [UInt8]) throws(SpoolError) {
-        withUnsafeBytes(of: UInt32(record.count).littleEndian) { buffer.append(contentsOf: $0) }
-        buffer += record
-        guard buffer.count >= Self.bufferSize else { return }
-        let file = if let file { file } else { try AnonymousFile(directory: directory) }
-        self.file = file
-        try file.write(buffer, at: storedCount)
-        storedCount += buffer.count
-        buffer.removeAll(keepingCapacity: true)
+        try append(UnsafeRawBufferPointer(start: nil, count: 0), record)
+    }
+
+    /// Appends a record that begins with the head's bytes, as they lie in memory.
+    @inline(__always)
+    mutating func append(_ head: RunRecordHead, _ rest: [UInt8] = []) throws(SpoolError) {
+        try withUnsafeBytes(of: head) { (bytes) throws(SpoolError) in try append(bytes, rest) }
+    }
+
+    /// Appends a record that is made of two pieces.
+    @inline(__always)
+    mutating func append(_ first: UnsafeRawBufferPointer, _ second: [UInt8] = []) throws(SpoolError) {
+        let size = SpoolRecord.lengthSize + first.count + second.count
+        if buffer.count - used < size { try makeRoom(for: size) }
+        buffer.withUnsafeMutableBytes { bytes in
+            let length = UInt32(first.count + second.count).littleEndian
+            bytes.storeBytes(of: length, toByteOffset: used, as: UInt32.self)
+            var free = UnsafeMutableRawBufferPointer(rebasing: bytes[(used + SpoolRecord.lengthSize)...])
+            free.copyMemory(from: first)
+            if second.isEmpty { return }
+            free = UnsafeMutableRawBufferPointer(rebasing: free[first.count...])
+            free.copyBytes(from: second)
+        }
+        used += size
     }
 
     consuming func finish() -> Spool {
-        Spool(file: file, storedCount: storedCount, tail: buffer)
+        Spool(file: file, storedCount: storedCount, tail: Array(buffer[..<used]))
+    }
+
+    /// Empties the buffer, which holds a record larger than itself only once.
+    private mutating func makeRoom(for size: Int) throws(SpoolError) {
+        if used > 0 {
+            let file = if let file { file } else { try AnonymousFile(directory: directory) }
+            self.file = file
+            try file.write(buffer[..<used], at: storedCount)
+            storedCount += used
+            used = 0
+        }
+        let capacity = max(Self.bufferSize, size)
+        if buffer.count != capacity { buffer = Array(repeating: 0, count: capacity) }
     }
 }
 
@@ -128,7 +186,7 @@ private final class AnonymousFile: Sendable {
         close(descriptor)
     }
 
-    func write(_ bytes: [UInt8], at offset: Int) throws(SpoolError) {
+    func write(_ bytes: ArraySlice<UInt8>, at offset: Int) throws(SpoolError) {
         var done = 0
         while done < bytes.count {
             let result = bytes.withUnsafeBytes {
@@ -142,17 +200,23 @@ private final class AnonymousFile: Sendable {
         }
     }
 
-    /// At least one byte.
+    /// All of these bytes, which were written.
     func read(at offset: Int, count: Int) throws(SpoolError) -> [UInt8] {
-        var result = -1
+        var failure: Int32 = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            repeat {
-                result = pread(descriptor, buffer.baseAddress, count, off_t(offset))
-            } while result < 0 && errno == EINTR
-            filled = max(result, 0)
+            while filled < count {
+                let result = pread(
+                    descriptor, buffer.baseAddress.map { $0 + filled }, count - filled, off_t(offset + filled))
+                if result < 0, errno == EINTR { continue }
+                if result < 0 { failure = errno }
+                guard result > 0 else { break }
+                filled += result
+            }
         }
-        guard result >= 0 else { throw SpoolError(reason: "a temporary file can't be read: \(systemErrorText(errno))") }
-        guard result > 0 else { throw SpoolError(reason: "a temporary file was cut short") }
+        guard failure == 0 else {
+            throw SpoolError(reason: "a temporary file can't be read: \(systemErrorText(failure))")
+        }
+        guard bytes.count == count else { throw SpoolError(reason: "a temporary file was cut short") }
         return bytes
     }
 }

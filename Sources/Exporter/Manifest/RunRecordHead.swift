@@ -1,0 +1,83 @@
+import ExportCore
+import Foundation
+
+/// What each record of a spooled run begins with. Most runs have nothing more, so they are written, merged and read as
+/// these few words, without decoding field by field. Only this process ever reads them.
+struct RunRecordHead: BitwiseCopyable {
+    static let size = MemoryLayout<RunRecordHead>.size
+
+    let storedActionID: PackedUUID
+    let runID: PackedUUID
+    /// Seconds as `Date` counts them; not a number if there is no date.
+    private let executedAtSeconds: Double
+    private let offset: Int
+    private let index: Int
+    private let sourceIndex: UInt32
+    private let restFlag: UInt32
+
+    @inline(__always)
+    init(
+        storedActionID: PackedUUID, runID: PackedUUID, executedAt: Date?, source: Int, offset: Int, index: Int,
+        hasRest: Bool
+    ) {
+        self.storedActionID = storedActionID
+        self.runID = runID
+        executedAtSeconds = executedAt?.timeIntervalSinceReferenceDate ?? .nan
+        self.offset = offset
+        self.index = index
+        sourceIndex = UInt32(source)
+        restFlag = hasRest ? 1 : 0
+    }
+
+    /// The head of a record.
+    @inline(__always)
+    init(_ record: UnsafeRawBufferPointer) throws(SpoolError) {
+        guard record.count >= Self.size else { throw SpoolError(reason: "a record of it is damaged") }
+        self = record.loadUnaligned(as: RunRecordHead.self)
+    }
+
+    var key: RunKey {
+        RunKey(storedActionID: storedActionID.uuid, runID: runID.uuid)
+    }
+
+    var executedAt: Date? {
+        executedAtSeconds.isNaN ? nil : Date(timeIntervalSinceReferenceDate: executedAtSeconds)
+    }
+
+    var mention: SpooledRun.Mention {
+        SpooledRun.Mention(source: source, offset: offset, index: index)
+    }
+
+    var source: Int { Int(sourceIndex) }
+
+    /// Whether settings, an index in `run_ids` or other sources follow.
+    var hasRest: Bool { restFlag != 0 }
+
+    @inline(__always)
+    func hasSameKey(as other: RunRecordHead) -> Bool {
+        storedActionID == other.storedActionID && runID == other.runID
+    }
+
+    /// Whether both say the same of the run, which then needs no decoding; false if that can't be seen here.
+    func isPlainlyAlike(_ other: RunRecordHead) -> Bool {
+        !hasRest && !other.hasRest && executedAtSeconds.bitPattern == other.executedAtSeconds.bitPattern
+    }
+
+    /// 64 well mixed bits of the key, the same in every process: they choose a run's part of a spool.
+    @inline(__always)
+    var mixedBits: UInt64 {
+        var state: UInt64 = 0
+        func mix(_ word: UInt64) {
+            // The finaliser of SplitMix64, whose every output bit depends on every input bit.
+            state = (state &+ 0x9E37_79B9_7F4A_7C15) ^ UInt64(littleEndian: word)
+            state = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            state = (state ^ (state >> 27)) &* 0x94D0_49BB_1331_11EB
+            state ^= state >> 31
+        }
+        mix(storedActionID.first)
+        mix(storedActionID.last)
+        mix(runID.first)
+        mix(runID.last)
+        return state
+    }
+}
