@@ -16,6 +16,8 @@ struct ManifestCollector {
     var storedActions = StoredActionTable()
     /// The runs in the order in which they are named, those named twice included.
     var runs: SpoolWriter
+    /// What follows the head of a run's record; kept for its memory.
+    private var rest = RecordWriter()
     /// By source; nil for one that was not read.
     var formats: [ManifestFormat?]
     /// By source: how often it names a run.
@@ -77,14 +79,18 @@ struct ManifestCollector {
     /// Stores a run that was read the fast way.
     @inline(__always)
     mutating func add(_ run: PlainRun, at place: ManifestPlace, source: Int, offset: Int) throws {
-        guard run.settings.isEmpty else {
-            return try add(RunFields(run), at: place, source: source, offset: offset)
+        if let label = run.settings.label, !storedActions.isLatestLabel(label, of: run.storedActionID) {
+            let text = String(decoding: label, as: UTF8.self)
+            addLabel(text, of: run.storedActionID.uuid, at: place, source: source, offset: offset)
         }
         runCounts[source] += 1
         let head = RunRecordHead(
             storedActionID: run.storedActionID, runID: run.runID, executedAt: run.executedAt, source: source,
-            offset: offset, index: place.index, hasRest: false)
-        try runs.append(head)
+            offset: offset, index: place.index, hasRest: !run.settings.isEmpty)
+        guard head.hasRest else { return try runs.append(head) }
+        rest.clear()
+        run.settings.write(to: &rest)
+        try runs.append(head, rest.bytes)
     }
 
     mutating func addStoredAction(

@@ -27,17 +27,22 @@ struct PlainFields {
         }
     }
 
-    /// Whether the cell could be read that comes next in CSV. An empty one is an absent value.
+    /// Whether the cell could be read that comes next in CSV, in quotes or not. An empty one is an absent value.
     @inline(__always)
     mutating func readCell(of key: PlainKey, _ text: inout PlainText) -> Bool {
-        let comma = UInt8(ascii: ",")
+        let (comma, quote) = (UInt8(ascii: ","), UInt8(ascii: "\""))
         if text.isAtEnd || text.peek == comma { return true }
-        return switch key {
-        case .followPages, .maxPages: readScalar(key, &text)
-        // Without a quote an object can only be empty.
-        case .inputs: false
-        case .storedActionID, .runID, .executedAt, .label, .actionType, .firstPage: readText(key, before: comma, &text)
-        }
+        let isQuoted = text.take(quote)
+        if isQuoted, text.take(quote) { return true }
+        let isRead =
+            switch key {
+            case .followPages, .maxPages: readScalar(key, &text)
+            // The quotes of its keys are doubled.
+            case .inputs: false
+            case .storedActionID, .runID, .executedAt, .label, .actionType, .firstPage:
+                readText(key, before: isQuoted ? quote : comma, &text)
+            }
+        return isRead && (!isQuoted || text.take(quote))
     }
 
     @inline(__always)
@@ -101,15 +106,10 @@ struct PlainSettings {
         label == nil && followPages == nil && inputs == nil && actionType == nil && maxPages == nil && firstPage == nil
     }
 
-    /// The same, to be kept.
-    func copied() -> ManifestSettings {
-        var settings = ManifestSettings()
-        settings.label = label.map { String(decoding: $0, as: UTF8.self) }
-        settings.followPages = followPages
-        settings.inputs = inputs.map { Array($0) }
-        settings.actionType = actionType.map { String(decoding: $0, as: UTF8.self) }
-        settings.maxPages = maxPages
-        settings.firstPage = firstPage.map { String(decoding: $0, as: UTF8.self) }
-        return settings
+    /// Writes what `SpooledRun` reads back as a run's own settings.
+    func write(to rest: inout RecordWriter) {
+        rest.addRest(
+            subindex: nil, label: label, followPages: followPages, inputs: inputs, actionType: actionType,
+            maxPages: maxPages, firstPage: firstPage, otherSources: [])
     }
 }

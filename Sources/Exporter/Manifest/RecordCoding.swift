@@ -2,23 +2,35 @@
 struct RecordWriter {
     private(set) var bytes: [UInt8] = []
 
+    /// Forgets what was written, but keeps the memory.
+    mutating func clear() {
+        bytes.removeAll(keepingCapacity: true)
+    }
+
     mutating func add(_ integer: UInt64) {
-        let count = 8 - integer.leadingZeroBitCount / 8
-        bytes.append(UInt8(count))
-        withUnsafeBytes(of: integer.littleEndian) { bytes.append(contentsOf: $0.prefix(count)) }
+        bytes.append(UInt8(8 - integer.leadingZeroBitCount / 8))
+        var rest = integer
+        while rest > 0 {
+            bytes.append(UInt8(truncatingIfNeeded: rest))
+            rest >>= 8
+        }
     }
 
     mutating func add(_ integer: Int) {
         add(UInt64(integer))
     }
 
-    mutating func add(_ integer: UInt64?) {
+    mutating func add(_ integer: Int?) {
         if let integer { add(integer) } else { bytes.append(255) }
     }
 
-    mutating func add(_ content: [UInt8]?) {
-        add(content.map { UInt64($0.count) })
-        bytes += content ?? []
+    mutating func add(_ flag: Bool?) {
+        add(flag.map { $0 ? 1 : 0 })
+    }
+
+    mutating func add(_ content: (some Collection<UInt8>)?) {
+        add(content?.count)
+        if let content { bytes.append(contentsOf: content) }
     }
 }
 
@@ -32,30 +44,41 @@ struct RecordReader {
         self.position = position
     }
 
-    mutating func optionalInteger() throws -> UInt64? {
-        let count = Int(try bytes(1).first ?? 255)
+    private mutating func optionalInteger() throws -> UInt64? {
+        let count = Int(try bytes(1)[0])
         if count == 255 { return nil }
-        return try bytes(count).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        let digits = try bytes(count)
+        var integer: UInt64 = 0
+        for index in stride(from: count - 1, through: 0, by: -1) { integer = integer << 8 | UInt64(digits[index]) }
+        return integer
+    }
+
+    mutating func optionalInt() throws -> Int? {
+        try optionalInteger().map { Int(truncatingIfNeeded: $0) }
     }
 
     mutating func int() throws -> Int {
-        Int(truncatingIfNeeded: try optionalInteger() ?? 0)
+        try optionalInt() ?? 0
     }
 
-    mutating func optionalBytes() throws -> Slice<UnsafeRawBufferPointer>? {
-        guard let count = try optionalInteger() else { return nil }
-        return try bytes(Int(truncatingIfNeeded: count))
+    mutating func optionalFlag() throws -> Bool? {
+        try optionalInteger().map { $0 == 1 }
+    }
+
+    mutating func optionalBytes() throws -> UnsafeRawBufferPointer? {
+        guard let count = try optionalInt() else { return nil }
+        return try bytes(count)
     }
 
     mutating func optionalText() throws -> String? {
         try optionalBytes().map { String(decoding: $0, as: UTF8.self) }
     }
 
-    private mutating func bytes(_ count: Int) throws -> Slice<UnsafeRawBufferPointer> {
+    private mutating func bytes(_ count: Int) throws -> UnsafeRawBufferPointer {
         guard count >= 0, record.count - position >= count else {
             throw SpoolError(reason: "a record of it is damaged")
         }
         defer { position += count }
-        return record[position..<(position + count)]
+        return UnsafeRawBufferPointer(rebasing: record[position..<(position + count)])
     }
 }

@@ -40,13 +40,6 @@ struct RunFields {
         read(&reader)
     }
 
-    /// A run that was read the fast way, with its settings.
-    init(_ run: PlainRun) {
-        runs = [(run.key, nil)]
-        executedAt = run.executedAt
-        settings = run.settings.copied()
-    }
-
     private mutating func read(_ reader: inout FieldReader) {
         reader.required("stored_action_id")
         let storedActionID = reader.uuid("stored_action_id")

@@ -42,30 +42,22 @@ struct SpooledRun: Equatable {
         let head = RunRecordHead(
             storedActionID: PackedUUID(key.storedActionID), runID: PackedUUID(key.runID), executedAt: executedAt,
             source: mention.source, offset: mention.offset, index: mention.index, hasRest: hasRest)
-        try spool.append(head, hasRest ? encodedRest() : [])
-    }
-
-    private func encodedRest() -> [UInt8] {
-        var writer = RecordWriter()
-        writer.add(mention.subindex.map { UInt64($0) })
-        writer.add(settings.label.map { Array($0.utf8) })
-        writer.add(settings.followPages.map { $0 ? 1 : 0 })
-        writer.add(settings.inputs)
-        writer.add(settings.actionType.map { Array($0.utf8) })
-        writer.add(settings.maxPages.map { UInt64($0) })
-        writer.add(settings.firstPage.map { Array($0.utf8) })
-        writer.add(otherSources.count)
-        for source in otherSources { writer.add(source) }
-        return writer.bytes
+        guard hasRest else { return try spool.append(head) }
+        var rest = RecordWriter()
+        rest.addRest(
+            subindex: mention.subindex, label: settings.label?.utf8, followPages: settings.followPages,
+            inputs: settings.inputs, actionType: settings.actionType?.utf8, maxPages: settings.maxPages,
+            firstPage: settings.firstPage?.utf8, otherSources: otherSources)
+        try spool.append(head, rest.bytes)
     }
 
     private mutating func decodeRest(_ reader: consuming RecordReader) throws {
-        mention.subindex = try reader.optionalInteger().map { Int(truncatingIfNeeded: $0) }
+        mention.subindex = try reader.optionalInt()
         settings.label = try reader.optionalText()
-        settings.followPages = try reader.optionalInteger().map { $0 == 1 }
+        settings.followPages = try reader.optionalFlag()
         settings.inputs = try reader.optionalBytes().map { Array($0) }
         settings.actionType = try reader.optionalText()
-        settings.maxPages = try reader.optionalInteger().map { Int(truncatingIfNeeded: $0) }
+        settings.maxPages = try reader.optionalInt()
         settings.firstPage = try reader.optionalText()
         for _ in 0..<(try reader.int()) { otherSources.append(try reader.int()) }
     }
@@ -74,5 +66,23 @@ struct SpooledRun: Equatable {
 extension ManifestSettings {
     fileprivate var hasAny: Bool {
         label != nil || followPages != nil || inputs != nil || actionType != nil || maxPages != nil || firstPage != nil
+    }
+}
+
+extension RecordWriter {
+    /// What follows the head of a run's record, in the order in which `SpooledRun` reads it.
+    mutating func addRest<Text: Collection<UInt8>, Object: Collection<UInt8>>(
+        subindex: Int?, label: Text?, followPages: Bool?, inputs: Object?, actionType: Text?, maxPages: Int?,
+        firstPage: Text?, otherSources: [Int]
+    ) {
+        add(subindex)
+        add(label)
+        add(followPages)
+        add(inputs)
+        add(actionType)
+        add(maxPages)
+        add(firstPage)
+        add(otherSources.count)
+        for source in otherSources { add(source) }
     }
 }

@@ -11,6 +11,8 @@ struct StoredActionTable {
 
     private var mentions: [UUID: [(source: Int, settings: ManifestSettings)]] = [:]
     private var labels: [UUID: LabelMention] = [:]
+    /// The label of the stored action that was labelled last: runs that follow one another mostly repeat it.
+    private var latestLabel: (id: PackedUUID, label: [UInt8])?
     /// Stored actions that runs of one manifest label differently.
     private var relabelled: Set<UUID> = []
 
@@ -45,6 +47,7 @@ struct StoredActionTable {
     /// Labels a stored action. Within one manifest a run's label wins over the one under `stored_actions`, and of
     /// several runs' labels the last one; manifests must not contradict each other.
     mutating func label(_ id: UUID, _ mention: LabelMention) -> LabelConflict? {
+        defer { latestLabel = labels[id].map { (PackedUUID(id), Array($0.label.utf8)) } }
         guard let earlier = labels[id], earlier.label != mention.label else {
             labels[id] = labels[id] ?? mention
             return nil
@@ -54,6 +57,12 @@ struct StoredActionTable {
         labels[id] = mention
         guard earlier.place.isRun, relabelled.insert(id).inserted else { return nil }
         return .betweenRuns(earlier)
+    }
+
+    /// Whether the stored action was labelled last, and has this label: to label it again then changes nothing.
+    func isLatestLabel(_ label: UnsafeRawBufferPointer, of id: PackedUUID) -> Bool {
+        guard let latestLabel, latestLabel.id == id else { return false }
+        return latestLabel.label.elementsEqual(label)
     }
 
     /// With the mention before.

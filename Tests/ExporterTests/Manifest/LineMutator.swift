@@ -30,6 +30,7 @@ enum OrdinaryLines {
         "\(action.uppercased()),\(run.uppercased()),,,,,,,",
         "\(action),\(run),2028-02-29T23:59:59.125Z,new leads,true,,read_bulk,500,0",
         "\(action),\(run),1970-01-01T00:00:00+00:00,new {leads},false,,read,1000000,a b",
+        #""\#(action)","\#(run)","2026-11-20T09:30:00Z","leads, new","true","","read","7","""#,
     ]
 }
 

@@ -110,8 +110,16 @@ private struct PlainReading: Equatable {
         settings = fields.settings
     }
 
+    /// By way of the record that is written of it.
     private init(_ run: PlainRun) throws {
-        self = try #require(PlainReading(RunFields(run)))
+        let head = RunRecordHead(
+            storedActionID: run.storedActionID, runID: run.runID, executedAt: run.executedAt, source: 0, offset: 0,
+            index: 0, hasRest: true)
+        var rest = RecordWriter()
+        run.settings.write(to: &rest)
+        let record = withUnsafeBytes(of: head) { Array($0) } + rest.bytes
+        let spooled = try record.withUnsafeBytes { try SpooledRun(decoding: $0) }
+        (key, executedAt, settings) = (spooled.key, spooled.executedAt, spooled.settings)
     }
 }
 
