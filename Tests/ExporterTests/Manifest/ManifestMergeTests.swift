@@ -160,21 +160,48 @@ struct ManifestMergeTests {
 
     @Test("Many runs, more than are held in memory, come out once each, and later conflicts are found")
     func many() throws {
-        let count = 20_000
-        var lines = (0..<count).map { "{\(ManifestFixture.ids($0 % 15_000))}\n" }.joined()
+        let count = 40_000
+        var lines = (0..<count).map { "{\(ManifestFixture.ids($0 % 30_000))}\n" }.joined()
         let source = fixture.file("many.jsonl", lines)
         let manifests = try fixture.read([source])
-        #expect(manifests.runCount == 15_000)
-        #expect(manifests.list.map(\.items) == [15_000])
-        #expect(Set(try manifests.runs().map(\.key)).count == 15_000)
-        lines += "{\(ManifestFixture.ids(14_999)), \"max_pages\": 2}\n"
+        #expect(manifests.runCount == 30_000)
+        #expect(manifests.list.map(\.items) == [30_000])
+        #expect(Set(try manifests.runs().map(\.key)).count == 30_000)
+        lines += "{\(ManifestFixture.ids(29_999)), \"max_pages\": 2}\n"
         #expect(
             fixture.problems([fixture.file("more.jsonl", lines)]).map { String($0.prefix(20)) } == [
-                "line 20001: run_id: "
+                "line 40001: run_id: "
             ])
         #expect(
             try FileManager.default.contentsOfDirectory(atPath: fixture.folder).sorted() == [
                 "many.jsonl", "more.jsonl",
             ])
+    }
+
+    @Test("A run that is named more often than fits into memory counts once for each manifest that names it")
+    func oneRunOften() throws {
+        let line = "{\(ManifestFixture.ids(1))}\n"
+        let first = fixture.file("a.jsonl", String(repeating: line, count: 40_000))
+        let second = fixture.file("b.jsonl", line)
+        let manifests = try fixture.read([first, second])
+        #expect(manifests.runCount == 1)
+        #expect(manifests.list.map(\.items) == [1, 1])
+        #expect(try manifests.runs().map(\.manifests) == [[0, 1]])
+        let other = fixture.file("c.jsonl", "{\(ManifestFixture.ids(1)), \"max_pages\": 2}\n")
+        #expect(fixture.problems([first, other]).count == 1)
+    }
+
+    @Test("Two manifests of the same runs, more than are held in memory: each run comes out once, with both")
+    func manyTwice() throws {
+        let count = 50_000
+        let lines = fixture.file("a.jsonl", (0..<count).map { "{\(ManifestFixture.ids($0))}\n" }.joined())
+        let records = (0..<count).reversed().map { "\(action),\(ManifestFixture.run($0))\n" }.joined()
+        let table = fixture.file("b.csv", "stored_action_id,run_id\n" + records)
+        let manifests = try fixture.read([lines, table])
+        #expect(manifests.runCount == count)
+        #expect(manifests.list.map(\.items) == [count, count])
+        let runs = try manifests.runs()
+        #expect(Set(runs.map(\.key)).count == count)
+        #expect(runs.allSatisfy { $0.manifests == [0, 1] })
     }
 }

@@ -50,6 +50,27 @@ struct ManifestPositionTests {
         }
     }
 
+    @Test(
+        "Steps of any length hand over every run once, each where the step before ended", arguments: [1, 7, 64, 1_000])
+    func steps(limit: Int) throws {
+        let fixture = try ManifestFixture()
+        let text = (0..<1_000).map { "{\(ManifestFixture.ids($0))}\n" }.joined()
+        let manifests = try fixture.read([fixture.file("a.jsonl", text)])
+        var found: [(run: ManifestRun, position: Int)] = []
+        var next: Int? = 0
+        var steps = 0
+        while let position = next {
+            let before = found.count
+            next = try manifests.forEachRun(from: position, limit: limit) { found.append(($0, $1)) }
+            #expect(found.count - before == min(limit, 1_000 - before))
+            steps += 1
+        }
+        #expect(steps == (1_000 + limit - 1) / limit)
+        let all = try positions(manifests)
+        #expect(found.map(\.run) == all.map(\.run))
+        #expect(found.map(\.position) == all.map(\.position))
+    }
+
     @Test("A position is one record's: on the disk, in memory, the first and the last of each")
     func records() throws {
         let fixture = try ManifestFixture()
