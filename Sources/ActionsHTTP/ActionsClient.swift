@@ -98,8 +98,10 @@ package struct ActionsClient: Sendable {
         request.headers.insert(token.authorization, at: 0)
         var response = try await transport.send(request, onHead: onHead)
         // The reason names the redirect's host, and a Location may quote the request.
-        response.headers[fields: .location] = response.headers[fields: .location].map { field in
-            HTTPField(name: field.name, lenientValue: token.redacted(field.value).utf8)
+        if response.headers.contains(.location) {
+            response.headers[fields: .location] = response.headers[fields: .location].map { field in
+                HTTPField(name: field.name, lenientValue: token.redacted(field.value).utf8)
+            }
         }
         return (response, token)
     }

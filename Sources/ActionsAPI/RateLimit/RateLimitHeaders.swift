@@ -46,25 +46,49 @@ package struct RateLimitHeaders: Sendable, Equatable {
     ///   - fields: the fields of the answer's head.
     ///   - receivedAt: the local instant at which the head came in.
     package init(_ fields: HTTPFields, receivedAt: Date) {
-        func value(_ names: HTTPField.Name...) -> String? {
-            names.lazy.compactMap(fields.firstValue).first.map(Self.trimmed)
-        }
-        let date = value(.date).flatMap(HTTPDate.parse)
+        let values = Values(fields)
+        let date = values.date.flatMap(HTTPDate.parse)
         let serverNow = Self.serverNow(date: date, receivedAt: receivedAt)
-        let reset = value(.xRateLimitReset, .rateLimitReset).flatMap {
-            Reset($0, receivedAt: receivedAt, serverNow: serverNow)
-        }
+        let reset = values.reset.flatMap { Reset($0, serverNow: serverNow) }
         self.init(
-            limit: value(.xRateLimitLimit, .rateLimitLimit).flatMap(Self.count).flatMap { $0 < 0 ? nil : $0 },
-            remaining: value(.xRateLimitRemaining, .rateLimitRemaining).flatMap(Self.count).map { max(0, $0) },
+            limit: values.limit.flatMap(Self.count).flatMap { $0 < 0 ? nil : $0 },
+            remaining: values.remaining.flatMap(Self.count).map { max(0, $0) },
             resetsIn: reset?.length,
             resetInstant: reset?.instant,
             resetGrain: reset?.grain ?? .wholeSeconds,
-            retryAfter: value(.retryAfter).flatMap {
-                Self.retryAfter($0, receivedAt: receivedAt, serverNow: serverNow)
-            },
+            retryAfter: values.retryAfter.flatMap { Self.retryAfter($0, serverNow: serverNow) },
             date: date
         )
+    }
+
+    /// The fields as they came, found in one pass: every answer is read so. Of fields of one name the first counts, and
+    /// one with an `X-` before one without.
+    private struct Values {
+        var date: String?
+        var limit: String?
+        var remaining: String?
+        var reset: String?
+        var retryAfter: String?
+
+        init(_ fields: HTTPFields) {
+            var (newLimit, newRemaining, newReset): (String?, String?, String?)
+            for field in fields {
+                switch field.name.canonicalName {
+                case "date": date = date ?? trimmed(field.value)
+                case "x-ratelimit-limit": limit = limit ?? trimmed(field.value)
+                case "x-ratelimit-remaining": remaining = remaining ?? trimmed(field.value)
+                case "x-ratelimit-reset": reset = reset ?? trimmed(field.value)
+                case "ratelimit-limit": newLimit = newLimit ?? trimmed(field.value)
+                case "ratelimit-remaining": newRemaining = newRemaining ?? trimmed(field.value)
+                case "ratelimit-reset": newReset = newReset ?? trimmed(field.value)
+                case "retry-after": retryAfter = retryAfter ?? trimmed(field.value)
+                default: break
+                }
+            }
+            limit = limit ?? newLimit
+            remaining = remaining ?? newRemaining
+            reset = reset ?? newReset
+        }
     }
 
     /// The server's clock at the moment of receipt.
@@ -77,7 +101,7 @@ package struct RateLimitHeaders: Sendable, Equatable {
         return (-0.25...1.25).contains(receivedAt.timeIntervalSince(stamp)) ? receivedAt : stamp
     }
 
-    private static func retryAfter(_ text: String, receivedAt: Date, serverNow: Date) -> Duration? {
+    private static func retryAfter(_ text: String, serverNow: Date) -> Duration? {
         let seconds = decimal(text) ?? HTTPDate.parse(text)?.timeIntervalSince(serverNow)
         guard let seconds, abs(seconds) <= aYear else { return nil }
         return Duration(inSeconds: max(0, seconds))
@@ -85,7 +109,8 @@ package struct RateLimitHeaders: Sendable, Equatable {
 
     /// A count, of which only the first item matters where a list or parameters follow it, as in `600, 600;w=300`.
     private static func count(_ text: String) -> Int? {
-        text.split { $0 == "," || $0 == ";" }.first.flatMap { Int(trimmed($0)) }
+        if let count = Int(text) { return count }
+        return text.split { $0 == "," || $0 == ";" }.first.flatMap { Int(trimmed($0)) }
     }
 }
 
@@ -93,9 +118,6 @@ extension HTTPField.Name {
     package static let xRateLimitLimit = Self("X-RateLimit-Limit")!
     package static let xRateLimitRemaining = Self("X-RateLimit-Remaining")!
     package static let xRateLimitReset = Self("X-RateLimit-Reset")!
-    package static let rateLimitLimit = Self("RateLimit-Limit")!
-    package static let rateLimitRemaining = Self("RateLimit-Remaining")!
-    package static let rateLimitReset = Self("RateLimit-Reset")!
 }
 
 extension RateLimitHeaders {
@@ -105,7 +127,7 @@ extension RateLimitHeaders {
         let grain: Grain
 
         /// Below 10^8 a number is seconds from now, below 10^11 (the year 5138) epoch seconds, else epoch milliseconds.
-        init?(_ text: String, receivedAt: Date, serverNow: Date) {
+        init?(_ text: String, serverNow: Date) {
             let seconds: Double
             switch decimal(text) {
             case .some(let number) where number < 1e8:
@@ -151,11 +173,17 @@ extension RateLimitHeaders {
     }
 
     /// Without the spaces and tabs that HTTP allows around a value.
-    private static func trimmed(_ text: some StringProtocol) -> String {
+    private static func trimmed(_ text: Substring) -> String {
         let isSpace: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
-        var bytes = Substring(text).utf8
+        var bytes = text.utf8
         while let first = bytes.first, isSpace(first) { bytes.removeFirst() }
         while let last = bytes.last, isSpace(last) { bytes.removeLast() }
         return String(Substring(bytes))
+    }
+
+    private static func trimmed(_ text: String) -> String {
+        guard let first = text.utf8.first, let last = text.utf8.last else { return text }
+        let isTrimmed = first > UInt8(ascii: " ") && last > UInt8(ascii: " ")
+        return isTrimmed ? text : trimmed(text[...])
     }
 }

@@ -2,6 +2,7 @@ import ActionsAPI
 import ActionsHTTP
 import ExportCore
 import Foundation
+import Synchronization
 
 /// Makes an export's requests, and makes sense of their answers, away from the machine that decides.
 struct Requests: Sendable {
@@ -16,47 +17,57 @@ struct Requests: Sendable {
     typealias OnHead = @Sendable (ReplyHead) -> Void
 
     func fetch(_ key: RunKey, _ onHead: @escaping OnHead) async -> Reply<RunAnswer> {
-        await Reply {
+        await reply(onHead) { hearing in
             let (answer, response) = try await client.fetchRun(
-                storedActionID: key.storedActionID, runID: key.runID, onHead: telling(onHead))
-            var details = details(of: response)
-            details.body = keepsBodies ? response.body : nil
-            details.lease = response.lease
-            return (answer, details)
+                storedActionID: key.storedActionID, runID: key.runID, onHead: hearing)
+            return (answer, response, isBodyNeeded: true)
         }
     }
 
     func lookUp(_ storedActionID: UUID, _ onHead: @escaping OnHead) async -> Reply<LookUpAnswer> {
-        await Reply {
-            let (answer, response) = try await client.lookUp(
-                storedActionID: storedActionID, onHead: telling(onHead))
-            return (answer, details(of: response))
+        await reply(onHead) { hearing in
+            let (answer, response) = try await client.lookUp(storedActionID: storedActionID, onHead: hearing)
+            return (answer, response, isBodyNeeded: false)
         }
     }
 
     func post(
         _ submission: PageFollower.Submission, inputs: [UInt8], _ onHead: @escaping OnHead
     ) async -> Reply<StartAnswer> {
-        await Reply {
+        await reply(onHead) { hearing in
             let (answer, response) = try await client.startRun(
                 storedActionID: submission.root.storedActionID, inputs: inputs, page: submission.cursor,
-                onHead: telling(onHead))
-            return (answer, details(of: response))
+                onHead: hearing)
+            return (answer, response, isBodyNeeded: false)
         }
     }
 
-    private func telling(_ onHead: @escaping OnHead) -> @Sendable (APIResponse) -> Void {
-        { response in onHead(head(of: response)) }
+    private func reply<Answer>(
+        _ onHead: @escaping OnHead,
+        _ request: (@escaping @Sendable (APIResponse) -> Void) async throws -> (
+            Answer, APIResponse, isBodyNeeded: Bool
+        )
+    ) async -> Reply<Answer> {
+        let heard = HeardHead()
+        return await Reply {
+            let (answer, response, isBodyNeeded) = try await request { response in
+                let head = head(of: response)
+                heard.head = head
+                onHead(head)
+            }
+            var details = ReplyDetails(head: heard.head ?? head(of: response), resent: response.resent)
+            if isBodyNeeded {
+                details.body = keepsBodies ? response.body : nil
+                details.lease = response.lease
+            }
+            return (answer, details)
+        }
     }
 
     private func head(of response: APIResponse) -> ReplyHead {
         let now = clock.now
         return ReplyHead(
             status: response.status, headers: RateLimitHeaders(response.headers, receivedAt: now), at: now)
-    }
-
-    private func details(of response: APIResponse) -> ReplyDetails {
-        ReplyDetails(head: head(of: response), resent: response.resent)
     }
 
     // MARK: Inputs
@@ -77,5 +88,15 @@ struct Requests: Sendable {
     func inputsHash(of open: OpenChain) throws -> [UInt8]? {
         guard manifests != nil else { return open.chain.inputsHash == InputsHash.none ? InputsHash.none : nil }
         return InputsHash.of(try inputs(at: open.manifestPosition))
+    }
+}
+
+/// The head of an answer, which is read once.
+private final class HeardHead: Sendable {
+    private let value = Mutex<ReplyHead?>(nil)
+
+    var head: ReplyHead? {
+        get { value.withLock { $0 } }
+        set { value.withLock { $0 = newValue } }
     }
 }
