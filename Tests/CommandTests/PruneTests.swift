@@ -299,10 +299,38 @@ struct PruneTests {
         }
     }
 
+    @Test func `Old exports go on request or beside old runs; the newest of a manifest stays, and every run`()
+        async throws
+    {
+        try await Stage.with { stage in
+            for _ in 1...3 { #expect(try await stage.export(Manifest.of(2)).status == 0) }
+            try await stage.database.execute(
+                "update exports set finished_at = finished_at - interval '100 days' where export_id <> 2")
+            for (options, count) in [(["--dry-run"], 1), ([], 1), ([], 0)] {
+                let pruned = try await stage.run(["prune", "--exports-older-than", "90d", "--json"] + options)
+                #expect(pruned.status == 0, "\(pruned.stderr)")
+                #expect(try pruned.object()["exports"] as? Int == count)
+                #expect(try pruned.object()["export_items"] as? Int == 2 * count)
+            }
+            #expect(try await stage.database.rows("select export_id from exports order by 1") == ["2", "3"])
+            try await stage.database.execute("update exports set finished_at = finished_at - interval '100 days'")
+            let both = try await stage.run("prune", "--older-than", "90d")
+            #expect(both.stdout.contains("pruned: 1 export that ended before 20"), "\(both.stdout)")
+            #expect(try await stage.database.rows("select export_id from exports order by 1") == ["3"])
+            #expect(try await stage.database.count("runs where outcome = 'success'") == 2)
+            #expect(try await stage.export(Manifest.of(2)).summary.requests.total == 0)
+        }
+    }
+
     // MARK: Refusals
 
     @Test(arguments: [
-        [], ["--older-than", "0"], ["--older-than", "0d"], ["--older-than", "90"], ["--older-than", "-1d"],
+        [], ["--exports-older-than", "0d"], ["--exports-older-than", "90d", "--stored-action", "x"],
+        [
+            "--older-than", "90d", "--exports-older-than", "90d", "--stored-action",
+            "ac000001-0000-4000-8000-000000000001",
+        ],
+        ["--older-than", "0"], ["--older-than", "0d"], ["--older-than", "90"], ["--older-than", "-1d"],
         ["--older-than", "3 months"], ["--older-than", "90d", "--stored-action", "x"],
         ["--older-than", "90d", "--stored-action", "ac000001-0000-4000-8000-00000000000g"],
         ["--older-than", "90d", "--stored-action", "ac000001-0000-4000-8000-0000000000ff"],

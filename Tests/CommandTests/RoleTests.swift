@@ -116,8 +116,7 @@ struct RoleTests {
         try await office.expectRefused(
             "exporter",
             anybodysLimits + [
-                "delete from stored_actions.exports", "delete from stored_actions.export_manifests",
-                "delete from stored_actions.export_items", "delete from stored_actions.runs",
+                "delete from stored_actions.runs",
                 "delete from stored_actions.actions", "delete from stored_actions.page_chains",
                 "delete from stored_actions.expired_runs", "update stored_actions.expired_runs set evidence = null",
                 "update stored_actions.export_manifests set sha256 = ''",

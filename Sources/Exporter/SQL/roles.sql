@@ -141,7 +141,7 @@ begin
 end
 $$;
 
--- No more than the loader needs: it adds to the history of exports and deletes none of it.
+-- No more than the loader needs. It deletes from the history of exports as it prunes.
 do $$
 declare
   entry record;
@@ -159,9 +159,9 @@ begin
           ('run_bodies', 'select, insert, delete'),
           ('page_chains', 'select, insert, update'),
           ('page_intents', 'select, insert, delete, update (run_id, recorded_at)'),
-          ('exports', 'select, insert, update'),
-          ('export_manifests', 'select, insert'),
-          ('export_items', 'select, insert, update'),
+          ('exports', 'select, insert, update, delete'),
+          ('export_manifests', 'select, insert, delete'),
+          ('export_items', 'select, insert, update, delete'),
           ('expired_runs', 'select'),
           ('paged_results', 'select')
       ) as v (relation, rights)

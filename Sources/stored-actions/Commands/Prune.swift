@@ -11,8 +11,12 @@ struct Prune: Verb {
         discussion: """
             The age of a run is that of its answer. Prune deletes what the answer brought: rows of results, errors, \
             api_errors, rejects and run_bodies, fields that have no column, and cursors. A run's row stays, with its \
-            outcome, its counts and pruned_at, so no export fetches it again. Runs that may still be fetched are kept whole, and pages \
-            of chains that have not come to their end.
+            outcome, its counts and pruned_at, so no export fetches it again. Runs that may still be fetched are kept \
+            whole, and pages of chains that have not come to their end.
+
+            Old exports are deleted as well, with their rows in export_manifests and export_items: those that ended \
+            more than 90 days ago, or as long ago as --exports-older-than says. The newest export of each manifest is \
+            kept, and one whose request for a page may be in doubt. With --stored-action no export is deleted.
 
             The API deletes results after seven days, so older ones cannot be fetched again. Use --dry-run first. In a \
             duration m is minutes, d is days.
@@ -24,7 +28,13 @@ struct Prune: Verb {
 
     @Option(
         help: ArgumentHelp("Prune runs whose answer is older than this: 90d, 2160h.", valueName: "duration"))
-    var olderThan: DurationArgument
+    var olderThan: DurationArgument?
+
+    @Option(
+        help: ArgumentHelp(
+            "Delete exports that ended longer ago than this: 90d, 2160h. (default with --older-than: 90d)",
+            valueName: "duration"))
+    var exportsOlderThan: DurationArgument?
 
     @Option(help: ArgumentHelp("Prune runs of this stored action alone.", valueName: "uuid"))
     var storedAction: UUID?
@@ -37,8 +47,15 @@ struct Prune: Verb {
     @OptionGroup var output: OutputOptions
 
     mutating func validate() throws {
-        guard olderThan.duration > .zero else {
-            throw ValidationError("--older-than is longer than 0, such as 90d.")
+        guard olderThan != nil || exportsOlderThan != nil else {
+            throw ValidationError("Say what to delete: --older-than 90d, --exports-older-than 90d, or both.")
+        }
+        for (option, age) in [("--older-than", olderThan), ("--exports-older-than", exportsOlderThan)] {
+            if let age, age.duration <= .zero { throw ValidationError("\(option) is longer than 0, such as 90d.") }
+        }
+        if storedAction != nil, olderThan == nil || exportsOlderThan != nil {
+            throw ValidationError(
+                "--stored-action goes with --older-than alone: an export is not of one stored action.")
         }
     }
 
@@ -58,9 +75,8 @@ struct Prune: Verb {
                     try await migrator.requireUpToDate(on: session)
                 }
                 let clock = try await SteadyClock().ofDatabase(on: session, logger: console.logger)
-                let scope = PruneScope(
-                    olderThan: olderThan.duration, storedActionID: storedAction, account: owner, at: clock.now)
-                return try await prune(scope, by: Pruner(session: session), progress, console, desk)
+                return try await prune(
+                    Scope(self, account: owner, at: clock.now), on: session, progress, console, desk)
             }
         }
         desk.onExit { signal in
@@ -79,35 +95,39 @@ struct Prune: Verb {
     }
 
     private func prune(
-        _ scope: PruneScope, by pruner: Pruner, _ progress: Progress, _ console: Console, _ desk: SignalDesk
+        _ scope: Scope, on session: PostgresSession, _ progress: Progress, _ console: Console, _ desk: SignalDesk
     ) async throws -> Report {
+        let pruner = Pruner(session: session)
         if let storedAction, try await !pruner.contains(storedAction: storedAction, of: scope.account) {
             throw Failure(
                 ExitStatus.usage,
                 "account \"\(scope.account.name)\" has no stored action \(storedAction.uuidString.lowercased()) in this "
                     + "database")
         }
-        console.logger.info(
-            """
-            \(dryRun ? "looking for" : "pruning") runs of account \(scope.account.name) answered before \
-            \(scope.answeredBefore.formatted(.iso8601))
-            """
-        )
-        if olderThan.duration < retention {
-            console.logger.warning(
-                "the API still has results younger than seven days: export --refetch would store them again")
-        }
+        let (doing, isStopped) = (dryRun ? "looking for" : "pruning", { desk.received != nil })
         progress.begin(scope)
-        let isWhole = try await pruner.prune(scope, dryRun: dryRun, isStopped: { desk.received != nil }) { counts in
-            progress.add(counts)
-            console.live("\(count(counts.runs, "run")) \(verb) so far")
+        var kept: PruneKept?
+        if let runs = scope.runs {
+            console.logger.info("\(doing) runs of account \(scope.account.name) \(runs.description)")
+            if let olderThan, olderThan.duration < retention {
+                console.logger.warning(
+                    "the API still has results younger than seven days: export --refetch would store them again")
+            }
+            let isWhole = try await pruner.prune(runs, dryRun: dryRun, isStopped: isStopped) { counts in
+                progress.set(runs: counts)
+                console.live("\(count(counts.runs, "run")) \(verb) so far")
+            }
+            if isWhole { kept = try await pruner.kept(runs) }
+        }
+        if let exports = scope.exports, !isStopped() {
+            console.logger.info("\(doing) exports of account \(scope.account.name) \(exports.description)")
+            _ = try await ExportPruner(session: session).prune(exports, dryRun: dryRun, isStopped: isStopped) {
+                progress.add($0)
+            }
         }
         var result = Result(scope: scope, isDryRun: dryRun, counts: progress.current?.counts ?? PruneCounts())
-        if isWhole {
-            result.kept = try await pruner.kept(scope)
-        } else if let signal = desk.received {
-            result.exitStatus = ExitStatus.interrupted(by: signal)
-        }
+        result.kept = kept
+        if let signal = desk.received { result.exitStatus = ExitStatus.interrupted(by: signal) }
         return Report(text: text(result), json: result, exitStatus: result.exitStatus)
     }
 
@@ -135,9 +155,30 @@ struct Prune: Verb {
 }
 
 extension Prune {
+    /// What is to be deleted: nil where nothing of the kind is.
+    private struct Scope: Sendable {
+        /// How old exports are at least if the call does not say.
+        static let exportAge: Duration = .seconds(90 * 86_400)
+
+        var account: ZapierAccount
+        var runs: PruneScope?
+        var exports: ExportPruneScope?
+
+        init(_ options: Prune, account: ZapierAccount, at now: Date) {
+            self.account = account
+            runs = options.olderThan.map {
+                PruneScope(olderThan: $0.duration, storedActionID: options.storedAction, account: account, at: now)
+            }
+            if options.storedAction == nil {
+                exports = ExportPruneScope(
+                    olderThan: options.exportsOlderThan?.duration ?? Self.exportAge, account: account, at: now)
+            }
+        }
+    }
+
     private struct Result: Encodable, Sendable {
         var exitStatus: Int32 = 0
-        var scope: PruneScope
+        var scope: Scope
         var isDryRun: Bool
         var counts: PruneCounts
         /// Nil if the prune did not come to its end.
@@ -148,6 +189,7 @@ extension Prune {
             case exitStatus = "exit_status"
             case dryRun = "dry_run"
             case answeredBefore = "answered_before"
+            case exportsEndedBefore = "exports_ended_before"
             case storedActionID = "stored_action_id"
             case account, kept, error
         }
@@ -157,8 +199,9 @@ extension Prune {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(exitStatus, forKey: .exitStatus)
             try container.encode(isDryRun, forKey: .dryRun)
-            try container.encode(scope.answeredBefore, forKey: .answeredBefore)
-            try container.encode(scope.storedActionID?.uuidString.lowercased(), forKey: .storedActionID)
+            try container.encode(scope.runs?.answeredBefore, forKey: .answeredBefore)
+            try container.encode(scope.exports?.endedBefore, forKey: .exportsEndedBefore)
+            try container.encode(scope.runs?.storedActionID?.uuidString.lowercased(), forKey: .storedActionID)
             try container.encode(scope.account.name, forKey: .account)
             try container.encode(kept, forKey: .kept)
             try container.encodeIfPresent(error, forKey: .error)
@@ -166,15 +209,22 @@ extension Prune {
     }
 
     private func text(_ result: Result) -> String {
-        let before = "answered before \(result.scope.answeredBefore.formatted(.iso8601))"
         var paragraphs: [String] = []
         if result.exitStatus != 0 { paragraphs.append("interrupted; the same command continues") }
-        if result.counts.runs == 0 {
-            paragraphs.append("nothing \(dryRun ? "would be pruned" : "was pruned") of runs \(before)")
-        } else {
-            paragraphs.append("\(verb): \(count(result.counts.runs, "run")) \(before)")
-            let rows = PruneCounts.tables.map { [$0, grouped(result.counts.rows[$0] ?? 0)] }
-            paragraphs.append(aligned(rows + [["bytes, about", grouped(result.counts.bytes)]], indent: "  "))
+        if let runs = result.scope.runs {
+            if result.counts.runs == 0 {
+                paragraphs.append("nothing \(dryRun ? "would be pruned" : "was pruned") of runs \(runs.description)")
+            } else {
+                paragraphs.append("\(verb): \(count(result.counts.runs, "run")) \(runs.description)")
+                let rows = PruneCounts.tables.map { [$0, grouped(result.counts.rows[$0] ?? 0)] }
+                paragraphs.append(aligned(rows + [["bytes, about", grouped(result.counts.bytes)]], indent: "  "))
+            }
+        }
+        if let exports = result.scope.exports, result.counts.exports > 0 || result.scope.runs == nil {
+            let items = grouped(result.counts.exportItems)
+            paragraphs.append(
+                "\(verb): \(count(result.counts.exports, "export")) \(exports.description), with \(items) of export_items"
+            )
         }
         if let kept = result.kept {
             var reasons: [String] = []
@@ -190,7 +240,7 @@ extension Prune {
     /// What has been done so far, for the failure message.
     private final class Progress: Sendable {
         struct Current: Sendable {
-            var scope: PruneScope
+            var scope: Scope
             var counts = PruneCounts()
         }
 
@@ -200,7 +250,17 @@ extension Prune {
         var current: Current? { state.withLock { $0 } }
         var hasBegun: Bool { current != nil }
 
-        func begin(_ scope: PruneScope) { state.withLock { $0 = Current(scope: scope) } }
-        func add(_ counts: PruneCounts) { state.withLock { $0?.counts = counts } }
+        func begin(_ scope: Scope) { state.withLock { $0 = Current(scope: scope) } }
+        /// Of runs, all so far.
+        func set(runs counts: PruneCounts) { state.withLock { $0?.counts = counts } }
+        func add(_ counts: PruneCounts) { state.withLock { $0?.counts += counts } }
     }
+}
+
+extension PruneScope {
+    fileprivate var description: String { "answered before \(answeredBefore.formatted(.iso8601))" }
+}
+
+extension ExportPruneScope {
+    fileprivate var description: String { "that ended before \(endedBefore.formatted(.iso8601))" }
 }
