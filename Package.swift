@@ -51,7 +51,8 @@ let package = Package(
             ],
             resources: [
                 .embedInCode("SQL/forget_chains.sql"), .embedInCode("SQL/insert_chains.sql"),
-                .embedInCode("SQL/lock_holders.sql"), .embedInCode("SQL/mark_suspects.sql"),
+                .embedInCode("SQL/known_runs.sql"), .embedInCode("SQL/lock_holders.sql"),
+                .embedInCode("SQL/mark_suspects.sql"),
                 .embedInCode("SQL/rehearsal.sql"), .embedInCode("SQL/roles.sql"),
                 .embedInCode("SQL/schema_strangers.sql"),
             ],
@@ -104,6 +105,7 @@ let package = Package(
                 .embedInCode("0001_init.sql"), .embedInCode("0002_page_chains.sql"),
                 .embedInCode("0003_exact_bytes.sql"), .embedInCode("0004_keys.sql"),
                 .embedInCode("0005_accounts.sql"), .embedInCode("0006_operations.sql"),
+                .embedInCode("0007_work_lists.sql"),
             ],
             swiftSettings: settings
         ),

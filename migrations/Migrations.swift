@@ -23,6 +23,7 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 4, name: "keys", bytes: PackageResources._004_keys_sql),
         Migration(version: 5, name: "accounts", bytes: PackageResources._005_accounts_sql),
         Migration(version: 6, name: "operations", bytes: PackageResources._006_operations_sql),
+        Migration(version: 7, name: "work_lists", bytes: PackageResources._007_work_lists_sql),
     ]
 
     private init(version: Int, name: String, bytes: [UInt8], compatibleSince: Int? = nil) {

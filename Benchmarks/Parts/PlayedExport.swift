@@ -13,6 +13,8 @@ struct PlayedExport {
     private let answer = RunAnswer(APIResponse(status: 200, body: Sample.body(objects: 5)), runID: Sample.runID)
     private let head: ReplyHead
     private var events: [Event] = []
+    /// Of the next event to be handled: to remove it would move all others.
+    private var nextEvent = 0
 
     init(runs: Int) {
         let now = now
@@ -27,7 +29,8 @@ struct PlayedExport {
     /// - Returns: runs that were committed.
     mutating func play() -> Int {
         var machine = ExportMachine(
-            options: ExportOptions(), witnesses: [], deadline: nil, random: { 0.5 }, newID: { Sample.runID })
+            options: ExportOptions(), opened: OpenedStep(filled: [.first], isLast: true), witnesses: [], deadline: nil,
+            random: { 0.5 }, newID: { Sample.runID })
         var effects = machine.begin(at: now)
         var wake: Date?
         while true {
@@ -37,15 +40,16 @@ struct PlayedExport {
                 case .store(let work): perform(work)
                 case .wake(let time): wake = time
                 case .finish: return stored
-                case .lookUp, .post, .cancelReads, .cancelPosts, .log: break
+                case .lookUp, .post, .shelve, .cancelReads, .cancelPosts, .log: break
                 }
             }
-            if events.isEmpty {
+            if nextEvent == events.count {
                 guard let time = wake else { return stored }
                 wake = nil
                 effects = machine.handle(.woke, at: time)
             } else {
-                effects = machine.handle(events.removeFirst(), at: now)
+                nextEvent += 1
+                effects = machine.handle(events[nextEvent - 1], at: now)
             }
         }
     }
@@ -57,16 +61,16 @@ struct PlayedExport {
 
     private mutating func perform(_ work: ExportMachine.DatabaseWork) {
         switch work {
-        case .read(.first, _, let limit):
+        case .read(.first, let limit):
             events.append(.queueRead(.first, .success(Array(items[read...].prefix(limit)))))
             read = min(items.count, read + limit)
-        case .read(.polls, _, _): events.append(.pollsRead(.success([])))
-        case .read(.chains, _, _): events.append(.chainsRead(.success([])))
-        case .read(let queue, _, _): events.append(.queueRead(queue, .success([])))
+        case .read(.polls, _): events.append(.pollsRead(.success([])))
+        case .read(.chains, _): events.append(.chainsRead(.success([]), taken: 0))
+        case .read(let queue, _): events.append(.queueRead(queue, .success([])))
         case .commit(let batch, _):
             stored += batch.count
             events.append(.committed(.success(batch.map(Self.commit))))
-        case .prepare, .write, .remember: break
+        case .open, .prepare, .write, .remember: break
         }
     }
 

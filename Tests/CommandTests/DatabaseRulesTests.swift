@@ -198,9 +198,11 @@ struct DatabaseRulesTests {
             try await stage.database.execute("alter event trigger weekdays disable")
             #expect(try await stage.run("migrate").status == 0)
             try await stage.database.execute("alter event trigger weekdays enable")
-            for arguments in calls.dropFirst() { try await expectRefused(arguments) }
-            try await stage.database.execute("drop event trigger weekdays")
+            try await expectRefused(["check"])
+            // What an export of ordinary answers does is no DDL.
             #expect(try await stage.run("export", "--manifest", manifest).status == 0)
+            try await stage.database.execute("drop event trigger weekdays")
+            #expect(try await stage.run("check").status == 0)
         }
     }
 

@@ -29,10 +29,13 @@ struct SettlingTests {
                 for run in unsettled.dropLast() { #expect(asked[run.id] == call, "\(run.id) in call \(call)") }
                 let last = try #require(unsettled.last)
                 #expect(asked[last.id, default: 0] >= call)
+                let id = summary.exportId
                 #expect(
-                    try await stage.database.count(
-                        "export_items where export_id = \(summary.exportId) and action = 'already_settled'")
-                        == (call == 1 ? 0 : settled.count))
+                    try await stage.database.value("select already_settled from exports where export_id = \(id)")
+                        == "\(summary.alreadySettled)")
+                #expect(
+                    try await stage.database.count("export_items where export_id = \(id)")
+                        == manifest.runs.count - summary.alreadySettled)
             }
         }
     }

@@ -108,7 +108,7 @@ struct VerbTests {
         "exports": [
             "export_id|int8", "started_at|timestamptz", "finished_at|timestamptz", "outcome|text", "exit_status|int4",
             "items|int4", "outcomes|jsonb", "requests|int4", "rate_limited|int4", "api_url|text", "tool_version|text",
-            "host|text", "reason|text",
+            "host|text", "reason|text", "account|text", "already_settled|int4",
         ],
         "export_manifests": ["export_id|int8", "name|text", "source|text", "sha256|text", "items|int4"],
         "export_items": [

@@ -60,7 +60,6 @@ struct ActionDesk: Sendable {
     mutating func settle(_ run: FetchedRun) -> [Step] {
         switch account.judge(run) {
         case .accept: [.gather([run])]
-        // It keeps its place in memory, or the work list would bring it once more.
         case .drop: []
         case .hold(let action): action.map { lookUpWitness($0) } ?? []
         }

@@ -106,7 +106,7 @@ struct ChainDesk: Sendable {
             return other != nil || !mayPost ? [.giveBackSlot(of: root)] + steps : steps
         case .withdrawn(.success): return forward(to: root, at: now) { $0.withdrawn() }
         case .recorded(.success(let chain)): return forward(to: root, at: now) { $0.recorded(chain, at: now) }
-        case .read(.success(let open?)): return forward(to: root, at: now) { $0.read(open.chain, at: now) }
+        case .read(.success(let chain?)): return forward(to: root, at: now) { $0.read(chain, at: now) }
         case .intended(.failure):
             followers[root] = nil
             return [.giveBackSlot(of: root)]

@@ -12,14 +12,19 @@ extension ExportMachine {
         case posted(RunKey, Reply<StartAnswer>, at: Date)
         /// What the page is asked for with cannot be read: nothing was sent.
         case inputsUnreadable(RunKey, any Error)
+        /// A step of opening the export was committed.
+        case opened(Result<OpenedStep, any Error>)
         case queueRead(WorkQueue, Result<[RunItem], any Error>)
         case pollsRead(Result<[PollDue], any Error>)
-        case chainsRead(Result<[ReadyChain], any Error>)
+        /// With the number of chains that were taken from the work list: those that do not go on are left out.
+        case chainsRead(Result<[ReadyChain], any Error>, taken: Int)
         /// A chain whose root has just been stored can be followed.
         case chainReady(RunKey, Result<ReadyChain, any Error>)
         case chain(RunKey, ChainResult)
         case remembered(Result<Void, any Error>)
         case committed(Result<[Commit], any Error>)
+        /// What was to be shelved is lost.
+        case shelvingFailed(any Error)
         case interrupted(signal: Int32)
         case woke
 
@@ -33,6 +38,8 @@ extension ExportMachine {
         case lookUp(UUID)
         case post(PageFollower.Submission, manifestPosition: Int?)
         case store(DatabaseWork)
+        /// Put it into the work list.
+        case shelve(Shelved)
         case cancelReads
         case cancelPosts
         case log(Severity, String)
@@ -44,10 +51,19 @@ extension ExportMachine {
 
     package enum Severity: Sendable { case info, notice, warning }
 
+    /// What memory has no room for.
+    package enum Shelved: Sendable {
+        case poll(PollDue)
+        /// A chain that goes on, by its root.
+        case chain(OpenChain)
+    }
+
     /// What is read from what an export keeps, or written there. An event brings the result of each.
     package enum DatabaseWork: Sendable {
-        /// Read the next items of the queue, behind the cursor where there is one.
-        case read(WorkQueue, after: WorkCursor?, limit: Int)
+        /// Open the next step of the export.
+        case open
+        /// Take the next items of the queue from the work list.
+        case read(WorkQueue, limit: Int)
         /// Hash the inputs with which the chain's pages are requested, as the manifest has them; then `chainReady`.
         case prepare(OpenChain)
         case commit([FetchedRun], RequestCount)
@@ -73,7 +89,7 @@ extension ExportMachine {
         case withdrawn(Result<Void, any Error>)
         /// nil: the run is one of an earlier page.
         case recorded(Result<Chain?, any Error>)
-        case read(Result<OpenChain?, any Error>)
+        case read(Result<Chain?, any Error>)
         /// The end, or why this export leaves the chain.
         case closed(Result<Void, any Error>)
 

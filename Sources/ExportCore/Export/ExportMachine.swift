@@ -28,6 +28,7 @@ package struct ExportMachine: Sendable {
     }
 
     /// - Parameters:
+    ///   - opened: what the first step of opening the export has put into its work list.
     ///   - witnesses: stored actions of which the account has had results; without any, whose token it is is not
     ///     checked.
     ///   - deadline: when the time limit is over, by the clock of the events.
@@ -36,7 +37,7 @@ package struct ExportMachine: Sendable {
     ///   - trap: gets the description of an event that cannot come; if it returns, the export ends with
     ///     `UnexpectedEvent`.
     package init(
-        options: ExportOptions, witnesses: [UUID], deadline: Date?,
+        options: ExportOptions, opened: OpenedStep, witnesses: [UUID], deadline: Date?,
         random: @escaping @Sendable () -> Double = { .random(in: 0..<1) },
         newID: @escaping @Sendable () -> UUID = { UUID() },
         trap: @escaping @Sendable (String) -> Void = { assertionFailure($0) }
@@ -50,8 +51,8 @@ package struct ExportMachine: Sendable {
         shutdown = Shutdown(deadline: deadline)
         scheduler = Scheduler(
             options: Scheduler.Options(
-                concurrency: options.concurrency, maxWait: options.maxWait, hasSuspects: true,
-                refetch: options.refetch))
+                concurrency: options.concurrency, maxWait: options.maxWait, refetch: options.refetch),
+            opened: opened)
     }
 
     // MARK: Events
@@ -114,14 +115,15 @@ package struct ExportMachine: Sendable {
             if case .failure(let error) = result { fail(error) }
         case .committed(let result):
             batch.ended()
-            scheduler.commitEnds()
             succeeded(result)?.forEach { committed($0) }
         case .queueRead(let queue, let result): succeeded(result).map { scheduler.hasRead(queue, $0) }
         case .pollsRead(let result): succeeded(result).map { scheduler.hasRead(polls: $0) }
-        case .chainsRead(let result):
+        case .opened(let result): succeeded(result).map { scheduler.opened($0) }
+        case .chainsRead(let result, let taken):
             guard let ready = succeeded(result) else { return }
-            scheduler.hasRead(chains: ready.count, limit: scheduler.options.chainBatchSize)
+            scheduler.hasRead(chains: taken)
             for chain in ready where !shutdown.isUnderWay { follow(chain) }
+        case .shelvingFailed(let error): fail(error)
         case .interrupted(let signal):
             exchange.note(
                 .notice, "signal \(signal): storing what is in flight, then ending; a second signal ends at once")
@@ -132,7 +134,7 @@ package struct ExportMachine: Sendable {
 
     private func isExpected(_ event: Event) -> Bool {
         switch event {
-        case .headArrived, .interrupted, .woke: true
+        case .headArrived, .interrupted, .woke, .shelvingFailed: true
         case .fetched(let item, _, _): exchange.isOut(.run(item.key))
         case .lookedUp(let action, _, _): exchange.isOut(.lookUp(action))
         case .posted(let root, _, _), .inputsUnreadable(let root, _): exchange.isOut(.page(root))
@@ -142,6 +144,7 @@ package struct ExportMachine: Sendable {
         case .queueRead(let queue, _): scheduler.isReading(queue) || shutdown.failure != nil
         case .pollsRead: scheduler.isReading(.polls) || shutdown.failure != nil
         case .chainsRead: scheduler.isReading(.chains) || shutdown.failure != nil
+        case .opened: scheduler.isOpeningStep || shutdown.failure != nil
         }
     }
 
@@ -170,9 +173,9 @@ package struct ExportMachine: Sendable {
 
     private mutating func committed(_ commit: Commit) {
         exchange.committed(commit)
-        scheduler.committed(commit.item, pollAt: commit.pollAt)
-        if let open = chains.opened(by: commit), scheduler.mayFollow(), !shutdown.isUnderWay {
-            perform(chains.prepare(open))
+        if let poll = scheduler.committed(commit.item, pollAt: commit.pollAt) { effects.append(.shelve(.poll(poll))) }
+        if let open = chains.opened(by: commit), !shutdown.isUnderWay {
+            if scheduler.mayFollow() { perform(chains.prepare(open)) } else { effects.append(.shelve(.chain(open))) }
         }
         perform(chains.stored(commit, at: now))
     }
@@ -198,10 +201,11 @@ package struct ExportMachine: Sendable {
                 let arePagesClosed = exchange.health.arePagesClosed
                 perform(chains.slotTaken(by: root, arePagesClosed: arePagesClosed, at: now))
             case .lookAgain(let root): store(.write(.read, of: root))
-            case .read(let queue, let cursor):
+            case .open: effects.append(.store(.open))
+            case .read(let queue):
                 let options = scheduler.options
                 let limit = queue == .chains ? options.chainBatchSize : options.batchSize
-                effects.append(.store(.read(queue, after: cursor, limit: limit)))
+                effects.append(.store(.read(queue, limit: limit)))
             case .done:
                 if runs.isHoldingRuns, shutdown.ending == nil {
                     perform(runs.releaseAll())
@@ -233,11 +237,10 @@ package struct ExportMachine: Sendable {
 
     /// - Returns: whether a commit has begun.
     private mutating func store() -> Bool {
-        guard shutdown.failure == nil, scheduler.mayCommit,
+        guard shutdown.failure == nil,
             let opens = batch.opens(at: now, expectsMore: scheduler.requestsInFlight > 0), opens <= now
         else { return false }
         effects.append(.store(.commit(batch.take(), exchange.tally.requestCount)))
-        scheduler.commitBegins()
         return true
     }
 

@@ -32,11 +32,14 @@ struct BatchGate: Sendable {
         isUrgent = false
     }
 
+    /// What is gathered is as much as a batch should hold.
+    var isFull: Bool { bytes >= limits.bytes || rows >= limits.rows }
+
     /// - Parameter expectsMore: an answer may come any moment.
     /// - Returns: nil while nothing is gathered; an instant that is not after `now` means at once.
     func opens(at now: Date, expectsMore: Bool) -> Date? {
         guard let oldest else { return nil }
-        guard expectsMore, !isUrgent, bytes < limits.bytes, rows < limits.rows else { return now }
+        guard expectsMore, !isUrgent, !isFull else { return now }
         return oldest + limits.age.seconds
     }
 }

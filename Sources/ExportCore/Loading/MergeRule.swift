@@ -9,6 +9,9 @@ package enum MergeRule: Equatable {
     /// No result is stored, and none came: the run's row gets the newest state.
     case update
 
+    /// Whether the answer changes what is stored.
+    package var writes: Bool { self == .replace || self == .update }
+
     package init(stored: Outcome, answer: Outcome, refetch: Bool) {
         self =
             switch (stored.isStored, answer.isStored) {

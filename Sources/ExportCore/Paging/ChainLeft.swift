@@ -1,6 +1,6 @@
 /// Why an export goes no further with a chain that has no end.
 package struct ChainLeft: Sendable, Equatable {
-    /// As `export_items.chain_left` spells it.
+    /// As `page_chains.left_for` spells it.
     package enum Reason: String, Sendable, CaseIterable {
         /// The chain's inputs are in its manifest alone, and this export has none for it.
         case inputsMissing = "inputs_missing"

@@ -1,97 +1,103 @@
-import Foundation
-
-/// What of an export's work is only in the database: the scheduler reads it a batch at a time, so that memory does not
-/// grow with the export.
+/// What of an export's work waits in its work list: the scheduler takes it from there a batch at a time, so that memory
+/// does not grow with the export. An item is in the work list or in memory, never in both.
 struct Backlog: Sendable {
-    private let batchSize: Int
-    private var cursors: [WorkQueue: WorkCursor] = [:]
+    /// The queues of which the work list has items.
+    private var filled: Set<WorkQueue>
     private var reading: Set<WorkQueue> = []
-    private var exhausted: Set<WorkQueue>
-    /// A batch of polls that brought nothing new is read again only after something has been committed.
-    private var doPollsAwaitCommit = false
-    /// Every item in memory, from its batch to its commit: another batch may hold it again.
-    private var tracked: Set<RunKey> = []
-    private var isCommitting = false
+    /// Queues that got items while a batch was being read, which may have missed them.
+    private var missed: Set<WorkQueue> = []
+    private var opening: Opening
     /// A stored page that was to be fetched again was released.
     private(set) var hasReleasedPages = false
 
-    init(_ options: Scheduler.Options) {
-        batchSize = options.batchSize
-        exhausted = options.refetch ? [.polls] : [.polls, .storedPages]
-        if !options.hasSuspects { exhausted.insert(.suspects) }
+    /// Runs that may still be asked for before the next step is open.
+    private var allowance = Backlog.allowanceOfStep
+
+    private enum Opening { case isDue, isUnderWay, isDone }
+
+    /// While an export is opened, which takes seconds for a million runs, it asks for few hundred runs a second at most:
+    /// both want the same processors, and what expires first is known only afterwards.
+    static let allowanceOfStep = 64
+
+    /// - Parameters:
+    ///   - filled: the queues that have items.
+    ///   - isOpening: further steps of opening the export follow.
+    init(filled: Set<WorkQueue>, isOpening: Bool) {
+        self.filled = filled
+        opening = isOpening ? .isDue : .isDone
     }
+
+    // MARK: Queues
 
     var isReading: Bool { !reading.isEmpty }
 
     func isReading(_ queue: WorkQueue) -> Bool { reading.contains(queue) }
 
-    func isExhausted(_ queue: WorkQueue) -> Bool { exhausted.contains(queue) }
+    /// Whether the work list has items of the queue.
+    func holds(_ queue: WorkQueue) -> Bool { filled.contains(queue) }
+
+    /// Whether no more items of the queue come from the work list. The steps that are still to be opened may bring
+    /// items of any queue but `polls`.
+    func isExhausted(_ queue: WorkQueue) -> Bool { !holds(queue) && (queue == .polls || !isOpening) }
 
     /// - Parameters:
     ///   - count: of the queue's items in memory.
     ///   - least: in memory, below which more are wanted.
     func wants(_ queue: WorkQueue, have count: Int, least: Int) -> Bool {
-        guard count <= least, !exhausted.contains(queue), !reading.contains(queue) else { return false }
-        switch queue {
-        case .first, .storedPages, .chains: return true
-        case .late, .suspects: return !isCommitting
-        case .polls: return !isCommitting && !doPollsAwaitCommit
-        }
+        count <= least && holds(queue) && !isReading(queue)
     }
 
-    /// - Returns: the item behind which the batch is to begin.
-    mutating func read(_ queue: WorkQueue) -> WorkCursor? {
-        reading.insert(queue)
-        return cursors[queue]
-    }
+    mutating func read(_ queue: WorkQueue) { reading.insert(queue) }
 
-    /// - Returns: those of the batch that are not in memory yet.
-    mutating func hasRead(_ queue: WorkQueue, _ items: [RunItem]) -> [RunItem] {
+    /// - Parameters:
+    ///   - count: of the items that were read.
+    ///   - limit: of those that were asked for.
+    mutating func hasRead(_ queue: WorkQueue, count: Int, limit: Int) {
         reading.remove(queue)
-        if items.count < batchSize { exhausted.insert(queue) }
-        if let last = items.last, queue != .polls, queue != .suspects {
-            cursors[queue] = WorkCursor(expiresAt: last.expiresAt, key: last.key)
-        }
-        if queue == .storedPages { return items }
-        let new = items.filter { tracked.insert($0.key).inserted }
-        if queue == .polls { doPollsAwaitCommit = new.isEmpty }
-        return new
+        if count < limit, missed.remove(queue) == nil { filled.remove(queue) }
     }
 
-    mutating func hasReadChains() { reading.remove(.chains) }
+    /// The work list gets items.
+    mutating func fill(_ queues: Set<WorkQueue>) {
+        filled.formUnion(queues)
+        missed.formUnion(queues.intersection(reading))
+    }
 
-    func isTracked(_ item: RunItem) -> Bool { tracked.contains(item.key) }
-
-    /// The item leaves memory; what is not settled comes again with a later batch.
-    mutating func untrack(_ item: RunItem) { tracked.remove(item.key) }
-
-    /// The item is not asked for again in this export: it stays in the queue that the database holds.
+    /// The item is not asked for again in this export.
     mutating func release(_ item: RunItem) {
-        switch item.page {
-        case nil: untrack(item)
-        case let page?: if page.isRefetch { hasReleasedPages = true }
-        }
+        if item.page?.isRefetch == true { hasReleasedPages = true }
     }
 
-    // MARK: Commits
+    // MARK: Opening the export
 
-    /// A batch that is being read may hold items whose commit it cannot know, so a commit waits for it, and such a
-    /// batch for a commit. Otherwise its items might arrive after their commit and be asked for again.
-    var mayCommit: Bool { !isCommitting && reading.isDisjoint(with: [.late, .suspects, .polls]) }
+    /// Steps are left, or one is under way.
+    var isOpening: Bool { opening != .isDone }
+    var isOpeningStep: Bool { opening == .isUnderWay }
 
-    mutating func commitBegins() { isCommitting = true }
-
-    mutating func commitEnds() { isCommitting = false }
-
-    /// A run's state is in the database.
-    mutating func committed() { doPollsAwaitCommit = false }
-
-    /// A poll is in the database alone.
-    mutating func pollStored(_ item: RunItem) {
-        tracked.remove(item.key)
-        exhausted.remove(.polls)
+    /// - Returns: whether the next step is to be opened now.
+    mutating func open() -> Bool {
+        guard opening == .isDue else { return false }
+        opening = .isUnderWay
+        return true
     }
+
+    var mayAsk: Bool { !isOpening || allowance > 0 }
+
+    mutating func asked() {
+        if isOpening { allowance -= 1 }
+    }
+
+    mutating func opened(_ step: OpenedStep) {
+        opening = step.isLast ? .isDone : .isDue
+        allowance = Self.allowanceOfStep
+        fill(step.filled)
+    }
+
+    // MARK: The end
 
     /// The database is lost: nothing waits for it.
-    mutating func abandon() { reading = [] }
+    mutating func abandon() {
+        reading = []
+        opening = .isDone
+    }
 }

@@ -38,10 +38,6 @@ struct ChainQueue: Sendable {
     var followed = 0
     /// Steps of chains that the database is at.
     var writes = 0
-    /// The database has no chain that is not in memory.
-    private var isExhausted = false
-    /// A batch of chains is being read that may be older than a chain that was not followed at once.
-    private var hasMissed = false
 
     private var gets = Lane()
     private var posts = Lane()
@@ -51,32 +47,14 @@ struct ChainQueue: Sendable {
 
     /// Chains in such a wait.
     var waiting: Int { waits.count }
+    /// Chains in memory that are not in such a wait.
+    var atWork: Int { followed - waiting }
     var nextGet: Request? { gets.first }
     var nextPost: Request? { posts.first }
     /// Something is ready, or will be at a known time.
     var hasWork: Bool { nextGet != nil || nextPost != nil || !later.isEmpty }
     var nextWait: Date? { waits.min?.at }
     var nextDue: Date? { later.min?.at }
-
-    /// A further batch of chains is to be read. Those that wait hold up no others.
-    func wantsMore(capacity: Int) -> Bool { !isExhausted && followed - waiting <= capacity }
-
-    /// A batch of chains was read.
-    ///
-    /// - Parameter limit: of the rows that were asked for.
-    mutating func hasRead(_ count: Int, limit: Int) {
-        isExhausted = count < limit && !hasMissed
-        hasMissed = false
-    }
-
-    /// - Returns: whether a chain that has just been opened may be followed at once; otherwise it waits in the database
-    ///   for its turn.
-    mutating func mayFollow(capacity: Int, isRefilling: Bool) -> Bool {
-        if isExhausted, followed - waiting < capacity { return true }
-        isExhausted = false
-        hasMissed = isRefilling
-        return false
-    }
 
     /// - Parameters:
     ///   - time: not before then.

@@ -53,9 +53,7 @@ struct ReadyRuns: Sendable {
     }
 
     /// Moves retries whose time has come, and runs whose time is past.
-    ///
-    /// - Returns: runs that are past their time and no longer in memory.
-    mutating func makeReady(at now: Date) -> [RunItem] {
+    mutating func makeReady(at now: Date) {
         while let retry = retries.min, retry.at <= now {
             let item = retries.removeMin().item
             if item.isSuspect { suspects.prepend(item) } else { dueRetries.insert(Expiring(item: item)) }
@@ -63,9 +61,7 @@ struct ReadyRuns: Sendable {
         while let expired = dueRetries.min, expired.item.expiresAt <= now {
             late.prepend(dueRetries.removeMin().item)
         }
-        var removed: [RunItem] = []
-        while let head = first.first, head.expiresAt <= now { removed.append(first.removeFirst()) }
-        return removed
+        while let head = first.first, head.expiresAt <= now { late.append(first.removeFirst()) }
     }
 
     var hasFirstFetchOrRetry: Bool { !first.isEmpty || !retries.isEmpty || !dueRetries.isEmpty }

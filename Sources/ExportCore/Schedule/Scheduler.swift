@@ -38,15 +38,17 @@ struct Scheduler: Sendable {
         var isSuspectOut = false
     }
 
-    init(options: Options) {
+    /// - Parameter opened: what the first step of opening the export has put into its work list.
+    init(options: Options, opened: OpenedStep) {
         self.options = options
-        backlog = Backlog(options)
+        backlog = Backlog(filled: opened.filled, isOpening: !opened.isLast)
     }
 
     var requestsInFlight: Int { flight.total }
     /// Nothing is under way that an event would follow.
-    var isIdle: Bool { flight.total == 0 && uncommitted == 0 && chains.writes == 0 && !backlog.isReading }
-    var mayCommit: Bool { backlog.mayCommit }
+    var isIdle: Bool {
+        flight.total == 0 && uncommitted == 0 && chains.writes == 0 && !backlog.isReading && !backlog.isOpeningStep
+    }
     var isHeldByBudget: Bool { !heldUntil.isEmpty }
 
     /// From now on nothing new is asked for.
@@ -62,23 +64,26 @@ struct Scheduler: Sendable {
         backlog.abandon()
     }
 
-    // MARK: Work from the database
+    // MARK: Work from the work list
+
+    mutating func opened(_ step: OpenedStep) { backlog.opened(step) }
+
+    var isOpeningStep: Bool { backlog.isOpeningStep }
 
     mutating func hasRead(_ queue: WorkQueue, _ items: [RunItem]) {
-        ready.add(backlog.hasRead(queue, items), to: queue)
+        backlog.hasRead(queue, count: items.count, limit: options.batchSize)
+        ready.add(items, to: queue)
     }
 
     /// Polls come with the time that each is due.
     mutating func hasRead(polls due: [PollDue]) {
-        let new = due.filter { !backlog.isTracked($0.item) }
-        _ = backlog.hasRead(.polls, due.map(\.item))
-        for poll in new { ready.add(poll: poll.item, at: poll.at) }
+        backlog.hasRead(.polls, count: due.count, limit: options.batchSize)
+        for poll in due { ready.add(poll: poll.item, at: poll.at) }
     }
 
-    /// - Parameter limit: of the rows that were asked for.
-    mutating func hasRead(chains count: Int, limit: Int) {
-        backlog.hasReadChains()
-        chains.hasRead(count, limit: limit)
+    /// - Parameter count: of the chains that were taken from the work list, those included that do not go on.
+    mutating func hasRead(chains count: Int) {
+        backlog.hasRead(.chains, count: count, limit: options.chainBatchSize)
     }
 
     // MARK: Runs
@@ -103,22 +108,19 @@ struct Scheduler: Sendable {
     /// The answer is on its way to the database.
     mutating func gathered() { uncommitted += 1 }
 
-    mutating func commitBegins() { backlog.commitBegins() }
-
-    mutating func commitEnds() { backlog.commitEnds() }
-
     /// The item's state is in the database.
-    mutating func committed(_ item: RunItem, pollAt: Date?) {
+    ///
+    /// - Returns: a poll that memory has no room for, and that goes back to the work list.
+    mutating func committed(_ item: RunItem, pollAt: Date?) -> PollDue? {
         uncommitted = max(0, uncommitted - 1)
-        guard item.page == nil else { return }
-        backlog.committed()
-        guard let pollAt, options.maxWait > .zero else { return backlog.untrack(item) }
-        // While a part of the polls is only in the database, new ones join it there, or those would never be read.
-        if backlog.isExhausted(.polls), ready.pollCount < options.batchSize {
+        guard item.page == nil, let pollAt, options.maxWait > .zero else { return nil }
+        // While the work list has polls, new ones join them there, or those would never be read.
+        if !backlog.holds(.polls), !backlog.isReading(.polls), ready.pollCount < options.batchSize {
             ready.add(poll: item, at: pollAt)
-        } else {
-            backlog.pollStored(item)
+            return nil
         }
+        backlog.fill([.polls])
+        return (item, pollAt)
     }
 
     // MARK: Look-ups and chains
@@ -152,9 +154,12 @@ struct Scheduler: Sendable {
     /// Chains in memory.
     mutating func follows(_ count: Int) { chains.followed = count }
 
-    /// Whether a chain that has just been opened may be followed at once.
+    /// - Returns: whether a chain whose root has just been stored may be followed at once; otherwise it goes to the work
+    ///   list, where others are before it.
     mutating func mayFollow() -> Bool {
-        chains.mayFollow(capacity: options.batchSize, isRefilling: backlog.isReading(.chains))
+        if !backlog.holds(.chains), !backlog.isReading(.chains), chains.atWork < options.batchSize { return true }
+        backlog.fill([.chains])
+        return false
     }
 
     var isWriting: Bool { chains.writes > 0 }
@@ -166,10 +171,12 @@ struct Scheduler: Sendable {
     mutating func writeEnds() { chains.writes -= 1 }
 
     /// Stored pages are left that were to be fetched again.
-    var hasPagesToRefetch: Bool { backlog.hasReleasedPages || hasStoredPages }
+    var hasPagesToRefetch: Bool {
+        backlog.hasReleasedPages || hasStoredPages || options.refetch && chains.hasWork
+    }
 
     private var hasStoredPages: Bool {
-        options.refetch && (!backlog.isExhausted(.storedPages) || !ready.storedPages.isEmpty || chains.hasWork)
+        backlog.holds(.storedPages) || backlog.isReading(.storedPages) || !ready.storedPages.isEmpty
     }
 
     // MARK: Decision
@@ -177,10 +184,14 @@ struct Scheduler: Sendable {
     mutating func next(at now: Date, through exchange: inout Exchange) -> Step {
         heldUntil = [:]
         if isStopped { return isIdle ? .done : .wait(until: nil) }
-        if let queue = queueToRead(at: now) { return .read(queue, after: backlog.read(queue)) }
+        if backlog.open() { return .open }
+        if let queue = queueToRead(at: now) {
+            backlog.read(queue)
+            return .read(queue)
+        }
         makeReady(at: now)
         var wake: Date?
-        if !flight.isSuspectOut, flight.total < options.concurrency, uncommitted < options.uncommitted {
+        if !flight.isSuspectOut, flight.total < options.concurrency, uncommitted < options.uncommitted, backlog.mayAsk {
             if case .lookAgain? = chains.nextGet { return take(.chainGet) }
             let isProbing = exchange.health.isProbing
             var spent: Set<Bucket> = []
@@ -265,13 +276,13 @@ struct Scheduler: Sendable {
         flight.total += 1
         if item.isPoll { flight.polls += 1 }
         if item.isSuspect { flight.isSuspectOut = true }
+        backlog.asked()
         return .fetch(item)
     }
 
     /// Moves what the clock has changed.
     private mutating func makeReady(at now: Date) {
-        // `late` is read only when `first` is empty, so the database will bring it again.
-        for item in ready.makeReady(at: now) { backlog.untrack(item) }
+        ready.makeReady(at: now)
         chains.makeReady(at: now, mayWait: mayPoll(at: now))
     }
 
@@ -280,7 +291,8 @@ struct Scheduler: Sendable {
             backlog.wants(queue, have: have, least: options.concurrency)
         }
         if wants(.first, ready.first.count) { return .first }
-        if chains.wantsMore(capacity: options.batchSize), !backlog.isReading(.chains) { return .chains }
+        // Those that wait hold up no others.
+        if backlog.wants(.chains, have: chains.atWork, least: options.batchSize) { return .chains }
         if wants(.storedPages, ready.storedPages.count) { return .storedPages }
         if backlog.isExhausted(.first), ready.first.isEmpty, wants(.late, ready.late.count) { return .late }
         if hasOnlyPolls, ready.suspects.isEmpty, wants(.suspects, 0) { return .suspects }
@@ -295,9 +307,12 @@ struct Scheduler: Sendable {
     /// Besides suspects.
     private var hasOnlyPolls: Bool {
         firstLookUp == nil && backlog.isExhausted(.first) && backlog.isExhausted(.late)
-            && !chains.wantsMore(capacity: options.batchSize) && !hasStoredPages && !ready.hasFirstFetchOrRetry
+            && hasNoNewChain && !hasStoredPages && !ready.hasFirstFetchOrRetry
             && ready.late.isEmpty && !chains.hasWork && chains.writes == 0 && flight.total == flight.polls
     }
+
+    /// None waits in the work list that there is room for.
+    private var hasNoNewChain: Bool { backlog.isExhausted(.chains) || chains.atWork > options.batchSize }
 
     private func mayPoll(at now: Date) -> Bool {
         guard options.maxWait > .zero else { return false }

@@ -12,9 +12,7 @@ extension Scheduler {
         var chainBatchSize: Int { 3 * batchSize }
         /// Answers that may wait for their commit before no new request goes out.
         var uncommitted = 4000
-        /// Runs that were under way when an export died are in a queue of their own.
-        var hasSuspects = false
-        /// Stored pages are asked for again too.
+        /// Stored pages are fetched again too.
         var refetch = false
     }
 
@@ -26,8 +24,10 @@ extension Scheduler {
         case post(RunKey)
         /// Read that chain again.
         case lookAgain(RunKey)
-        /// Read the next batch of the queue, behind the cursor where there is one.
-        case read(WorkQueue, after: WorkCursor?)
+        /// Take the next batch of the queue from the work list.
+        case read(WorkQueue)
+        /// Open the next step of the export.
+        case open
         /// Nothing to do before then, or before the next event.
         case wait(until: Date?)
         /// Every item is done with, as far as this export goes.

@@ -17,8 +17,8 @@ struct Expiring: Comparable, Sendable {
     static func < (a: Expiring, b: Expiring) -> Bool { a.item.expiresAt < b.item.expiresAt }
 }
 
-/// The parts of an export's work that the database holds and the scheduler reads a batch at a time.
-package enum WorkQueue: Hashable, Sendable {
+/// The parts of an export's work list, which the scheduler takes a batch at a time.
+package enum WorkQueue: Hashable, Sendable, CaseIterable {
     /// Runs not asked for yet whose result has not expired, the earliest expiry first.
     case first
     /// Runs not asked for yet that are past their time.
@@ -33,10 +33,18 @@ package enum WorkQueue: Hashable, Sendable {
     case storedPages
 }
 
-/// Where a batch of `first`, `late` or `storedPages` ended: the next one starts behind it.
-package struct WorkCursor: Sendable, Equatable {
-    package var expiresAt: Date
-    package var key: RunKey
+/// What a step of opening an export has added to its work list. An export of many runs is opened in steps, each of
+/// which is committed, and requests begin with the first.
+package struct OpenedStep: Sendable, Equatable {
+    /// The queues that got items.
+    package var filled: Set<WorkQueue>
+    /// No further step follows.
+    package var isLast: Bool
+
+    package init(filled: Set<WorkQueue>, isLast: Bool) {
+        self.filled = filled
+        self.isLast = isLast
+    }
 }
 
 /// A poll and when it is due.

@@ -7,7 +7,9 @@ import Logging
 struct ExportDriver {
     let requests: Requests
     let ledger: Ledger
-    let loader: Loader
+    let opening: ExportOpening
+    let list: WorkList
+    let loader: LoaderLanes
     let intents: IntentLog
     let clock: SteadyClock
     let board: ProgressBoard
@@ -49,6 +51,8 @@ struct ExportDriver {
                             case .wake(let time): alarm.set(for: time, clock: clock) { mailbox.yield(.woke) }
                             case .log(let severity, let text): logger.log(level: severity.level, "\(text)")
                             case .finish: isFinished = true
+                            case .shelve(let shelved):
+                                if let failed = await failure(of: shelved) { mailbox.yield(failed) }
                             case .store(let work): stores.addTask { mailbox.yield(await perform(work)) }
                             }
                         }
@@ -64,6 +68,13 @@ struct ExportDriver {
         }
         countTokenRequests(&machine, isLast: true)
         return try machine.result.get()
+    }
+
+    /// Ends its connections.
+    func close() async {
+        await intents.close()
+        await opening.close()
+        await loader.close()
     }
 
     private func countTokenRequests(_ machine: inout ExportMachine, isLast: Bool = false) {
@@ -96,27 +107,81 @@ struct ExportDriver {
 
     private func perform(_ work: ExportMachine.DatabaseWork) async -> ExportMachine.Event {
         switch work {
-        case .read(let queue, let cursor, let limit): await read(queue, after: cursor, limit: limit)
+        case .open: .opened(await result { try await openStep() })
+        case .read(let queue, let limit): await read(queue, limit: limit)
         case .prepare(let open): .chainReady(open.chain.root, await result { try ready(open) })
         case .commit(let batch, let count):
-            .committed(await result { try await loader.commit(batch, requests: count) })
+            .committed(await result { try await commit(batch, requests: count) })
         case .write(let write, let root): .chain(root, await self.write(write, of: root))
         case .remember(let description, let action):
             .remembered(await result { try await ledger.remember(description, of: action) })
         }
     }
 
-    private func read(_ queue: WorkQueue, after cursor: WorkCursor?, limit: Int) async -> ExportMachine.Event {
+    func openStep() async throws -> OpenedStep {
+        let step = try await opening.openStep(at: clock.now)
+        let found = await opening.found
+        board.update {
+            $0.items = max($0.items, found.items)
+            $0.alreadySettled = found.settledCount
+        }
+        try await ledger.noteOpened(items: step.isLast ? found.items : nil, alreadySettled: found.settledCount)
+        if step.isLast {
+            logger.info(
+                "export \(ledger.exportID): \(found.items) runs, \(found.settledCount) of them settled before")
+        }
+        return step
+    }
+
+    private func commit(_ batch: [FetchedRun], requests: RequestCount) async throws -> [Commit] {
+        let commits = try await loader.commit(batch, requests: requests)
+        await list.stored(commits.lazy.filter { $0.item.page == nil }.map(\.item.key))
+        return commits
+    }
+
+    private func read(_ queue: WorkQueue, limit: Int) async -> ExportMachine.Event {
         switch queue {
-        case .first:
-            .queueRead(
-                queue, await result { try await ledger.firstFetches(after: cursor, limit: limit, at: clock.now) })
-        case .late: .queueRead(queue, await result { try await ledger.lateFetches(after: cursor, limit: limit) })
-        case .suspects: .queueRead(queue, await result { try await ledger.suspects(limit: limit) })
+        case .first, .late, .suspects: .queueRead(queue, await result { try await take(queue, limit: limit) })
         case .storedPages:
-            .queueRead(queue, await result { try await ledger.pagesToRefetch(after: cursor, limit: limit) })
-        case .polls: .pollsRead(await result { try await ledger.polls(limit: limit) })
-        case .chains: .chainsRead(await result { try await ledger.openChains(limit: limit).map(ready) })
+            .queueRead(queue, await result { try await list.take(queue, limit: limit).map(\.item) })
+        case .polls:
+            .pollsRead(await result { try await list.take(queue, limit: limit).map { ($0.item, $0.rank) } })
+        case .chains: await readChains(limit: limit)
+        }
+    }
+
+    /// Takes runs that are asked for for the first time.
+    private func take(_ queue: WorkQueue, limit: Int) async throws -> [RunItem] {
+        let items = try await list.take(queue, limit: limit).map(\.item)
+        if !items.isEmpty { try await ledger.takeInHand(list.keysInHand) }
+        return items
+    }
+
+    private func readChains(limit: Int) async -> ExportMachine.Event {
+        var taken = 0
+        let chains = await result {
+            let roots = try await list.take(.chains, limit: limit).map(\.item)
+            taken = roots.count
+            return try await ledger.openChains(roots.map { ($0.key, $0.manifestPosition) }).map(ready)
+        }
+        return .chainsRead(chains, taken: taken)
+    }
+
+    /// Puts something into the work list.
+    ///
+    /// - Returns: nil if it is there.
+    private func failure(of shelved: ExportMachine.Shelved) async -> ExportMachine.Event? {
+        do {
+            switch shelved {
+            case .poll(let poll): try await list.add([WorkEntry(rank: poll.at, item: poll.item)], to: .polls)
+            case .chain(let open):
+                var item = RunItem(key: open.chain.root, expiresAt: .distantFuture)
+                item.manifestPosition = open.manifestPosition
+                try await list.add([WorkEntry(rank: clock.now, item: item)], to: .chains)
+            }
+            return nil
+        } catch {
+            return .shelvingFailed(error)
         }
     }
 
@@ -136,7 +201,7 @@ struct ExportDriver {
                     try await ledger.end(chain, end, failedAttempts: failedAttempts, intentID: intentID)
                 })
         case .leave(let left): .closed(await result { try await ledger.leave(root, left) })
-        case .read: .read(await result { try await ledger.openChain(root) })
+        case .read: .read(await result { try await ledger.chain(root) })
         }
     }
 }

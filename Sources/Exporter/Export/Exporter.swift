@@ -28,16 +28,18 @@ package struct Exporter: Sendable {
     private let record: @Sendable (ExportEnd) -> ExportRecord
     private let clock: SteadyClock
     private let board: ProgressBoard
+    private let temporaryDirectory: String
     private let logger: Logger
 
     /// - Parameters:
     ///   - migrates: false for `--no-migrate`: a schema that is behind is then an error.
     ///   - deadline: when `--time-limit` is over, counted from the start of the call.
+    ///   - temporaryDirectory: where the work list waits; the files there have no names.
     ///   - record: what the row of the export keeps of its end.
     package init(
         database: PostgresConfiguration, client: ActionsClient, origin: ExportOrigin, options: ExportOptions,
         ifLocked: IfLocked, migrates: Bool, deadline: Date?, record: @escaping @Sendable (ExportEnd) -> ExportRecord,
-        clock: SteadyClock, board: ProgressBoard, logger: Logger
+        clock: SteadyClock, board: ProgressBoard, temporaryDirectory: String, logger: Logger
     ) {
         self.database = database
         self.client = client
@@ -49,6 +51,7 @@ package struct Exporter: Sendable {
         self.record = record
         self.clock = clock
         self.board = board
+        self.temporaryDirectory = temporaryDirectory
         self.logger = logger
     }
 
@@ -76,69 +79,65 @@ package struct Exporter: Sendable {
         // From here on, use the database's clock.
         let clock = try await self.clock.ofDatabase(on: session, logger: logger)
         let deadline = self.deadline.map { clock.now + $0.timeIntervalSince(self.clock.now) }
-        let ledger = try await open(work, session: session, at: clock.now)
+        let ledger = try await begin(work, session: session, at: clock.now)
         board.update {
             $0.exportID = ledger.exportID
             $0.manifests = work.names
             $0.account = origin.account
             $0.items = work.manifests?.runCount ?? 0
-        }
-        let closing = ExportClosing(
-            ledger: ledger, work: work, account: origin.account, options: options, record: record, clock: clock,
-            board: board, logger: logger)
-        let witnesses: [UUID]
-        do {
-            witnesses = try await begin(ledger, clock: clock)
-        } catch {
-            throw await closing.breakOff(error, requests: RequestCount())
-        }
-        let machine = ExportMachine(
-            options: options, witnesses: witnesses, deadline: deadline)
-        return try await drive(machine, on: work, ledger: ledger, closing: closing, clock: clock, signals: signals)
-    }
-
-    /// Shows what there is to do.
-    ///
-    /// - Returns: stored actions of which the account has had results.
-    private func begin(_ ledger: Ledger, clock: SteadyClock) async throws -> [UUID] {
-        let balance = try await ledger.balance()
-        let witnesses = try await ledger.actionsWithResults(limit: AccountWatch.witnesses)
-        board.update {
-            $0.items = balance.items
-            $0.alreadySettled = balance.alreadySettled
-            $0.done = balance.alreadySettled
             $0.startedAt = clock.now
             $0.clock = clock
         }
-        logger.info(
-            "export \(ledger.exportID): \(balance.items) runs, \(balance.alreadySettled) of them settled before")
-        return witnesses
+        let list = WorkList(directory: temporaryDirectory)
+        let opening = ExportOpening(
+            of: ledger, manifests: work.manifests, list: list, retryFailedPages: options.retryFailedPages,
+            database: database, logger: logger)
+        let closing = ExportClosing(
+            ledger: ledger, opening: opening, list: list, work: work, account: origin.account, options: options,
+            record: record, clock: clock, board: board, logger: logger)
+        let loader = LoaderLanes(
+            session: session, exportID: ledger.exportID, refetch: options.refetch, database: database, logger: logger)
+        let driver = ExportDriver(
+            requests: Requests(client: client, clock: clock, keepsBodies: options.keepRaw, manifests: work.manifests),
+            ledger: ledger, opening: opening, list: list, loader: loader,
+            intents: IntentLog(database: database, exportID: ledger.exportID, logger: logger), clock: clock,
+            board: board, logger: logger)
+        let machine: ExportMachine
+        do {
+            machine = try await self.machine(driver, deadline: deadline)
+        } catch {
+            await opening.close()
+            throw await closing.breakOff(error, requests: RequestCount())
+        }
+        return try await drive(machine, by: driver, closing: closing, signals: signals)
+    }
+
+    /// Opens the first step of the export.
+    private func machine(_ driver: ExportDriver, deadline: Date?) async throws -> ExportMachine {
+        let opened = try await driver.openStep()
+        let witnesses = try await driver.ledger.actionsWithResults(
+            preferring: await driver.opening.firstActions, limit: AccountWatch.witnesses)
+        return ExportMachine(options: options, opened: opened, witnesses: witnesses, deadline: deadline)
     }
 
     /// - Throws: `BrokenOffExport`.
     private func drive(
-        _ machine: ExportMachine, on work: Work, ledger: Ledger, closing: ExportClosing, clock: SteadyClock,
-        signals: AsyncStream<Int32>
+        _ machine: ExportMachine, by driver: ExportDriver, closing: ExportClosing, signals: AsyncStream<Int32>
     ) async throws -> Summary {
         var machine = machine
-        let loader = Loader(session: ledger.session, exportID: ledger.exportID, refetch: options.refetch)
-        let intents = IntentLog(database: database, exportID: ledger.exportID, logger: logger)
-        let driver = ExportDriver(
-            requests: Requests(client: client, clock: clock, keepsBodies: options.keepRaw, manifests: work.manifests),
-            ledger: ledger, loader: loader, intents: intents, clock: clock, board: board, logger: logger)
         do {
             let ending: Ending
             do {
                 ending = try await driver.run(&machine, signals: signals)
             } catch {
-                await intents.close()
+                await driver.close()
                 throw error
             }
-            await intents.close()
+            await driver.close()
             return try await closing.close(machine, after: ending)
         } catch {
             // A commit that came through as the loop was cancelled is known to the loader alone.
-            let stored = await loader.stored
+            let stored = await driver.loader.stored
             board.update {
                 $0.tally = machine.tally
                 $0.tally.results = max(stored.results, machine.tally.results)
@@ -163,20 +162,19 @@ package struct Exporter: Sendable {
         if let warning = try await SchemaOwnership(on: session).warning { logger.warning("\(warning)") }
     }
 
-    private func open(_ work: Work, session: PostgresSession, at now: Date) async throws -> Ledger {
+    private func begin(_ work: Work, session: PostgresSession, at now: Date) async throws -> Ledger {
         var origin = origin
         origin.timeLimit = deadline.map { max(0, $0.timeIntervalSince(clock.now)) }
         do {
             switch work {
             case .manifests(let manifests):
-                return try await Ledger.open(
+                return try await Ledger.begin(
                     manifests, origin: origin, refetch: options.refetch, adopts: options.adopt,
-                    retryFailedPages: options.retryFailedPages, concurrency: options.concurrency, session: session,
-                    at: now)
+                    concurrency: options.concurrency, session: session, at: now)
             case .unfinished:
-                return try await Ledger.openUnfinished(
+                return try await Ledger.beginUnfinished(
                     origin: origin, retryFailedPages: options.retryFailedPages, concurrency: options.concurrency,
-                    session: session, at: now)
+                    session: session)
             }
         } catch {
             throw await SchemaProblem.explaining(error, on: session)

@@ -24,37 +24,24 @@ package struct ChainReport: Sendable, Equatable {
     /// Chains of other stored actions have the same root.
     package var sharesRoot: Bool
 
-    /// SQL over `c`, a chain, `$1`, an export or null for all, and `$2`, an account or null for all.
-    static let isInScope = """
-        ($2::text is null
-         or \(ZapierAccount.owns("c", "$2")))
-        and
-        ($1::bigint is null
-         or exists (select from stored_actions.export_items i
-                     where i.export_id = $1 and i.stored_action_id = c.stored_action_id and i.run_id = c.root_run_id
-                       and i.follow_pages))
+    /// SQL over `c`, a chain, `$1`, an export or null for all, and `$2`, an account: whether the export has asked for the
+    /// chain's root, or changed the chain last.
+    static let isOfExport = """
+        \(ZapierAccount.owns("c", "$2"))
+        and ($1::bigint is null or c.export_id = $1 or c.left_by = $1
+             or exists (select from stored_actions.export_items i
+                         where i.export_id = $1 and i.stored_action_id = c.stored_action_id
+                           and i.run_id = c.root_run_id))
         """
 
-    /// Chains that have no end, or one in doubt: those in doubt for the longest first.
+    /// SQL over `$1`, an export, for chains that have no end, or one in doubt: those in doubt for the longest first.
     ///
-    /// - Parameters:
-    ///   - export: its chains alone; nil: all.
-    ///   - account: its chains alone; nil: all.
-    static func of(
-        export: Int?, account: ZapierAccount?, inDoubt: Bool, session: PostgresSession
-    ) async throws -> [ChainReport] {
-        try await session.query(query(inDoubt: inDoubt), [.int(export), .text(account?.name)])
-            .map { try ChainReport($0, inDoubt: inDoubt) }
-    }
-
-    /// SQL over `$1`, an export, and `$2`, an account's name; each may be null for all.
-    static func query(inDoubt: Bool, limit: Int = ChainReport.limit) -> String {
+    /// - Parameter isInScope: SQL over `c`, a chain.
+    static func query(inDoubt: Bool, isInScope: String, limit: Int = ChainReport.limit) -> String {
         """
         select c.stored_action_id::text, c.root_run_id::text, c.pages,
                count(*) over (partition by c.root_run_id) > 1 as shares_root,
-               (select i.chain_left from stored_actions.export_items i
-                 where i.export_id = $1 and i.stored_action_id = c.stored_action_id and i.run_id = c.root_run_id)
-                  as left_for,
+               case when c.left_by = $1 then c.left_for end as left_for,
                coalesce(c.end_detail,
                         'page ' || c.pages || case when r.outcome = 'queued' then ' is asked for, and not fetched yet'
                                                    else coalesce(' is ' || r.outcome, ' is not asked for yet') end)

@@ -1,6 +1,7 @@
 import ExportCore
+import Foundation
 
-/// What the ledger says of the export's items.
+/// What an export amounts to, as its opening, its work list and its rows say at its end.
 struct ExportBalance: Sendable, Equatable {
     var items = 0
     var outcomes: [Outcome: Int] = [:]
@@ -15,4 +16,18 @@ struct ExportBalance: Sendable, Equatable {
     var rejects = 0
     /// Whose runs these are is to be asked: the API has none of them.
     var isOfDoubtfulAccount = false
+
+    init() {}
+
+    /// - Parameters:
+    ///   - items: of the manifests; nil: those that were opened.
+    ///   - recorded: by outcome, the items that the export has asked for.
+    init(items: Int?, found: ExportOpening.Found, recorded: [Outcome: Int], results: Int) {
+        self.items = items ?? found.items
+        alreadySettled = found.settledCount
+        self.results = results
+        outcomes = found.settled.merging(recorded, uniquingKeysWith: +)
+        let queued = self.items - outcomes.values.reduce(0, +)
+        if queued != 0 { outcomes[.queued, default: 0] += queued }
+    }
 }

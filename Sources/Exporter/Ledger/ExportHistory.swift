@@ -12,6 +12,8 @@ package struct ExportHistory: Sendable {
         /// For people: why it ended as it did, where that takes words.
         package var reason: String?
         package var items: Int
+        /// Of the items, those that were settled when it began; nil for exports of earlier versions.
+        package var alreadySettled: Int?
         package var outcomes: [String: Int]
         package var requests: Int
         package var rateLimited: Int
@@ -28,7 +30,9 @@ package struct ExportHistory: Sendable {
             case finishedAt = "finished_at"
             case outcome
             case exitStatus = "exit_status"
-            case reason, items, outcomes, requests
+            case reason, items
+            case alreadySettled = "already_settled"
+            case outcomes, requests
             case rateLimited = "rate_limited"
             case host
             case processID = "process_id"

@@ -5,12 +5,12 @@ import Postgres
 /// Runs that were under way when an export died without a word. The answer to one of them may be why it died, so that
 /// the next export would die of it as well, and the one after that: they are asked for last, and alone.
 ///
-/// Nothing is written down while an export lives, for that would be a write for each request. Requests leave in the
-/// order of the queue and answers are committed within a second, so what was in flight is found afterwards among the
-/// first runs of that order that the dead export has not stored: as many as it had requests in flight at most. Some of
-/// these may not have been asked for yet. They come late once, which does less harm than a run that stops
-/// everything forever. Where more answers than that waited for their commit, a further death moves the
-/// bound on.
+/// An export writes down which runs it takes from its work list, a batch at a time: to write each request down would be a
+/// write for each. Requests leave in the order of the list and answers are committed within a second, so what was in
+/// flight is found afterwards among the first of those runs that the dead export has not stored: as many as it had
+/// requests in flight at most. Some of these may not have been asked for yet. They come late once, which does less harm
+/// than a run that stops everything forever. Where more answers than that waited for their commit, a further death
+/// moves the bound on.
 ///
 /// A suspect is recorded as a failed run, with a reason of its own, until an answer to it is stored. Before it is asked
 /// for it is noted when (`checked_at`), and the one that was asked for most recently comes last: if it is the culprit,
@@ -39,34 +39,16 @@ enum Suspects {
 }
 
 extension Ledger {
-    /// The suspects that are left. Whatever else is not reached has been read before.
-    func suspects(limit: Int) async throws -> [RunItem] {
-        let rows = try await session.query(
-            """
-            select \(Ledger.itemColumns)
-              from stored_actions.export_items i
-              join stored_actions.runs r using (stored_action_id, run_id)
-             where i.export_id = $1 and i.action = 'not_reached' and r.failure = $2
-             order by r.checked_at nulls first, i.stored_action_id, i.run_id
-             limit $3
-            """, [.int(exportID), .text(Suspects.failure), .int(limit)])
-        return try rows.map { row in
-            var item = try RunItem(row)
-            item.isSuspect = true
-            return item
-        }
-    }
-
     /// The export ends before it has come to them: the next one asks for them in their order.
-    func releaseSuspects() async throws {
+    func release(suspects keys: [RunKey]) async throws {
+        guard !keys.isEmpty else { return }
         _ = try await session.query(
             """
             update stored_actions.runs r
-               set failure = $3
-              from stored_actions.export_items i
-             where i.export_id = $1 and i.action = 'not_reached'
-               and r.stored_action_id = i.stored_action_id and r.run_id = i.run_id and r.failure = $2
-            """, [.int(exportID), .text(Suspects.failure), .text(Suspects.released)])
+               set failure = $4
+              from \(RunKey.unnested())
+             where r.stored_action_id = k.stored_action_id and r.run_id = k.run_id and r.failure = $3
+            """, keys.parameters + [.text(Suspects.failure), .text(Suspects.released)])
     }
 
     /// It is behind all other suspects from now on.

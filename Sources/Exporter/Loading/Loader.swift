@@ -11,6 +11,8 @@ actor Loader {
     private let session: PostgresSession
     private let exportID: Int
     private let refetch: Bool
+    /// Distinguishes it from other loaders of the export.
+    private let lane: Int
     private var batches = 0
     /// The commit that is under way: the number of a batch is only good for one at a time.
     private var turn: Task<[Commit], any Error>?
@@ -18,10 +20,11 @@ actor Loader {
     /// Rows of results and of errors, so far.
     private(set) var stored = (results: 0, errors: 0)
 
-    init(session: PostgresSession, exportID: Int, refetch: Bool) {
+    init(session: PostgresSession, exportID: Int, refetch: Bool, lane: Int = 0) {
         self.session = session
         self.exportID = exportID
         self.refetch = refetch
+        self.lane = lane
     }
 
     /// Commits the batch. What PostgreSQL will not take costs nothing else: the batch is halved until the culprit's run
@@ -69,7 +72,7 @@ actor Loader {
     ) async throws -> [Commit] {
         let number = batches + 1
         let exportID = exportID
-        let refetch = refetch
+        let (refetch, lane) = (refetch, lane)
         let trustsTables = hasWrittenRows
         let commits = try await session.transaction { transaction in
             var merges = zip(
@@ -100,11 +103,11 @@ actor Loader {
                 merges.map { AdvancingRun(run: $0.run, resultsBefore: $0.stored.resultCount) }, exportID: exportID,
                 in: transaction)
             let commits = merges.map { Commit($0, chain: chains[$0.run.item.key]) }
-            try ItemStore.update(commits, exportID: exportID, in: transaction)
-            try ExportStore.countBatch(number, exportID: exportID, requests: requests, in: transaction)
+            try ItemStore.record(commits, exportID: exportID, in: transaction)
+            try ExportStore.countBatch(number, lane: lane, exportID: exportID, requests: requests, in: transaction)
             return commits
         } wasCommitted: { transaction in
-            try ExportStore.hasBatch(number, exportID: exportID, in: transaction)
+            try ExportStore.hasBatch(number, lane: lane, exportID: exportID, in: transaction)
         }
         batches = number
         stored.results += commits.reduce(0) { $0 + $1.results }
@@ -132,7 +135,7 @@ private struct Merge {
     var stored: RunStore.Stored
     var rule: MergeRule
 
-    var writes: Bool { rule == .replace || rule == .update }
+    var writes: Bool { rule.writes }
 }
 
 extension Commit {

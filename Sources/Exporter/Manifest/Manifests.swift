@@ -77,6 +77,16 @@ package struct Manifests: Sendable {
         return end < runs.byteCount ? end : nil
     }
 
+    /// The next runs from a position on, each with its own.
+    ///
+    /// - Parameter position: 0, or the `next` of the step before.
+    /// - Returns: `next`: nil behind the last run.
+    func step(from position: Int, limit: Int) throws -> (runs: [(run: ManifestRun, position: Int)], next: Int?) {
+        var step: [(run: ManifestRun, position: Int)] = []
+        let next = try forEachRun(from: position, limit: limit) { step.append(($0, $1)) }
+        return (step, next)
+    }
+
     /// - Parameter position: of a run, from `forEachRunAndPosition`.
     func run(at position: Int) throws -> ManifestRun {
         var decoder = ManifestRunDecoder(storedActions: storedActions)

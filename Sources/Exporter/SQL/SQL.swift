@@ -2,6 +2,7 @@
 /// comment at its head describes its parameters.
 enum SQL {
     static let forgetChains = text(PackageResources.forget_chains_sql)
+    static let knownRuns = text(PackageResources.known_runs_sql)
     static let insertChains = text(PackageResources.insert_chains_sql)
     static let lockHolders = text(PackageResources.lock_holders_sql)
     static let markSuspects = text(PackageResources.mark_suspects_sql)

@@ -1,18 +1,20 @@
--- Marks the runs that killed exports had in flight, or may have had: of each export the first runs, in the order of its
--- queue, that it has not stored.
+-- Marks the runs that killed exports had in flight, or may have had: of each export the first runs that it had taken from
+-- its work list and has not stored.
 --
 -- $1 bigint[]: the exports. $2 text: the failure of a suspect. $3 bigint: how many runs each had in flight at most.
 with suspects as (
   select q.stored_action_id, q.run_id, max(e.export_id) as export_id
     from stored_actions.exports e
    cross join lateral (
-         select i.stored_action_id, i.run_id
-           from stored_actions.export_items i
+         select h.stored_action_id, h.run_id
+           from unnest(e.in_hand_actions, e.in_hand_runs)
+                with ordinality as h(stored_action_id, run_id, position)
            join stored_actions.runs r using (stored_action_id, run_id)
-          where i.export_id = e.export_id and i.action = 'not_reached' and i.expires_at > e.started_at
-            and r.outcome in ('queued', 'failed', 'waiting', 'pending')
-            and r.failure is distinct from $2
-          order by i.expires_at, i.stored_action_id, i.run_id
+          where r.outcome in ('queued', 'failed', 'waiting', 'pending') and r.failure is distinct from $2
+            and not exists (select from stored_actions.export_items i
+                             where i.export_id = e.export_id and i.stored_action_id = h.stored_action_id
+                               and i.run_id = h.run_id)
+          order by h.position
           limit $3) q
    where e.export_id = any($1)
    group by q.stored_action_id, q.run_id

@@ -53,7 +53,7 @@ package struct Rehearsal: Sendable {
     }
 
     /// Also what a server that takes no writes refuses.
-    private static let opening = "create temporary table manifest_runs (run_id uuid) on commit drop"
+    private static let opening = "create temporary table extras (run_id uuid) on commit drop"
 
     /// The statements of a batch, of no run that exists.
     private static func commitNothing(in transaction: borrowing PostgresTransaction) throws {
@@ -67,6 +67,6 @@ package struct Rehearsal: Sendable {
         try RunRowStore.copyAPIErrors([], exportID: 0, in: transaction)
         try RunRowStore.copyBodies([], exportID: 0, in: transaction)
         try RunStore.countRequests([run], in: transaction)
-        try ExportStore.countBatch(0, exportID: 0, requests: RequestCount(), in: transaction)
+        try ExportStore.countBatch(0, lane: 0, exportID: 0, requests: RequestCount(), in: transaction)
     }
 }

@@ -70,9 +70,16 @@ extension SchemaChanges {
     /// Values are sent in the form of these types. Another type would refuse each row or, worse, take it as something
     /// else.
     private static var sent: [(table: String, column: String, type: String)] {
-        runs.map { ("runs", $0.name, $0.type) }
+        runs.map { ("runs", $0.name, $0.type) } + keys
             + RunTable.allCases.flatMap { table in table.columns.map { (table.rawValue, $0.name, $0.type) } }
     }
+
+    /// Of the tables that an export may not come to before it has stored results: it refuses at once what would stop it
+    /// then.
+    private static let keys: [(table: String, column: String, type: String)] = [
+        ("export_items", "export_id", "int8"), ("export_items", "run_id", "uuid"),
+        ("page_chains", "root_run_id", "uuid"), ("page_intents", "intent_id", "uuid"),
+    ]
 
     private static let runs: [(name: String, type: String)] = [
         ("stored_action_id", "uuid"), ("run_id", "uuid"), ("outcome", "text"), ("status", "text"),

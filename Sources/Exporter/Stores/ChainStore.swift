@@ -62,59 +62,6 @@ enum ChainStore {
             ])
     }
 
-    // MARK: Opening an export
-
-    /// A row for each root whose manifest asks for its pages. What earlier pages were asked for with stays; the rest
-    /// is the newest manifest's to say, and may give a chain that had ended room to go on.
-    static func insertFromManifests(exportID: Int, in transaction: borrowing PostgresTransaction) throws {
-        // Locked first, by a statement of its own: the one below would judge by what was there before it had to wait.
-        _ = try transaction.query(
-            """
-            select 1 as one
-              from stored_actions.page_chains c
-              join pg_temp.manifest_runs m on m.stored_action_id = c.stored_action_id and m.run_id = c.root_run_id
-             where m.follow_pages
-             order by c.stored_action_id, c.root_run_id
-               for update of c
-            """)
-        _ = try transaction.query(SQL.insertChains, [.int(exportID)])
-    }
-
-    /// Lets chains that ended in a page that failed go on, with a further attempt.
-    static func reopenFailed(exportID: Int, in transaction: borrowing PostgresTransaction) throws {
-        _ = try transaction.query(
-            """
-            update stored_actions.page_chains c
-               set end_reason = null, end_detail = null, export_id = $1, loaded_at = now()
-              from stored_actions.export_items i
-             where i.export_id = $1 and i.follow_pages
-               and c.stored_action_id = i.stored_action_id and c.root_run_id = i.run_id
-               and c.pages > 0 and (c.failed_attempts > 0 and c.end_reason in ('page_error', 'page_expired')
-                                    or c.end_reason = 'refused')
-            """, [.int(exportID)])
-    }
-
-    /// Chains whose root was settled by an export that did not ask for its pages begin behind that root.
-    static func takeUpSettledRoots(exportID: Int, in transaction: borrowing PostgresTransaction) throws {
-        _ = try transaction.query(
-            """
-            update stored_actions.page_chains c
-               set pages = case when r.outcome = 'success' then 1 else 0 end,
-                   result_count = r.result_count,
-                   next_page = case when r.outcome = 'success' then r.next_page end,
-                   empty_pages = case when r.outcome = 'success' and r.result_count = 0 then 1 else 0 end,
-                   end_reason = case when r.outcome = 'success' and r.next_page is null then 'last_page'
-                                     when r.outcome in ('error', 'forbidden', 'rejected') then 'page_error'
-                                     when r.outcome in ('expired', 'not_found') then 'page_expired' end,
-                   end_detail = case when r.outcome <> 'success' then 'page 0 is ' || r.outcome end,
-                   advanced_at = coalesce(r.fetched_at, now()), export_id = $1, loaded_at = now()
-              from stored_actions.export_items i
-              join stored_actions.runs r using (stored_action_id, run_id)
-             where i.export_id = $1 and i.follow_pages and i.action = 'already_settled'
-               and c.stored_action_id = i.stored_action_id and c.root_run_id = i.run_id and c.pages = 0
-            """, [.int(exportID)])
-    }
-
     // MARK: Doubt
 
     /// Lets a chain that was in doubt for an intent go on. It runs before any intent is changed, everywhere: or two

@@ -9,7 +9,8 @@ enum HistoryStore {
     ) throws -> [ExportHistory.Export] {
         let rows = try transaction.query(
             """
-            select e.export_id, e.started_at, e.finished_at, e.outcome, e.exit_status, e.reason, e.items, e.requests,
+            select e.export_id, e.started_at, e.finished_at, e.outcome, e.exit_status, e.reason, e.items,
+                   e.already_settled, e.requests, e.outcomes::text as outcomes,
                    e.rate_limited, e.host, e.process_id, e.progress_at,
                    array_to_string(array(select m.name from stored_actions.export_manifests m
                                           where m.export_id = e.export_id order by m.name), chr(10)) as manifests
@@ -29,7 +30,9 @@ enum HistoryStore {
                     outcome: try row.decode("outcome"),
                     exitStatus: try row.decode("exit_status", as: Int?.self).map { Int32(clamping: $0) },
                     reason: try row.decode("reason"), items: try row.decode("items"),
-                    outcomes: try outcomes(of: id, in: transaction),
+                    alreadySettled: try row.decode("already_settled"),
+                    outcomes: try row.decode("outcomes", as: String?.self).map(outcomeCounts)
+                        ?? outcomes(of: id, in: transaction),
                     requests: try row.decode("requests"), rateLimited: try row.decode("rate_limited"),
                     host: try row.decode("host"), processID: try row.decode("process_id"),
                     progressAt: try row.decode("progress_at")))
@@ -37,6 +40,12 @@ enum HistoryStore {
         return exports
     }
 
+    /// - Parameter json: an object of counts, as exports keep it.
+    private static func outcomeCounts(_ json: String) throws -> [String: Int] {
+        try JSONDecoder().decode([String: Int].self, from: Data(json.utf8)).filter { $0.value > 0 }
+    }
+
+    /// Of an export that has not closed its row: the items that it has asked for.
     private static func outcomes(
         of id: Int, in transaction: borrowing PostgresTransaction
     ) throws -> [String: Int] {
@@ -74,15 +83,12 @@ enum HistoryStore {
         let isInScope = """
             \(ZapierAccount.owns("r", "$3"))
               and ($2::bigint is null
+                   or r.export_id = $2
                    or exists (select from stored_actions.export_items i
                                where i.export_id = $2 and i.stored_action_id = r.stored_action_id
-                                 and i.run_id = r.root_run_id))
+                                 and i.run_id = r.run_id))
             """
-        let isUnsettled = """
-            r.outcome not in ('success', 'error')
-              and not stored_actions.is_settled(r.outcome, r.evidence, r.expires_at, $1)
-            """
-        let unsettled = "from stored_actions.runs r where r.page_number = 0 and \(isUnsettled) and \(isInScope)"
+        let unsettled = "from \(UnfinishedStore.unsettled(at: "$1")) r where r.page_number = 0 and \(isInScope)"
         let parameters: [PostgresParameter] = [.timestamp(now), .int(id), .text(account.name)]
         var left = ExportHistory.Left()
         left.outcomes = try transaction.query(
@@ -104,13 +110,13 @@ enum HistoryStore {
         left.failures = try transaction.query(
             """
             select r.outcome, f.failure, count(*) as runs
-              from stored_actions.runs r
+              from \(UnfinishedStore.unsettled(at: "$1")) r
               left join stored_actions.api_errors a
                 on a.stored_action_id = r.stored_action_id and a.run_id = r.run_id and a.error_index = 0
              cross join lateral (
                    select left(coalesce(a.http_status || coalesce(' ' || a.code, ''), r.failure,
                                         'HTTP status ' || r.http_status, 'no answer'), 200) as failure) f
-             where r.outcome in ('failed', 'not_found', 'forbidden', 'rejected') and \(isUnsettled) and \(isInScope)
+             where r.outcome in ('failed', 'not_found', 'forbidden', 'rejected') and \(isInScope)
              group by r.outcome, f.failure
              order by runs desc, r.outcome, f.failure
              limit $4
@@ -125,12 +131,14 @@ enum HistoryStore {
                    count(*) filter (where c.end_reason is not null) as in_doubt
               from stored_actions.page_chains c
              where (c.pages > 0 and c.end_reason is null or c.end_reason = 'submit_unknown')
-               and \(ChainReport.isInScope)
+               and \(ChainReport.isOfExport)
             """, [.int(id), .text(account.name)])
         left.openChains = try chains.first?.decode("open") ?? 0
         left.chainsInDoubtCount = try chains.first?.decode("in_doubt") ?? 0
-        left.chainsInDoubt = try transaction.query(ChainReport.query(inDoubt: true), [.int(id), .text(account.name)])
-            .map { try ChainReport($0, inDoubt: true) }
+        left.chainsInDoubt = try transaction.query(
+            ChainReport.query(inDoubt: true, isInScope: ChainReport.isOfExport), [.int(id), .text(account.name)]
+        )
+        .map { try ChainReport($0, inDoubt: true) }
         left.rejects =
             try transaction.query(
                 """

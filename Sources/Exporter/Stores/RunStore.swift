@@ -33,40 +33,6 @@ enum RunStore {
         return keys.map { stored[$0] ?? Stored() }
     }
 
-    /// New runs come in as `queued`; of known ones the manifest may have a better start time.
-    static func insertFromManifests(
-        exportID: Int, at now: Date, in transaction: borrowing PostgresTransaction
-    ) throws {
-        let retention = "make_interval(secs => \(retention.components.seconds))"
-        // In key order, as everywhere: two exports that share runs must not wait for each other in a circle.
-        _ = try transaction.query(
-            """
-            insert into stored_actions.runs
-                   (stored_action_id, run_id, root_run_id, executed_at, expires_at, first_seen_at, export_id)
-            select stored_action_id, run_id, run_id, executed_at, coalesce(executed_at, $1) + \(retention), $1, $2
-              from pg_temp.manifest_runs
-             order by stored_action_id, run_id
-                on conflict do nothing
-            """, [.timestamp(now), .int(exportID)])
-        // Only what changes is locked: the runs of a known manifest may be in another export's batch.
-        _ = try transaction.query(
-            """
-            with dated as (
-              select r.stored_action_id, r.run_id, m.executed_at
-                from pg_temp.manifest_runs m
-                join stored_actions.runs r using (stored_action_id, run_id)
-               where m.executed_at is distinct from r.executed_at and m.executed_at is not null
-               order by r.stored_action_id, r.run_id
-                 for update of r
-            )
-            update stored_actions.runs r
-               set executed_at = d.executed_at, expires_at = d.executed_at + \(retention), export_id = $1,
-                   loaded_at = now()
-              from dated d
-             where r.stored_action_id = d.stored_action_id and r.run_id = d.run_id
-            """, [.int(exportID)])
-    }
-
     /// What the answers change in the runs' rows, with the requests that they took.
     ///
     /// - Throws: `PostgresError` of kind `rowsDropped` too, if a trigger kept a row as it was.

@@ -151,6 +151,7 @@ struct Export: Verb {
                         account: owner),
                     options: options(requests: plan.requests), ifLocked: ifLocked, migrates: !noMigrate,
                     deadline: deadline, record: { EndText.record($0, account: owner) }, clock: clock, board: board,
+                    temporaryDirectory: NSTemporaryDirectory(),
                     logger: console.logger)
                 return try await exporter.run(work, signals: desk.signals)
             }

@@ -139,8 +139,10 @@ struct Scene: Sendable {
         let (database, id) = (try await database(), summary.exportId)
         let stored = try await database.count("results where export_id = \(id)")
         #expect(stored == summary.results)
-        let settled = try await database.count("export_items where export_id = \(id) and action = 'already_settled'")
-        #expect(settled == summary.alreadySettled)
+        let settled = try await database.value("select already_settled from exports where export_id = \(id)")
+        #expect(settled == "\(summary.alreadySettled)")
+        let asked = try await database.count("export_items where export_id = \(id)")
+        #expect(asked + summary.alreadySettled + (summary.outcomes["queued"] ?? 0) == items)
     }
 
     private actor Settled {

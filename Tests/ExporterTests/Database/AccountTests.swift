@@ -16,7 +16,7 @@ struct AccountTests {
     private static func open(
         _ db: LedgerFixture, action: Int = 1, runs: [Int], account: ZapierAccount = .standard, name: String = "today",
         adopts: Bool = false, followsPages: Bool = false
-    ) async throws -> Ledger {
+    ) async throws -> OpenedExport {
         let lines = runs.map { run in
             let pages = followsPages ? #", "follow_pages": true"# : ""
             return #"{"stored_action_id": "\#(id(action))", "run_id": "\#(LedgerFixture.key(run).runID)"\#(pages)}"#
@@ -27,8 +27,9 @@ struct AccountTests {
         defer { try? FileManager.default.removeItem(atPath: path) }
         let manifests = try ManifestReader.read(
             [ManifestSource(.file(path: path))], temporaryDirectory: NSTemporaryDirectory())
-        return try await Ledger.open(
+        let ledger = try await Ledger.begin(
             manifests, origin: origin(account), refetch: false, adopts: adopts, session: db.session, at: now)
+        return try await OpenedExport(ledger, manifests: manifests, database: db.database, at: now)
     }
 
     private static func origin(_ account: ZapierAccount) -> ExportOrigin {
@@ -72,8 +73,7 @@ struct AccountTests {
             _ = try await Self.open(db, runs: [1])
             _ = try await Self.open(db, runs: [2], account: Self.other, adopts: true)
             #expect(try await db.texts("select account from stored_actions.actions") == ["other"])
-            let rest = try await Ledger.openUnfinished(
-                origin: Self.origin(Self.other), session: db.session, at: Self.now)
+            let rest = try await db.openUnfinished(origin: Self.origin(Self.other), at: Self.now)
             #expect(try await rest.balance().items == 2)
             await #expect(throws: ManifestProblems.self) { _ = try await Self.open(db, runs: [1]) }
         }
@@ -84,15 +84,14 @@ struct AccountTests {
         try await LedgerFixture.with { db in
             let mine = try await Self.open(db, action: 1, runs: [1, 2])
             let others = try await Self.open(db, action: 2, runs: [3, 4, 5], account: Self.other)
-            #expect(try await mine.unfinishedElsewhere(at: Self.now).runs == 0)
-            #expect(try await others.unfinishedElsewhere(at: Self.now).runs == 0)
-            let rest = try await Ledger.openUnfinished(
-                origin: Self.origin(.standard), session: db.session, at: Self.now)
+            #expect(try await mine.remains(at: Self.now).elsewhere.runs == 0)
+            #expect(try await others.remains(at: Self.now).elsewhere.runs == 0)
+            let rest = try await db.openUnfinished(origin: Self.origin(.standard), at: Self.now)
             #expect(
-                try await rest.firstFetches(after: nil, limit: 10, at: Self.now).map(\.key.storedActionID)
+                try await rest.take(.first).map(\.key.storedActionID)
                     == [Self.id(1), Self.id(1)])
             let next = try await Self.open(db, action: 3, runs: [6], name: "next")
-            #expect(try await next.unfinishedElsewhere(at: Self.now).runs == 2)
+            #expect(try await next.remains(at: Self.now).elsewhere.runs == 2)
         }
     }
 
@@ -100,13 +99,13 @@ struct AccountTests {
     func killed() async throws {
         try await LedgerFixture.with { db in
             _ = try await Self.open(db, action: 1, runs: [1])
-            _ = try await Ledger.openUnfinished(origin: Self.origin(.standard), session: db.session, at: Self.now)
+            _ = try await db.openUnfinished(origin: Self.origin(.standard), at: Self.now)
             _ = try await Self.open(db, action: 2, runs: [2], account: Self.other)
-            _ = try await Ledger.openUnfinished(origin: Self.origin(Self.other), session: db.session, at: Self.now)
+            _ = try await db.openUnfinished(origin: Self.origin(Self.other), at: Self.now)
             let running = "select count(*) from stored_actions.exports where outcome = 'running'"
             #expect(try await db.texts(running) == ["4"])
             _ = try await Self.open(db, action: 1, runs: [1])
-            _ = try await Ledger.openUnfinished(origin: Self.origin(.standard), session: db.session, at: Self.now)
+            _ = try await db.openUnfinished(origin: Self.origin(.standard), at: Self.now)
             #expect(
                 try await db.texts(
                     "select account || ' ' || outcome from stored_actions.exports where export_id <= 4 order by export_id"
@@ -191,10 +190,14 @@ struct AccountTests {
                 update stored_actions.runs set outcome = case when stored_action_id = $1 then 'expired' else 'success' end
                 """, [.uuid(Self.id(1))])
             let ledger = try await Self.open(db, action: 3, runs: [30, 31])
-            #expect(try await ledger.actionsWithResults(limit: 10) == [Self.id(3), Self.id(2), Self.id(4)])
-            #expect(try await ledger.actionsWithResults(limit: 1) == [Self.id(3)])
+            func witnesses(_ export: OpenedExport, limit: Int) async throws -> [UUID] {
+                try await export.ledger.actionsWithResults(
+                    preferring: await export.opening.firstActions, limit: limit)
+            }
+            #expect(try await witnesses(ledger, limit: 10) == [Self.id(3), Self.id(2), Self.id(4)])
+            #expect(try await witnesses(ledger, limit: 1) == [Self.id(3)])
             let others = try await Self.open(db, action: 6, runs: [6], account: Self.other)
-            #expect(try await others.actionsWithResults(limit: 10) == [Self.id(5)])
+            #expect(try await witnesses(others, limit: 10) == [Self.id(5)])
         }
     }
 

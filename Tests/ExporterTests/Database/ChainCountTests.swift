@@ -12,7 +12,7 @@ struct ChainCountTests {
 
     /// Asks for page 1 and stores this answer to it.
     private static func page(
-        attempt: Int, body: String, in fixture: LedgerFixture, _ ledger: Ledger, _ log: IntentLog
+        attempt: Int, body: String, in fixture: LedgerFixture, _ ledger: OpenedExport, _ log: IntentLog
     ) async throws -> Commit {
         let submission = PageFollower.Submission(
             root: root, pageNumber: 1, cursor: "1", attempt: attempt, intentID: UUID(), inputsHash: InputsHash.none)
@@ -82,15 +82,15 @@ struct ChainCountTests {
         try await LedgerFixture.with { fixture in
             _ = try await fixture.openChain(inputs: #"{"a": 1}"#)
             let second = try await fixture.open([(number: 1, executedAt: nil)], followsPages: true)
-            let open = try #require(try await second.openChain(Self.root))
-            #expect(open.chain.inputsHash == InputsHash.none)
+            let open = try #require(try await second.ledger.chain(Self.root))
+            #expect(open.inputsHash == InputsHash.none)
             let log = IntentLog(database: fixture.database, exportID: second.exportID, logger: Logger(label: "test"))
             _ = try await Self.page(
                 attempt: 1, body: #"{"status": "success", "results": [], "errors": [], "next_page": "2"}"#, in: fixture,
                 second, log)
             let third = try await fixture.open([(number: 1, executedAt: nil)], followsPages: true, inputs: #"{"a": 1}"#)
-            let begun = try #require(try await third.openChain(Self.root))
-            #expect(begun.chain.inputsHash == InputsHash.none)
+            let begun = try #require(try await third.ledger.chain(Self.root))
+            #expect(begun.inputsHash == InputsHash.none)
             await log.close()
         }
     }

@@ -27,9 +27,9 @@ struct ChainRaceTests {
                 let second = try await fixture.open(
                     [(number: 1, executedAt: nil)], name: "other", followsPages: true, inputs: #"{"list": "other"}"#)
                 try await asked
-                let open = try #require(try await second.openChain(key))
-                #expect(open.chain.inputsHash == InputsHash.none)
-                #expect(open.chain.attempt != nil)
+                let open = try #require(try await second.ledger.chain(key))
+                #expect(open.inputsHash == InputsHash.none)
+                #expect(open.attempt != nil)
             }
         }
     }

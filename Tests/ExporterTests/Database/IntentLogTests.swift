@@ -16,7 +16,7 @@ struct IntentLogTests {
 
         var root: RunKey { LedgerFixture.key(1) }
 
-        func chain() async throws -> Chain { try #require(try await ledger.openChain(root)).chain }
+        func chain() async throws -> Chain { try #require(try await ledger.chain(root)) }
 
         func submission(_ intentID: UUID = UUID()) -> PageFollower.Submission {
             PageFollower.Submission(
@@ -40,7 +40,7 @@ struct IntentLogTests {
             let log = IntentLog(database: fixture.database, exportID: ledger.exportID, logger: Logger(label: "test"))
             let result: Result<Void, any Error>
             do {
-                result = .success(try await body(Begun(fixture: fixture, ledger: ledger, log: log)))
+                result = .success(try await body(Begun(fixture: fixture, ledger: ledger.ledger, log: log)))
             } catch {
                 result = .failure(error)
             }

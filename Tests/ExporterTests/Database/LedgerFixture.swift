@@ -31,11 +31,20 @@ struct LedgerFixture {
     /// Opens an export of a manifest that names these runs.
     func open(
         _ runs: [(number: Int, executedAt: Date?)], name: String = "test", followsPages: Bool = false,
-        inputs: String? = nil, refetch: Bool = false, concurrency: Int = 0, at now: Date = Date()
-    ) async throws -> Ledger {
-        try await Ledger.open(
-            manifests(runs, name: name, followsPages: followsPages, inputs: inputs), origin: Self.origin,
-            refetch: refetch, concurrency: concurrency, session: session, at: now)
+        inputs: String? = nil, refetch: Bool = false, concurrency: Int = 0, stepSize: Int = ExportOpening.stepSize,
+        at now: Date = Date()
+    ) async throws -> OpenedExport {
+        let manifests = try manifests(runs, name: name, followsPages: followsPages, inputs: inputs)
+        let ledger = try await Ledger.begin(
+            manifests, origin: Self.origin, refetch: refetch, concurrency: concurrency, session: session, at: now)
+        return try await OpenedExport(
+            ledger, manifests: manifests, stepSize: stepSize, database: database, at: now)
+    }
+
+    /// Opens an export of all that is unfinished.
+    func openUnfinished(origin: ExportOrigin = Self.origin, at now: Date = Date()) async throws -> OpenedExport {
+        let ledger = try await Ledger.beginUnfinished(origin: origin, session: session)
+        return try await OpenedExport(ledger, manifests: nil, database: database, at: now)
     }
 
     static var origin: ExportOrigin { ExportOrigin(apiURL: "http://127.0.0.1", toolVersion: "test", host: "here") }
@@ -62,7 +71,7 @@ struct LedgerFixture {
     }
 
     /// Opens an export of run 1, whose pages it follows, and stores that run with the cursor "1".
-    func openChain(results: String = "[1, 2]", inputs: String? = nil) async throws -> Ledger {
+    func openChain(results: String = "[1, 2]", inputs: String? = nil) async throws -> OpenedExport {
         let ledger = try await open([(number: 1, executedAt: nil)], followsPages: true, inputs: inputs)
         var root = Self.loaded(
             1, status: 200, body: #"{"status": "success", "results": \#(results), "errors": [], "next_page": "1"}"#)
@@ -94,9 +103,8 @@ struct LedgerFixture {
     }
 
     @discardableResult
-    func commit(_ runs: [FetchedRun], to ledger: Ledger, refetch: Bool = false) async throws -> [Commit] {
-        try await Loader(session: session, exportID: ledger.exportID, refetch: refetch)
-            .commit(runs, requests: RequestCount(total: runs.count, rateLimited: 0))
+    func commit(_ runs: [FetchedRun], to export: OpenedExport, refetch: Bool = false) async throws -> [Commit] {
+        try await export.commit(runs, refetch: refetch)
     }
 
     /// Any number of statements.

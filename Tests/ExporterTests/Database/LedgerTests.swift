@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Postgres
 import Support
 import Testing
@@ -28,17 +29,16 @@ struct LedgerTests {
             _ = try await db.open([(1, Self.now - Double(daysOld) * 86_400)], at: Self.now)
             _ = try await db.session.query(
                 "update stored_actions.runs set outcome = $1, evidence = $2", [.text(outcome), .text(evidence)])
-            let ledger = try await db.open([(1, nil)], at: Self.now)
+            let export = try await db.open([(1, nil)], at: Self.now)
             #expect(
-                try await db.texts(
-                    "select concat_ws(' ', outcome, action) from stored_actions.export_items where export_id = \(ledger.exportID)"
-                )
-                    == [settled ? "\(outcome) already_settled" : "queued not_reached"])
+                try await export.balance().outcomes == [settled ? try Outcome(named: outcome) : .queued: 1])
+            #expect(try await export.balance().alreadySettled == (settled ? 1 : 0))
+            #expect(try await db.texts("select 1 from stored_actions.export_items").isEmpty)
             let refetch = try await db.open([(1, nil)], refetch: true, at: Self.now)
-            #expect(try await refetch.lateFetches(after: nil, limit: 10).count == 1)
-            #expect(try await ledger.unfinishedElsewhere(at: Self.now).runs == 0)
+            #expect(try await (refetch.take(.first) + refetch.take(.late)).count == 1)
+            #expect(try await export.remains(at: Self.now).elsewhere.runs == 0)
             let other = try await db.open([(2, nil)], name: "other", at: Self.now)
-            #expect(try await other.unfinishedElsewhere(at: Self.now).runs == (settled ? 0 : 1))
+            #expect(try await other.remains(at: Self.now).elsewhere.runs == (settled ? 0 : 1))
         }
     }
 
@@ -66,11 +66,13 @@ struct LedgerTests {
             #expect(try await refetch.balance().alreadySettled == 0)
             try await db.commit(
                 [LedgerFixture.loaded(1, status: 200, body: LoaderTests.one)], to: refetch, refetch: true)
+            try await refetch.finish()
             refetch = try await db.open(runs, refetch: true)
             #expect(try await refetch.balance().alreadySettled == 1)
             try await db.commit(
                 (2...3).map { LedgerFixture.loaded($0, status: 200, body: LoaderTests.one) }, to: refetch, refetch: true
             )
+            try await refetch.finish(isRefetchDone: true)
             #expect(try await db.open(runs, refetch: true).balance().alreadySettled == 0)
         }
     }
@@ -79,23 +81,93 @@ struct LedgerTests {
     func datedLater() async throws {
         try await LedgerFixture.with { db in
             _ = try await db.open([(1, nil)], at: Self.now)
-            let ledger = try await db.open([(1, Self.now - 8 * 86_400)], at: Self.now)
-            #expect(try await ledger.firstFetches(after: nil, limit: 10, at: Self.now).isEmpty)
-            let late = try await ledger.lateFetches(after: nil, limit: 10)
-            #expect(late.map(\.expiresAt) == [Self.now - 86_400])
+            let export = try await db.open([(1, Self.now - 8 * 86_400)], at: Self.now)
+            #expect(try await export.take(.first).isEmpty)
+            #expect(try await export.take(.late).map(\.expiresAt) == [Self.now - 86_400])
         }
     }
 
-    @Test("The work list comes in batches by expiry, those past their time apart")
+    @Test("The work list comes by expiry, whatever the steps that opened it, those past their time apart")
     func workList() async throws {
         try await LedgerFixture.with { db in
             let runs = (1...6).map { (number: $0, executedAt: Self.now - Double(10 - $0) * 86_400 + 3600 as Date?) }
-            let ledger = try await db.open(runs, at: Self.now)
-            let first = try await ledger.firstFetches(after: nil, limit: 2, at: Self.now)
-            let second = try await ledger.firstFetches(
-                after: first.last.map { WorkCursor(expiresAt: $0.expiresAt, key: $0.key) }, limit: 10, at: Self.now)
+            let export = try await db.open(runs, stepSize: 1, at: Self.now)
+            let (first, second) = (try await export.take(.first, limit: 2), try await export.take(.first))
             #expect((first + second).map(\.key) == (3...6).map(LedgerFixture.key))
-            #expect(try await ledger.lateFetches(after: nil, limit: 2).map(\.key) == (1...2).map(LedgerFixture.key))
+            #expect(try await export.take(.late).map(\.key) == (1...2).map(LedgerFixture.key))
+        }
+    }
+
+    @Test("Opening an export of settled runs writes no row of any table but its own")
+    func opensNothing() async throws {
+        try await LedgerFixture.with { db in
+            let runs = (1...5).map { (number: $0, executedAt: nil as Date?) }
+            let first = try await db.open(runs, followsPages: true)
+            try await db.commit((1...5).map { LedgerFixture.loaded($0, status: 200, body: LoaderTests.one) }, to: first)
+            // Versions of rows: an update or a lock would change them.
+            let versions = """
+                select string_agg(concat_ws(' ', n.name, n.row), ', ' order by n.name, n.row) from (
+                  select 'runs', concat(run_id, xmin, xmax) from stored_actions.runs
+                  union all select 'actions', concat(stored_action_id, xmin, xmax) from stored_actions.actions
+                  union all select 'chains', concat(root_run_id, xmin, xmax) from stored_actions.page_chains
+                  union all select 'items', concat(run_id, xmin, xmax) from stored_actions.export_items) as n(name, row)
+                """
+            let second = try await db.open(runs, followsPages: true)
+            let before = try await db.texts(versions)
+            let third = try await db.open(runs, followsPages: true)
+            #expect(try await third.balance().alreadySettled == 5)
+            #expect(try await db.texts(versions) == before)
+            #expect(try await second.balance().outcomes == [.success: 5])
+        }
+    }
+
+    @Test("Of many steps each run is opened once: settled ones are passed over, dated ones get their dates")
+    func lookAhead() async throws {
+        try await LedgerFixture.with { db in
+            let runs = (1...40).map { (number: $0, executedAt: nil as Date?) }
+            let first = try await db.open(runs, stepSize: 3, at: Self.now)
+            try await db.commit(
+                (1...40).filter { $0 % 4 != 0 }.map { LedgerFixture.loaded($0, status: 200, body: LoaderTests.one) },
+                to: first)
+            var dated = runs + (41...50).map { (number: $0, executedAt: nil) }
+            dated[8].executedAt = Self.now - 86_400
+            let second = try await db.open(dated, stepSize: 3, at: Self.now)
+            let balance = try await second.balance()
+            #expect(balance.items == 50)
+            #expect(balance.alreadySettled == 30)
+            #expect(balance.outcomes == [.success: 30, .queued: 20])
+            #expect(try await second.take(.first, limit: 100).count == 20)
+            #expect(
+                try await db.texts("select run_id from stored_actions.runs where executed_at is not null")
+                    == [LedgerFixture.key(9).runID.uuidString.lowercased()])
+            #expect(try await db.texts("select count(*) from stored_actions.runs") == ["50"])
+        }
+    }
+
+    @Test("What steps have opened stays, although the export ends before the others")
+    func cutOff() async throws {
+        try await LedgerFixture.with { db in
+            let runs = (1...5).map { (number: $0, executedAt: nil as Date?) }
+            let manifests = try db.manifests(runs)
+            let ledger = try await Ledger.begin(
+                manifests, origin: LedgerFixture.origin, refetch: false, session: db.session, at: Self.now)
+            let list = WorkList(directory: NSTemporaryDirectory())
+            let opening = ExportOpening(
+                of: ledger, manifests: manifests, list: list, stepSize: 2, database: db.database,
+                logger: Logger(label: "test"))
+            #expect(try await opening.openStep(at: Self.now) == OpenedStep(filled: [.first], isLast: false))
+            #expect(try await opening.openStep(at: Self.now) == OpenedStep(filled: [.first], isLast: false))
+            #expect(try await db.texts("select count(*) from stored_actions.runs") == ["4"])
+            let notReached = await list.notReached(unopened: await opening.unopened)
+            var keys: [RunKey] = []
+            try notReached.forEachRun { keys.append($0) }
+            #expect(notReached.openedCount == 4)
+            #expect(Set(keys) == Set((1...5).map(LedgerFixture.key)))
+            await opening.close()
+            let balance = ExportBalance(
+                items: manifests.runCount, found: await opening.found, recorded: [:], results: 0)
+            #expect(balance.outcomes == [.queued: 5])
+            #expect(try await db.open(runs).opening.found.unsettledCount == 5)
         }
     }
 
@@ -122,32 +194,32 @@ struct LedgerTests {
             var runs: [(number: Int, executedAt: Date?)] = (1...6).map { ($0, now - 86_400 + Double($0)) }
             runs.append((7, now - 30 * 86_400))
             let first = try await db.open(runs, at: now)
+            #expect(try await first.take(.first).count == 6)
             try await db.commit(
                 [2, 4].map { LedgerFixture.loaded($0, status: 200, body: LoaderTests.one) }, to: first)
             let second = try await db.open(runs, concurrency: 2, at: now)
             func keys(_ numbers: Int...) -> [RunKey] { numbers.map(LedgerFixture.key) }
-            func left(_ ledger: Ledger) async throws -> [RunKey] {
-                try await ledger.firstFetches(after: nil, limit: 10, at: now).map(\.key)
-            }
-            #expect(try await left(second) == keys(5, 6))
-            #expect(try await second.lateFetches(after: nil, limit: 10).map(\.key) == keys(7, 5, 6))
-            #expect(try await second.suspects(limit: 10).map(\.key) == keys(1, 3))
-            #expect(try await second.suspects(limit: 10).allSatisfy(\.isSuspect))
+            #expect(try await second.take(.first).map(\.key) == keys(5, 6))
+            #expect(try await second.take(.late).map(\.key) == keys(7))
+            let suspects = try await second.take(.suspects)
+            #expect(suspects.map(\.key) == keys(1, 3))
+            #expect(suspects.map(\.isSuspect) == [true, true])
             #expect(
                 try await db.texts("select outcome from stored_actions.runs where failure like 'an export died%'")
                     == ["failed", "failed"])
             // It dies of the first suspect, which then goes behind the other; two more were under way, perhaps.
-            try await second.willAskSuspect(LedgerFixture.key(1))
+            try await second.ledger.willAskSuspect(LedgerFixture.key(1))
             let third = try await db.open(runs, concurrency: 2, at: now)
-            #expect(try await left(third) == [])
-            #expect(try await third.suspects(limit: 10).map(\.key) == keys(3, 5, 6, 1))
+            #expect(try await third.take(.first) == [])
+            #expect(try await third.take(.suspects).map(\.key) == keys(3, 5, 6, 1))
             // An answer ends it.
             try await db.commit(
                 [LedgerFixture.loaded(3, status: 202, body: ""), LedgerFixture.loaded(5, status: 500, body: "")],
                 to: third)
+            try await third.finish()
             let fourth = try await db.open(runs, at: now)
-            #expect(try await left(fourth) == keys(3, 5))
-            #expect(try await fourth.suspects(limit: 10).map(\.key) == keys(6, 1))
+            #expect(try await fourth.take(.first).map(\.key) == keys(3, 5))
+            #expect(try await fourth.take(.suspects).map(\.key) == keys(6, 1))
         }
     }
 
@@ -156,18 +228,16 @@ struct LedgerTests {
         try await LedgerFixture.with { db in
             let now = Date()
             let runs: [(number: Int, executedAt: Date?)] = (1...4).map { ($0, now - 86_400 + Double($0)) }
-            _ = try await db.open(runs, at: now)
+            let first = try await db.open(runs, at: now)
+            _ = try await first.take(.first)
             let second = try await db.open(runs, concurrency: 2, at: now)
-            #expect(try await second.suspects(limit: 10).map(\.key) == [1, 2].map(LedgerFixture.key))
-            try await second.releaseSuspects()
-            #expect(try await second.suspects(limit: 10).isEmpty)
-            try await second.finish(
-                "incomplete", exitStatus: 75, reason: nil, balance: nil, requests: RequestCount())
+            let suspects = try await second.list.takeSuspects()
+            #expect(suspects == [1, 2].map(LedgerFixture.key))
+            try await second.ledger.release(suspects: suspects)
+            try await second.finish()
             let third = try await db.open(runs, concurrency: 2, at: now)
-            #expect(
-                try await third.firstFetches(after: nil, limit: 10, at: now).map(\.key)
-                    == (1...4).map(LedgerFixture.key))
-            #expect(try await third.suspects(limit: 10).isEmpty)
+            #expect(try await third.take(.first).map(\.key) == (1...4).map(LedgerFixture.key))
+            #expect(try await third.take(.suspects).isEmpty)
         }
     }
 
@@ -176,8 +246,8 @@ struct LedgerTests {
         try await LedgerFixture.with { db in
             let now = Date()
             let runs: [(number: Int, executedAt: Date?)] = [(1, now - 86_400)]
-            _ = try await db.open(runs, at: now)
-            let other = try await db.open(runs, name: "other", at: now)
+            let first = try await db.open(runs, at: now)
+            _ = try await first.take(.first)
             // Holds the run's row as the other export's batch does, and stores it before it lets go.
             try await PostgresSession.withSession(db.database) { holder in
                 async let storing: Void = {
@@ -189,16 +259,12 @@ struct LedgerTests {
                         true
                     }
                 }()
-                let holders = """
-                    select count(*) from pg_locks
-                     where relation = 'stored_actions.runs'::regclass and mode = 'RowShareLock' and pid <> pg_backend_pid()
-                    """
-                while try await db.texts(holders) == ["0"] { await Task.yield() }
+                let free = "select 1 from stored_actions.runs for update skip locked"
+                while try await !db.texts(free).isEmpty { await Task.yield() }
                 _ = try await db.open(runs, concurrency: 1, at: now)
                 try await storing
             }
             #expect(try await db.texts("select outcome from stored_actions.runs") == ["success"])
-            #expect(try await other.suspects(limit: 10).isEmpty)
         }
     }
 
@@ -207,11 +273,8 @@ struct LedgerTests {
         try await LedgerFixture.with { db in
             let ledger = try await db.open([(1, Self.now), (2, Self.now - 86_400), (3, Self.now)], at: Self.now)
             try await db.commit([LedgerFixture.loaded(3, status: 200, body: LoaderTests.one)], to: ledger)
-            let rest = try await Ledger.openUnfinished(
-                origin: ExportOrigin(apiURL: "", toolVersion: "", host: ""), session: db.session, at: Self.now)
-            #expect(
-                try await rest.firstFetches(after: nil, limit: 10, at: Self.now).map(\.key)
-                    == [LedgerFixture.key(2), LedgerFixture.key(1)])
+            let rest = try await db.openUnfinished(at: Self.now)
+            #expect(try await rest.take(.first).map(\.key) == [LedgerFixture.key(2), LedgerFixture.key(1)])
             #expect(try await rest.balance().items == 2)
         }
     }

@@ -115,7 +115,7 @@ struct LoaderTests {
                 try await db.texts(
                     "select concat_ws(' ', outcome, action) from stored_actions.export_items where export_id = \(again.exportID)"
                 )
-                    == ["success fetched"])
+                    == ["success kept"])
         }
     }
 
@@ -149,7 +149,7 @@ struct LoaderTests {
             #expect(try await db.texts("select count(*) from stored_actions.results") == ["3"])
             #expect(
                 try await db.texts("select action from stored_actions.export_items order by export_id")
-                    == ["fetched", "already_settled"])
+                    == ["fetched", "kept"])
         }
     }
 
@@ -330,11 +330,11 @@ struct LoaderTests {
         }
     }
 
-    @Test("A run that is not finished is committed with the time of its next poll")
+    @Test("A run that is not finished is committed and asked for again")
     func unfinished() async throws {
         try await LedgerFixture.with { db in
             let ledger = try await db.open([(1, nil), (2, nil)])
-            try await db.commit(
+            let commits = try await db.commit(
                 [
                     LedgerFixture.loaded(1, status: 202, body: ""),
                     LedgerFixture.loaded(2, status: 200, body: #"{"status": "waiting", "results": [1], "errors": []}"#),
@@ -344,9 +344,14 @@ struct LoaderTests {
                     "select concat_ws(' ', outcome, status, seen_alive) from stored_actions.runs order by run_id")
                     == ["pending t", "waiting waiting t"])
             #expect(try await db.texts("select count(*) from stored_actions.results") == ["0"])
-            let polls = try await ledger.polls(limit: 10)
-            #expect(Set(polls.map(\.item.key)) == [LedgerFixture.key(1), LedgerFixture.key(2)])
-            #expect(polls.allSatisfy { $0.item.polls == 1 && $0.item.seenAlive })
+            #expect(commits.allSatisfy { $0.item.polls == 1 && $0.pollAt != nil })
+            // Asked again, it is still one item.
+            try await db.commit([LedgerFixture.loaded(1, status: 200, body: Self.three)], to: ledger)
+            #expect(
+                try await db.texts(
+                    "select concat_ws(' ', outcome, action, result_count) from stored_actions.export_items order by run_id"
+                )
+                    == ["success fetched 3", "waiting fetched 0"])
         }
     }
 }

@@ -19,7 +19,7 @@ struct RestoredChainsTests {
     }
 
     /// A chain whose root is stored, put in doubt after a restore to the present.
-    private func restored(_ body: (LedgerFixture, Ledger) async throws -> Void) async throws {
+    private func restored(_ body: (LedgerFixture, OpenedExport) async throws -> Void) async throws {
         try await LedgerFixture.with { fixture in
             let ledger = try await fixture.openChain()
             let report = try await RestoredChains(session: fixture.session, account: .standard).putInDoubt(
@@ -39,7 +39,7 @@ struct RestoredChainsTests {
             #expect(resolved.pageNumber == 1)
             #expect(resolved.isNextInDoubt)
             #expect(try await end(fixture) == ["t f"])
-            let chain = try #require(try await ledger.openChain(Self.root)).chain
+            let chain = try #require(try await ledger.ledger.chain(Self.root))
             #expect(chain.attempt?.runID == run)
             #expect(chain.restoredTo != nil)
         }
@@ -52,7 +52,7 @@ struct RestoredChainsTests {
             let resolved = try await resolution.resolve(root: Self.root.runID, of: nil, as: .notSent)
             #expect(!resolved.isNextInDoubt)
             #expect(try await end(fixture) == ["t t"])
-            let chain = try #require(try await ledger.openChain(Self.root)).chain
+            let chain = try #require(try await ledger.ledger.chain(Self.root))
             #expect(chain.end == nil)
             #expect(chain.restoredTo == nil)
             await #expect(throws: ChainResolution.Refusal.self) {

@@ -76,6 +76,7 @@ struct StoreTests {
     @Test func `A killed export is closed with its suspects, and none of another account or manifest`() async throws {
         try await LedgerFixture.with { db in
             let killed = try await db.open([(1, nil)])
+            _ = try await killed.take(.first)
             let other = try await db.open([(2, nil)], name: "other")
             let stranger = try #require(ZapierAccount(name: "else"))
             let found = try await db.session.transaction { transaction in
@@ -103,8 +104,9 @@ struct StoreTests {
     }
 
     @Test(arguments: [
-        ("forget_chains", SQL.forgetChains), ("insert_chains", SQL.insertChains), ("lock_holders", SQL.lockHolders),
-        ("mark_suspects", SQL.markSuspects), ("rehearsal", SQL.rehearsal), ("schema_strangers", SQL.schemaStrangers),
+        ("forget_chains", SQL.forgetChains), ("insert_chains", SQL.insertChains), ("known_runs", SQL.knownRuns),
+        ("lock_holders", SQL.lockHolders), ("mark_suspects", SQL.markSuspects), ("rehearsal", SQL.rehearsal),
+        ("schema_strangers", SQL.schemaStrangers),
     ])
     func `A statement in a file of its own is in the binary, and says at its head what it does`(
         name: String, sql: String

@@ -359,7 +359,9 @@ struct ExportMachineTests {
 
     @Test("An event that cannot come ends the export with an error that names it", arguments: impossible.indices)
     func unexpected(_ index: Int) throws {
-        var machine = ExportMachine(options: ExportOptions(), witnesses: [], deadline: nil, trap: { _ in })
+        var machine = ExportMachine(
+            options: ExportOptions(), opened: OpenedStep(filled: [.first], isLast: true), witnesses: [], deadline: nil,
+            trap: { _ in })
         _ = machine.begin(at: SchedulerTests.now)
         _ = machine.handle(Self.impossible[index], at: SchedulerTests.now)
         #expect(throws: ExportMachine.UnexpectedEvent.self) { try machine.result.get() }
@@ -368,7 +370,9 @@ struct ExportMachineTests {
     @Test("In a debug build it traps")
     func trapped() async {
         await #expect(processExitsWith: .failure) {
-            var machine = ExportMachine(options: ExportOptions(), witnesses: [], deadline: nil)
+            var machine = ExportMachine(
+                options: ExportOptions(), opened: OpenedStep(filled: [.first], isLast: true), witnesses: [],
+                deadline: nil)
             _ = machine.begin(at: Date(timeIntervalSince1970: 1_800_000_000))
             _ = machine.handle(.committed(.success([])), at: Date(timeIntervalSince1970: 1_800_000_000))
         }

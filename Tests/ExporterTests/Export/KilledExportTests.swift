@@ -46,10 +46,12 @@ struct KilledExportTests {
         }
         #expect((40..<1_000).contains(step))
         guard !isShared else { return }
-        let statements = ["read", "commit", "remember", "intent", "withdrawal", "record"].map { "statement \($0)" }
+        let statements = ["open", "read", "commit", "remember", "intent", "withdrawal", "record"].map {
+            "statement \($0)"
+        }
         let arrivals = ["run", "lookUp", "page"].map { "arrival of \($0)" }
         let events = [
-            "queueRead", "chainsRead", "fetched", "lookedUp", "posted", "committed", "remembered", "intended",
+            "opened", "queueRead", "fetched", "lookedUp", "posted", "committed", "remembered", "intended",
             "withdrawn", "recorded", "woke",
         ].map { "event \($0)" }
         #expect(killedBefore.isSuperset(of: statements + arrivals + events), "\(killedBefore)")

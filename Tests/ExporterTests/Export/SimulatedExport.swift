@@ -12,9 +12,10 @@ struct SimulatedDatabase {
         var results = 0
         /// How often a result was stored.
         var stores = 0
-        var pollAt: Date?
-        /// The present export has stored an answer.
-        var isReached = false
+        /// Its poll is in the work list.
+        var shelvedPoll: PollDue?
+        /// The present export has it in memory, or is done with it.
+        var isTaken = false
     }
 
     struct Lost: Error {}
@@ -32,27 +33,32 @@ struct SimulatedDatabase {
     /// Another export of the manifest begins.
     mutating func beginExport() {
         for key in runs.keys {
-            runs[key]?.isReached = false
-            runs[key]?.pollAt = nil
+            runs[key]?.isTaken = false
+            runs[key]?.shelvedPoll = nil
         }
     }
 
     private static let settled: Set<Outcome> = [.success, .error, .notFound, .forbidden, .rejected]
 
-    func read(_ queue: WorkQueue, after cursor: WorkCursor?, limit: Int, at now: Date) -> [RunItem] {
+    mutating func take(_ queue: WorkQueue, limit: Int, at now: Date) -> [RunItem] {
         let floor = queue == .first ? now : .distantPast
-        return runs.values.lazy
-            .filter { !$0.isReached && !Self.settled.contains($0.outcome) }
+        let items = runs.values.lazy
+            .filter { !$0.isTaken && !Self.settled.contains($0.outcome) }
             .map(\.item)
-            .filter { $0.expiresAt > floor && (cursor?.precedes($0) ?? true) }
-            .sorted { WorkCursor(expiresAt: $0.expiresAt, key: $0.key).precedes($1) }
+            .filter { $0.expiresAt > floor }
+            .sorted { ($0.expiresAt, $0.key.runID) < ($1.expiresAt, $1.key.runID) }
             .prefix(limit).map(\.self)
+        for item in items { runs[item.key]?.isTaken = true }
+        return items
     }
 
-    func polls(limit: Int) -> [PollDue] {
-        runs.values.compactMap { run in run.pollAt.map { (item: run.item, at: $0) } }.sorted { $0.at < $1.at }
-            .prefix(limit).map(\.self)
+    mutating func takePolls(limit: Int) -> [PollDue] {
+        let polls = runs.values.compactMap(\.shelvedPoll).sorted { $0.at < $1.at }.prefix(limit).map(\.self)
+        for poll in polls { runs[poll.item.key]?.shelvedPoll = nil }
+        return polls
     }
+
+    mutating func shelve(_ poll: PollDue) { runs[poll.item.key]?.shelvedPoll = poll }
 
     mutating func commit(_ batch: [FetchedRun]) -> Result<[Commit], any Error> {
         if isLost { return .failure(Lost()) }
@@ -69,23 +75,15 @@ struct SimulatedDatabase {
         }
         if rule == .replace || rule == .update {
             runs[key]?.outcome = loaded.verdict.outcome
-            runs[key]?.pollAt = loaded.pollAt
             runs[key]?.item = loaded.item
             runs[key]?.item.requests = 0
         }
-        runs[key]?.isReached = true
         var item = loaded.item
         item.requests = 0
         return Commit(
             item: item, outcome: runs[key]?.outcome ?? .queued, rule: rule,
             results: rule == .replace ? loaded.resultCount : 0, errors: rule == .replace ? loaded.errorCount : 0,
             bundledErrors: 0, rejects: 0, pollAt: loaded.pollAt)
-    }
-}
-
-extension WorkCursor {
-    fileprivate func precedes(_ item: RunItem) -> Bool {
-        (expiresAt, key.storedActionID, key.runID) < (item.expiresAt, item.key.storedActionID, item.key.runID)
     }
 }
 
@@ -135,7 +133,8 @@ struct SimulatedExport {
         database.beginExport()
         (queue, inFlight, hasCancelled, wakeAt, ending) = ([], [:], false, .distantFuture, nil)
         var machine = ExportMachine(
-            options: options, witnesses: witnesses, deadline: deadline, random: random)
+            options: options, opened: OpenedStep(filled: [.first, .late], isLast: true), witnesses: witnesses,
+            deadline: deadline, random: random)
         if let signalAt { schedule(.interrupted(signal: 15), at: signalAt) }
         var effects = machine.begin(at: now)
         for _ in 0..<1_000_000 {
@@ -179,6 +178,8 @@ struct SimulatedExport {
             }
         case .lookUp(let action): faults.append("\(action) is looked up")
         case .store(let work): perform(work)
+        case .shelve(.poll(let poll)): database.shelve(poll)
+        case .shelve(.chain): faults.append("work for a chain, in an export without chains")
         case .cancelReads:
             hasCancelled = true
             queue.removeAll { if case .fetched = $0.event { true } else { false } }
@@ -194,16 +195,14 @@ struct SimulatedExport {
 
     private mutating func perform(_ work: ExportMachine.DatabaseWork) {
         switch work {
-        case .read(.polls, _, let limit): schedule(.pollsRead(.success(database.polls(limit: limit))), at: now + 0.002)
-        case .read(.chains, _, _): schedule(.chainsRead(.success([])), at: now + 0.002)
-        case .read(.suspects, _, _): schedule(.queueRead(.suspects, .success([])), at: now + 0.002)
-        case .read(let queue, let cursor, let limit):
-            let items = database.read(queue, after: cursor, limit: limit, at: now)
-            schedule(.queueRead(queue, .success(items)), at: now + 0.002)
+        case .read(.polls, let limit):
+            schedule(.pollsRead(.success(database.takePolls(limit: limit))), at: now + 0.002)
+        case .read(let queue, let limit):
+            schedule(.queueRead(queue, .success(database.take(queue, limit: limit, at: now))), at: now + 0.002)
         case .commit(let batch, _):
             pending = batch
             schedule(.committed(.success([])), at: now + 0.01)
-        case .prepare, .write, .remember: faults.append("work for a chain, in an export without chains")
+        case .open, .prepare, .write, .remember: faults.append("work for a chain, in an export without chains")
         }
     }
 

@@ -27,6 +27,7 @@ struct ExportSimulationTests {
         var windowEnd = start, used = 0
         var played = Played(seconds: 0, order: [])
         var now = start
+        var taken: Set<RunKey> = []
         while true {
             switch scheduler.next(at: now) {
             case .fetch(let item):
@@ -37,11 +38,15 @@ struct ExportSimulationTests {
                     resetInstant: windowEnd, resetGrain: .finer)
                 answers.append((now + latency, item, headers, used > limit ? 429 : 200))
                 played.order.append(item.key)
-            case .read(let which, let cursor):
-                let floor = max(which == .late ? .distantPast : now, cursor?.expiresAt ?? .distantPast)
-                let batch = queue[firstIndex(after: floor, in: queue)...].lazy.filter { open.contains($0.key) }
-                scheduler.hasRead(which, Array(batch.prefix(scheduler.options.batchSize)))
-            case .lookUp, .post, .lookAgain:
+            case .read(let which):
+                let floor = which == .late ? .distantPast : now
+                let batch = queue[firstIndex(after: floor, in: queue)...].lazy.filter {
+                    open.contains($0.key) && !taken.contains($0.key)
+                }
+                let items = Array(batch.prefix(scheduler.options.batchSize))
+                taken.formUnion(items.map(\.key))
+                scheduler.hasRead(which, items)
+            case .lookUp, .post, .lookAgain, .open:
                 Issue.record("there are no chains")
                 return played
             case .wait(let until):

@@ -9,16 +9,19 @@ struct ScheduledExport {
     private var scheduler: Scheduler
     private var exchange: Exchange
 
-    init(_ options: Scheduler.Options, budgetShare: Double = 1) {
-        scheduler = Scheduler(options: options)
+    init(
+        _ options: Scheduler.Options, budgetShare: Double = 1, filled: Set<WorkQueue> = [.first, .late, .chains],
+        isOpening: Bool = false
+    ) {
+        scheduler = Scheduler(options: options, opened: OpenedStep(filled: filled, isLast: !isOpening))
         exchange = Exchange(budgetShare: budgetShare, longestGap: .seconds(600), random: { 0 })
     }
 
     /// Whose manifest asks for no pages.
-    static func withoutChains(_ options: Scheduler.Options) -> ScheduledExport {
-        var export = ScheduledExport(options)
-        export.scheduler.hasRead(chains: 0, limit: 1)
-        return export
+    static func withoutChains(
+        _ options: Scheduler.Options, filled: Set<WorkQueue> = [.first, .late]
+    ) -> ScheduledExport {
+        ScheduledExport(options, filled: filled)
     }
 
     subscript<T>(dynamicMember path: KeyPath<Scheduler, T>) -> T { scheduler[keyPath: path] }
@@ -56,11 +59,13 @@ struct ScheduledExport {
 
     mutating func hasRead(_ queue: WorkQueue, _ items: [RunItem]) { scheduler.hasRead(queue, items) }
     mutating func hasRead(polls: [PollDue]) { scheduler.hasRead(polls: polls) }
-    mutating func hasRead(chains count: Int, limit: Int) { scheduler.hasRead(chains: count, limit: limit) }
+    mutating func hasRead(chains count: Int) { scheduler.hasRead(chains: count) }
+    mutating func opened(_ step: OpenedStep) { scheduler.opened(step) }
     mutating func returned(_ item: RunItem) { scheduler.returned(item) }
     mutating func retry(_ item: RunItem, at due: Date) { scheduler.retry(item, at: due) }
     mutating func gathered() { scheduler.gathered() }
-    mutating func committed(_ item: RunItem, pollAt: Date?) { scheduler.committed(item, pollAt: pollAt) }
+    @discardableResult
+    mutating func committed(_ item: RunItem, pollAt: Date?) -> PollDue? { scheduler.committed(item, pollAt: pollAt) }
     mutating func add(_ request: ChainQueue.Request, at time: Date? = nil, isNew: Bool = false) {
         scheduler.add(request, at: time, isNew: isNew)
     }

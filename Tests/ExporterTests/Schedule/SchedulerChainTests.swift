@@ -21,11 +21,11 @@ struct SchedulerChainTests {
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(), status: 200, at: now)
         }
-        #expect(scheduler.next(at: now) == .read(.first, after: nil))
+        #expect(scheduler.next(at: now) == .read(.first))
         openRuns(&scheduler, RateLimitHeaders())
         scheduler.hasRead(.first, first)
         if first.isEmpty {
-            #expect(scheduler.next(at: now) == .read(.late, after: nil))
+            #expect(scheduler.next(at: now) == .read(.late))
             scheduler.hasRead(.late, [])
         }
         return scheduler
@@ -113,7 +113,7 @@ struct SchedulerChainTests {
         scheduler.add(.post(Self.root))
         #expect(scheduler.next(at: now) == .lookUp(Self.action))
         #expect(scheduler.next(at: now) == .post(Self.root))
-        guard case .read(.late, _) = scheduler.next(at: now) else {
+        guard case .read(.late) = scheduler.next(at: now) else {
             // Nothing may leave; only the database is asked.
             #expect(scheduler.requestsInFlight == 2)
             scheduler.change { $0.lookUpReturned() }
@@ -155,13 +155,13 @@ struct SchedulerChainTests {
     @Test("A chain that opens while a batch of chains is read is not forgotten")
     func missedChain() {
         var scheduler = ScheduledExport(Scheduler.Options(concurrency: 1, maxWait: .zero))
-        #expect(scheduler.next(at: now) == .read(.first, after: nil))
-        #expect(scheduler.next(at: now) == .read(.chains, after: nil))
+        #expect(scheduler.next(at: now) == .read(.first))
+        #expect(scheduler.next(at: now) == .read(.chains))
         let mayFollowWhileReading = scheduler.change { $0.mayFollow() }
         #expect(mayFollowWhileReading == false)
-        scheduler.hasRead(chains: 0, limit: 10)
-        #expect(scheduler.next(at: now) == .read(.chains, after: nil))
-        scheduler.hasRead(chains: 0, limit: 10)
+        scheduler.hasRead(chains: 0)
+        #expect(scheduler.next(at: now) == .read(.chains))
+        scheduler.hasRead(chains: 0)
         let mayFollowAfterwards = scheduler.change { $0.mayFollow() }
         #expect(mayFollowAfterwards == true)
     }
@@ -170,16 +170,16 @@ struct SchedulerChainTests {
     func storedPages() {
         var options = Scheduler.Options(concurrency: 1, maxWait: .zero, batchSize: 2)
         options.refetch = true
-        var scheduler = ScheduledExport.withoutChains(options)
+        var scheduler = ScheduledExport.withoutChains(options, filled: [.first, .late, .storedPages])
         let run = item(9, expiresIn: 100)
-        #expect(scheduler.next(at: now) == .read(.first, after: nil))
+        #expect(scheduler.next(at: now) == .read(.first))
         scheduler.hasRead(.first, [run])
-        #expect(scheduler.next(at: now) == .read(.storedPages, after: nil))
+        #expect(scheduler.next(at: now) == .read(.storedPages))
         var pages = [page(1), page(2)]
         for index in pages.indices { pages[index].page?.isRefetch = true }
         scheduler.hasRead(.storedPages, pages)
         for item in [run] + pages {
-            guard case .fetch(let next) = afterRefills(&scheduler, pages: pages) else {
+            guard case .fetch(let next) = afterRefills(&scheduler) else {
                 Issue.record("\(item.key) is to be fetched")
                 return
             }
@@ -188,16 +188,15 @@ struct SchedulerChainTests {
             scheduler.settle(.reads) { $0.answered(RateLimitHeaders(), status: 200, at: now) }
             scheduler.returned(item)
         }
-        #expect(afterRefills(&scheduler, pages: pages) == .done)
+        #expect(afterRefills(&scheduler) == .done)
         #expect(scheduler.hasPagesToRefetch == false)
     }
 
-    /// The next step once the database has said that it holds nothing more.
-    private func afterRefills(_ scheduler: inout ScheduledExport, pages: [RunItem]) -> Scheduler.Step {
+    /// The next step once the work list has turned out to hold nothing more.
+    private func afterRefills(_ scheduler: inout ScheduledExport) -> Scheduler.Step {
         while true {
             switch scheduler.next(at: now) {
-            case .read(let queue, let cursor):
-                if queue == .storedPages { #expect(cursor?.key == pages.last?.key) }
+            case .read(let queue):
                 scheduler.hasRead(queue, [])
             case let step: return step
             }
@@ -207,12 +206,12 @@ struct SchedulerChainTests {
     @Test("Chains that wait hold up no others, and only so many wait in memory")
     func waitingChains() {
         var scheduler = ScheduledExport(Scheduler.Options(concurrency: 1, maxWait: .seconds(600), batchSize: 2))
-        #expect(scheduler.next(at: now) == .read(.first, after: nil))
+        #expect(scheduler.next(at: now) == .read(.first))
         scheduler.hasRead(.first, [])
-        #expect(scheduler.next(at: now) == .read(.chains, after: nil))
-        scheduler.hasRead(chains: 6, limit: 6)
+        #expect(scheduler.next(at: now) == .read(.chains))
+        scheduler.hasRead(chains: 6)
         scheduler.change { $0.follows(4) }
-        #expect(scheduler.next(at: now) == .read(.late, after: nil))
+        #expect(scheduler.next(at: now) == .read(.late))
         scheduler.hasRead(.late, [])
         for number in 1...2 {
             let isWaitedFor = scheduler.wait(for: .post(LedgerFixture.key(number)), until: now + 60)
@@ -221,18 +220,18 @@ struct SchedulerChainTests {
         let isThirdWaitedFor = scheduler.wait(for: .post(LedgerFixture.key(3)), until: now + 60)
         #expect(!isThirdWaitedFor)
         // Of the four, two wait: others may come.
-        #expect(scheduler.next(at: now) == .read(.chains, after: nil))
+        #expect(scheduler.next(at: now) == .read(.chains))
     }
 
     @Test("An export whose chains are more than fit in memory ends when nothing is left but to wait")
     func fullOfChains() {
         var scheduler = ScheduledExport(Scheduler.Options(concurrency: 1, maxWait: .zero, batchSize: 2))
-        #expect(scheduler.next(at: now) == .read(.first, after: nil))
+        #expect(scheduler.next(at: now) == .read(.first))
         scheduler.hasRead(.first, [])
-        #expect(scheduler.next(at: now) == .read(.chains, after: nil))
-        scheduler.hasRead(chains: 6, limit: 6)
+        #expect(scheduler.next(at: now) == .read(.chains))
+        scheduler.hasRead(chains: 6)
         scheduler.change { $0.follows(6) }
-        #expect(scheduler.next(at: now) == .read(.late, after: nil))
+        #expect(scheduler.next(at: now) == .read(.late))
         scheduler.hasRead(.late, [])
         #expect(scheduler.next(at: now) == .done)
     }

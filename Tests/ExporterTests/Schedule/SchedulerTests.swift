@@ -29,10 +29,10 @@ struct SchedulerTests {
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(), status: 200, at: now)
         }
-        #expect(scheduler.next(at: now) == .read(.first, after: nil))
+        #expect(scheduler.next(at: now) == .read(.first))
         scheduler.hasRead(.first, items)
         if items.isEmpty {
-            #expect(scheduler.next(at: now) == .read(.late, after: nil))
+            #expect(scheduler.next(at: now) == .read(.late))
             scheduler.hasRead(.late, late)
         }
         return scheduler
@@ -139,21 +139,22 @@ struct SchedulerTests {
             return suspect
         }
         var scheduler = ScheduledExport.withoutChains(
-            Scheduler.Options(concurrency: 4, maxWait: .seconds(600), batchSize: 100, hasSuspects: true))
+            Scheduler.Options(concurrency: 4, maxWait: .seconds(600), batchSize: 100),
+            filled: [.first, .late, .suspects])
         scheduler.settle(.reads) { budget in
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(), status: 200, at: now)
         }
-        #expect(scheduler.next(at: now) == .read(.first, after: nil))
+        #expect(scheduler.next(at: now) == .read(.first))
         scheduler.hasRead(.first, [item, poll])
         #expect(scheduler.next(at: now) == .fetch(item))
         #expect(scheduler.next(at: now) == .fetch(poll))
-        #expect(scheduler.next(at: now) == .read(.late, after: nil))
+        #expect(scheduler.next(at: now) == .read(.late))
         scheduler.hasRead(.late, [])
         Self.finish(poll, pollAt: now + 1, in: &scheduler)
         #expect(scheduler.next(at: now) == .wait(until: now + 1))
         Self.finish(item, in: &scheduler)
-        #expect(scheduler.next(at: now) == .read(.suspects, after: nil))
+        #expect(scheduler.next(at: now) == .read(.suspects))
         scheduler.hasRead(.suspects, suspects)
         #expect(scheduler.next(at: now) == .fetch(suspects[0]))
         // Not even a poll that is due.
@@ -186,7 +187,7 @@ struct SchedulerTests {
         scheduler.settle(.reads) { $0.lost(at: now) }
         scheduler.returned(item)
         scheduler.retry(item, at: now + 2)
-        #expect(scheduler.next(at: now) == .read(.late, after: nil))
+        #expect(scheduler.next(at: now) == .read(.late))
         scheduler.hasRead(.late, [])
         #expect(scheduler.next(at: now) == .wait(until: now + 2))
         #expect(scheduler.next(at: now + 2) == .fetch(item))
@@ -200,12 +201,12 @@ struct SchedulerTests {
         var scheduler = Self.scheduler([soon, good])
         let later = now + 60
         #expect(scheduler.next(at: later) == .fetch(good))
-        #expect(scheduler.next(at: later) == .read(.late, after: nil))
-        scheduler.hasRead(.late, [old, soon])
+        #expect(scheduler.next(at: later) == .read(.late))
+        scheduler.hasRead(.late, [old])
         Self.finish(good, in: &scheduler, at: later)
-        #expect(scheduler.next(at: later) == .fetch(old))
-        Self.finish(old, in: &scheduler, at: later)
         #expect(scheduler.next(at: later) == .fetch(soon))
+        Self.finish(soon, in: &scheduler, at: later)
+        #expect(scheduler.next(at: later) == .fetch(old))
     }
 
     @Test("A retry of a run past its time goes last too")
@@ -214,7 +215,7 @@ struct SchedulerTests {
         var scheduler = Self.scheduler([good])
         scheduler.retry(old, at: now)
         #expect(scheduler.next(at: now) == .fetch(good))
-        #expect(scheduler.next(at: now) == .read(.late, after: nil))
+        #expect(scheduler.next(at: now) == .read(.late))
         scheduler.hasRead(.late, [])
         Self.finish(good, in: &scheduler)
         #expect(scheduler.next(at: now) == .fetch(old))
@@ -228,7 +229,7 @@ struct SchedulerTests {
         Self.finish(unfinished, pollAt: now + 1, in: &scheduler)
         #expect(scheduler.next(at: now + 5) == .fetch(fresh))
         Self.finish(fresh, in: &scheduler, at: now + 5)
-        #expect(scheduler.next(at: now + 5) == .read(.late, after: nil))
+        #expect(scheduler.next(at: now + 5) == .read(.late))
         scheduler.hasRead(.late, [])
         #expect(scheduler.next(at: now + 5) == .fetch(unfinished))
     }
@@ -239,7 +240,7 @@ struct SchedulerTests {
         var scheduler = Self.scheduler([unfinished])
         #expect(scheduler.next(at: now) == .fetch(unfinished))
         Self.finish(unfinished, pollAt: now + 1, in: &scheduler)
-        #expect(scheduler.next(at: now) == .read(.late, after: nil))
+        #expect(scheduler.next(at: now) == .read(.late))
         scheduler.hasRead(.late, [old])
         #expect(scheduler.next(at: now + 1) == .fetch(unfinished))
     }
@@ -250,7 +251,7 @@ struct SchedulerTests {
         var scheduler = Self.scheduler([item], maxWait: .seconds(10))
         #expect(scheduler.next(at: now) == .fetch(item))
         Self.finish(item, pollAt: now + 4, in: &scheduler)
-        #expect(scheduler.next(at: now) == .read(.late, after: nil))
+        #expect(scheduler.next(at: now) == .read(.late))
         scheduler.hasRead(.late, [])
         #expect(scheduler.next(at: now) == .wait(until: now + 4))
         #expect(scheduler.next(at: now + 4) == .fetch(item))
@@ -270,7 +271,7 @@ struct SchedulerTests {
         Self.finish(items[0], pollAt: now, in: &scheduler)
         #expect(scheduler.next(at: now) == .fetch(items[1]))
         Self.finish(items[1], pollAt: now, in: &scheduler)
-        #expect(scheduler.next(at: now) == .read(.late, after: nil))
+        #expect(scheduler.next(at: now) == .read(.late))
         scheduler.hasRead(.late, [])
         #expect(scheduler.next(at: now) == .done)
     }
@@ -283,26 +284,11 @@ struct SchedulerTests {
         scheduler.settle(.reads) { $0.answered(RateLimitHeaders(), status: 200, at: now) }
         scheduler.returned(item)
         scheduler.gathered()
-        #expect(scheduler.next(at: now) == .read(.late, after: nil))
+        #expect(scheduler.next(at: now) == .read(.late))
         scheduler.hasRead(.late, [])
         #expect(scheduler.next(at: now) == .wait(until: now + 600))
         scheduler.committed(item, pollAt: nil)
         #expect(scheduler.next(at: now) == .done)
-    }
-
-    @Test("A batch that may hold uncommitted items and a commit wait for each other")
-    func commitsAndStretches() {
-        let item = Self.item(1)
-        var scheduler = Self.scheduler([item])
-        #expect(scheduler.next(at: now) == .fetch(item))
-        scheduler.change { $0.commitBegins() }
-        #expect(scheduler.next(at: now) == .wait(until: nil))
-        scheduler.change { $0.commitEnds() }
-        #expect(scheduler.mayCommit)
-        #expect(scheduler.next(at: now) == .read(.late, after: nil))
-        #expect(!scheduler.mayCommit)
-        scheduler.hasRead(.late, [])
-        #expect(scheduler.mayCommit)
     }
 
     @Test("While it is paused nothing goes out")
@@ -331,7 +317,7 @@ struct SchedulerTests {
         #expect(scheduler.next(at: now) == .done)
     }
 
-    @Test("A queue is read a batch at a time, behind the last item, and an item that is in memory is not taken twice")
+    @Test("A queue is taken a batch at a time, and the next batch before the last item of this one has left")
     func batches() {
         let items = (1...5).map { Self.item($0) }
         var scheduler = ScheduledExport.withoutChains(
@@ -340,12 +326,11 @@ struct SchedulerTests {
             _ = budget.request(at: now)
             budget.answered(RateLimitHeaders(), status: 200, at: now)
         }
-        #expect(scheduler.next(at: now) == .read(.first, after: nil))
+        #expect(scheduler.next(at: now) == .read(.first))
         scheduler.hasRead(.first, Array(items[0..<3]))
         #expect(scheduler.next(at: now) == .fetch(items[0]))
-        let cursor = WorkCursor(expiresAt: items[2].expiresAt, key: items[2].key)
-        #expect(scheduler.next(at: now) == .read(.first, after: cursor))
-        scheduler.hasRead(.first, [items[2], items[3]])
+        #expect(scheduler.next(at: now) == .read(.first))
+        scheduler.hasRead(.first, [items[3]])
         var asked: [RunItem] = []
         while case .fetch(let item) = scheduler.next(at: now) {
             asked.append(item)
@@ -354,7 +339,7 @@ struct SchedulerTests {
         #expect(asked == [items[1], items[2], items[3]])
     }
 
-    @Test("Polls that do not fit into memory are read again from the database")
+    @Test("Polls that memory has no room for go back to the work list, and come from there once it has")
     func pollsElsewhere() {
         let items = (1...4).map { Self.item($0) }
         var scheduler = ScheduledExport.withoutChains(
@@ -366,31 +351,102 @@ struct SchedulerTests {
         var batches = [Array(items[0..<2]), Array(items[2..<4]), []]
         var late = false
         var asked = 0
+        var shelved: [PollDue] = []
         loop: while true {
             switch scheduler.next(at: now) {
             case .fetch(let item):
                 asked += 1
-                Self.finish(item, pollAt: now + Double(asked), in: &scheduler)
-            case .read(.first, _): scheduler.hasRead(.first, batches.removeFirst())
-            case .read(.late, _):
+                scheduler.settle(.reads) { $0.answered(RateLimitHeaders(), status: 200, at: now) }
+                scheduler.returned(item)
+                scheduler.gathered()
+                if let poll = scheduler.committed(item, pollAt: now + Double(asked)) { shelved.append(poll) }
+            case .read(.first): scheduler.hasRead(.first, batches.removeFirst())
+            case .read(.late):
                 late = true
                 scheduler.hasRead(.late, [])
-            case .read(.suspects, _): scheduler.hasRead(.suspects, [])
-            case .read(.polls, _): Issue.record("polls are in memory still")
-            case .lookUp, .post, .lookAgain, .read(.chains, _), .read(.storedPages, _):
-                Issue.record("there are no chains")
+            case .read(.suspects): scheduler.hasRead(.suspects, [])
+            case .read(.polls): Issue.record("polls are in memory still")
+            case .lookUp, .post, .lookAgain, .read(.chains), .read(.storedPages), .open:
+                Issue.record("there are no chains, and nothing is to be opened")
             case .wait, .done: break loop
             }
         }
         #expect(asked == 4)
         #expect(late)
-        // Two fit; when they are done, the others come from the database.
+        #expect(shelved.map(\.item) == Array(items[2...]))
+        // Two fit; when they are done, the others come from the work list.
         for expected in items[0..<2] {
             #expect(scheduler.next(at: now + 10) == .fetch(expected))
             Self.finish(expected, in: &scheduler, at: now + 10)
         }
-        #expect(scheduler.next(at: now + 10) == .read(.polls, after: nil))
-        scheduler.hasRead(polls: [(item: items[2], at: now + 3), (item: items[3], at: now + 4)])
+        #expect(scheduler.next(at: now + 10) == .read(.polls))
+        scheduler.hasRead(polls: shelved)
         #expect(scheduler.next(at: now + 10) == .fetch(items[2]))
+    }
+
+    @Test("Fetching begins while the export is being opened; runs past their time, polls and the end wait for the rest")
+    func opening() {
+        let (fresh, late, later) = (Self.item(1), Self.item(2, expiresInHours: -1), Self.item(3))
+        var scheduler = ScheduledExport(
+            Scheduler.Options(concurrency: 1, maxWait: .seconds(600), batchSize: 100), filled: [.first, .late],
+            isOpening: true)
+        scheduler.settle(.reads) { budget in
+            _ = budget.request(at: now)
+            budget.answered(RateLimitHeaders(), status: 200, at: now)
+        }
+        #expect(scheduler.next(at: now) == .open)
+        #expect(scheduler.next(at: now) == .read(.first))
+        scheduler.hasRead(.first, [fresh])
+        #expect(scheduler.next(at: now) == .fetch(fresh))
+        Self.finish(fresh, in: &scheduler)
+        #expect(scheduler.next(at: now) == .wait(until: nil))
+        scheduler.opened(OpenedStep(filled: [.first], isLast: true))
+        #expect(scheduler.next(at: now) == .read(.first))
+        scheduler.hasRead(.first, [later])
+        #expect(scheduler.next(at: now) == .fetch(later))
+        #expect(scheduler.next(at: now) == .read(.late))
+        scheduler.hasRead(.late, [late])
+        Self.finish(later, in: &scheduler)
+        #expect(scheduler.next(at: now) == .fetch(late))
+        Self.finish(late, in: &scheduler)
+        #expect(scheduler.next(at: now) == .done)
+    }
+
+    @Test("While the export is being opened, few runs are asked for between two steps")
+    func openingFirst() {
+        let items = (0..<200).map { Self.item($0) }
+        var scheduler = ScheduledExport(
+            Scheduler.Options(concurrency: 300, maxWait: .zero, batchSize: 1000), filled: [.first], isOpening: true)
+        scheduler.settle(.reads) { budget in
+            _ = budget.request(at: now)
+            budget.answered(RateLimitHeaders(), status: 200, at: now)
+        }
+        func ask() -> Int {
+            var asked = 0
+            while case .fetch = scheduler.next(at: now) { asked += 1 }
+            return asked
+        }
+        #expect(scheduler.next(at: now) == .open)
+        #expect(scheduler.next(at: now) == .read(.first))
+        scheduler.hasRead(.first, items)
+        #expect(ask() == Backlog.allowanceOfStep)
+        scheduler.opened(OpenedStep(filled: [], isLast: false))
+        #expect(scheduler.next(at: now) == .open)
+        #expect(ask() == Backlog.allowanceOfStep)
+        scheduler.opened(OpenedStep(filled: [], isLast: true))
+        #expect(ask() == 200 - 2 * Backlog.allowanceOfStep)
+    }
+
+    @Test("What a step adds to a queue while a batch of it is being taken is not forgotten")
+    func missedItems() {
+        var scheduler = ScheduledExport(
+            Scheduler.Options(concurrency: 1, maxWait: .zero, batchSize: 100), filled: [.first], isOpening: true)
+        #expect(scheduler.next(at: now) == .open)
+        #expect(scheduler.next(at: now) == .read(.first))
+        scheduler.opened(OpenedStep(filled: [.first], isLast: true))
+        scheduler.hasRead(.first, [])
+        #expect(scheduler.next(at: now) == .read(.first))
+        scheduler.hasRead(.first, [])
+        #expect(scheduler.next(at: now) == .done)
     }
 }

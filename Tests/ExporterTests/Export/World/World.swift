@@ -182,9 +182,10 @@ struct World {
     private mutating func begin(_ plan: ExportPlan, as id: Int) {
         database.begin(id, manifest: plan.manifest, options: plan.options, at: now)
         api.begins(at: now, share: plan.options.budgetShare, unseen: unseen)
+        let opened = database.openStep(of: id, options: plan.options, at: now)
         let dice = Dice(random.next())
         let machine = ExportMachine(
-            options: plan.options, witnesses: database.witnesses(),
+            options: plan.options, opened: opened, witnesses: database.witnesses(),
             deadline: plan.timeLimit.map { now + $0 }, random: { dice.unit() }, newID: { dice.uuid() })
         exports[id] = WorldExport(id: id, plan: plan, machine: machine, at: now)
         for signal in plan.signals { schedule(.signal(signal.number), of: id, at: now + signal.after) }
@@ -232,7 +233,9 @@ struct World {
         records.append(record)
         exports[id] = nil
         if case .success(let ending)? = ending, !export.isDatabaseLost {
-            database.finish(id, isComplete: ending == .finished)
+            database.finish(
+                id, isComplete: ending == .finished,
+                hasPagesToRefetch: exports[id]?.machine.hasPagesToRefetch ?? false)
         } else {
             // Its row stays as it is, for the next export of the manifest to find.
             database.alive.remove(id)

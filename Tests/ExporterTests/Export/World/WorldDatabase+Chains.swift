@@ -35,20 +35,6 @@ extension WorldDatabase {
         return newest.sorted { $0.key < $1.key }.flatMap(\.value.rows)
     }
 
-    func openChains(of id: Int, limit: Int) -> [OpenChain] {
-        let open = (exports[id]?.items ?? [:]).filter { key, item in
-            guard let chain = chains[key] else { return false }
-            return chain.pages > 0 && chain.end == nil && item.chainLeft == nil
-        }
-        return open.keys.sorted { ($0.storedActionID, $0.runID) < ($1.storedActionID, $1.runID) }.prefix(limit)
-            .compactMap { openChain($0, of: id) }
-    }
-
-    func openChain(_ root: RunKey, of id: Int) -> OpenChain? {
-        guard exports[id]?.items[root] != nil else { return nil }
-        return chain(root).map { OpenChain(chain: $0, manifestPosition: 0) }
-    }
-
     // MARK: Pages
 
     /// - Returns: the chain of each run that is of one.

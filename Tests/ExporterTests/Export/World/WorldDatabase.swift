@@ -3,8 +3,9 @@ import Foundation
 @testable import ExportCore
 @testable import Exporter
 
-/// The tables that exports share: runs, exports with their items, and (in its extension) chains with their intents.
-/// Each method is a transaction, written after the statement of the real database that it stands for.
+/// The tables that exports share: runs, exports, and (in extensions) chains with their intents, and the work lists that
+/// exports keep to themselves. Each method is a transaction, written after the statement of the real database that it
+/// stands for.
 struct WorldDatabase {
     struct Run {
         var executedAt: Date?
@@ -44,9 +45,13 @@ struct WorldDatabase {
     }
 
     struct Item {
+        /// An answer is stored, or the run was settled before.
         var isReached = false
-        var pollAt: Date?
-        var polls = 0
+        /// It is in memory, or done with.
+        var isTaken = false
+        /// A poll that memory had no room for.
+        var shelvedPoll: PollDue?
+        var isChainTaken = true
         var chainLeft: ChainLeft?
     }
 
@@ -57,7 +62,15 @@ struct WorldDatabase {
         /// With `--refetch`: results that were fetched before are fetched again.
         var refetchSince: Date?
         var isRunning = true
+        /// Of its work list, as far as it has been opened.
         var items: [RunKey: Item] = [:]
+        var unopened: ArraySlice<RunKey> = []
+        /// The pages that `--refetch` has taken.
+        var takenPages: Set<RunKey> = []
+        /// What it has noted of the runs that it took from the work list.
+        var inHand: [RunKey] = []
+        /// Nothing of a refetch is left.
+        var isRefetchDone = false
     }
 
     struct Intent {
@@ -89,51 +102,46 @@ struct WorldDatabase {
 
     // MARK: Exports
 
-    /// Opens an export of a manifest, and closes those of it that died.
+    /// Begins an export of a manifest, and closes those of it that died.
     mutating func begin(_ id: Int, manifest: Int, options: ExportOptions, at now: Date) {
         for (id, dead) in exports where dead.manifest == manifest && dead.isRunning {
             markSuspects(of: dead)
             exports[id]?.isRunning = false
         }
         var export = Export(manifest: manifest, beganAt: now, concurrency: options.concurrency)
-        let since = options.refetch ? startOfUnfinishedRefetch(of: manifest) : nil
-        if options.refetch { export.refetchSince = since ?? now }
-        for key in manifests[manifest] {
-            let isDue = options.refetch && (runs[key]?.fetchedAt ?? .distantPast) < since ?? .distantFuture
-            export.items[key] = Item(isReached: !isDue && runs[key]?.isSettled(at: now) ?? false)
-            if options.retryFailedPages { reopen(key) }
-        }
+        if options.refetch { export.refetchSince = startOfUnfinishedRefetch(of: manifest) ?? now }
+        export.unopened = manifests[manifest][...]
         exports[id] = export
         alive.insert(id)
     }
 
     /// See `ExportStore.startOfUnfinishedRefetch`.
     private func startOfUnfinishedRefetch(of manifest: Int) -> Date? {
-        exports.filter { $1.manifest == manifest }.sorted { $0.key > $1.key }.map(\.value)
-            .prefix { $0.refetchSince != nil && $0.items.values.contains { !$0.isReached } }.last?.beganAt
+        guard let newest = exports.filter({ $1.manifest == manifest }).max(by: { $0.key < $1.key })?.value,
+            !newest.isRefetchDone
+        else { return nil }
+        return newest.refetchSince
     }
 
     private mutating func markSuspects(of dead: Export) {
-        let candidates = dead.items.filter { key, item in
-            guard !item.isReached, let run = runs[key], !run.isSuspect else { return false }
-            return run.expiresAt > dead.beganAt && [.queued, .failed, .waiting, .pending].contains(run.outcome)
+        let candidates = dead.inHand.filter { key in
+            guard dead.items[key]?.isReached == false, let run = runs[key], !run.isSuspect else { return false }
+            return [.queued, .failed, .waiting, .pending].contains(run.outcome)
         }
-        for key in candidates.keys.sorted(by: { cursor($0).precedes($1, runs[$1]) }).prefix(dead.concurrency) {
+        for key in candidates.prefix(dead.concurrency) {
             runs[key]?.outcome = .failed
             runs[key]?.isSuspect = true
             runs[key]?.wasSuspect = true
         }
     }
 
-    private func cursor(_ key: RunKey) -> WorkCursor {
-        WorkCursor(expiresAt: runs[key]?.expiresAt ?? .distantPast, key: key)
-    }
-
     /// The export ends in good order.
-    mutating func finish(_ id: Int, isComplete: Bool) {
+    mutating func finish(_ id: Int, isComplete: Bool, hasPagesToRefetch: Bool) {
         if !isComplete {
             for (key, item) in exports[id]?.items ?? [:] where !item.isReached { runs[key]?.isSuspect = false }
         }
+        let hasQueued = exports[id].map { !$0.unopened.isEmpty || $0.items.values.contains { !$0.isReached } } ?? false
+        exports[id]?.isRefetchDone = !hasQueued && !hasPagesToRefetch
         exports[id]?.isRunning = false
         alive.remove(id)
     }
@@ -142,64 +150,6 @@ struct WorldDatabase {
     func witnesses() -> [UUID] {
         let actions = Set(runs.lazy.filter { $1.outcome.isStored }.map { $0.key.storedActionID })
         return Array(actions.sorted { $0.uuidString < $1.uuidString }.prefix(AccountWatch.witnesses))
-    }
-
-    // MARK: The work list
-
-    func read(_ queue: WorkQueue, of id: Int, after cursor: WorkCursor?, limit: Int, at now: Date) -> [RunItem] {
-        let items = exports[id]?.items ?? [:]
-        let floor = queue == .first ? now : .distantPast
-        let keys = items.keys.filter { key in
-            guard let item = items[key], let run = runs[key], !item.isReached else { return false }
-            if queue == .suspects { return run.isSuspect }
-            return !run.isSuspect && run.expiresAt > floor && (cursor?.precedes(key, run) ?? true)
-        }
-        let ordered = keys.sorted { a, b in
-            if queue == .suspects, let a = runs[a]?.checkedAt, let b = runs[b]?.checkedAt, a != b { return a < b }
-            return self.cursor(a).precedes(b, runs[b])
-        }
-        return ordered.prefix(limit).compactMap { key in
-            var item = item(key, of: id)
-            item?.isSuspect = queue == .suspects
-            return item
-        }
-    }
-
-    /// Pages of the export's chains whose results are stored, for `--refetch`.
-    func pagesToRefetch(of id: Int, after cursor: WorkCursor?, limit: Int) -> [RunItem] {
-        guard let export = exports[id], let since = export.refetchSince else { return [] }
-        let keys = runs.keys.filter { key in
-            guard let run = runs[key], let root = run.page.root, export.items[root] != nil else { return false }
-            return run.outcome.isStored && (run.fetchedAt ?? .distantPast) < since
-                && (cursor?.precedes(key, run) ?? true)
-        }
-        return keys.sorted { self.cursor($0).precedes($1, runs[$1]) }.prefix(limit).compactMap { key in
-            guard let run = runs[key], let root = run.page.root else { return nil }
-            var item = RunItem(key: key, expiresAt: run.expiresAt, seenAlive: run.isSeenAlive)
-            item.page = PageOfChain(
-                root: root, submittedAt: run.expiresAt - retention.seconds, isRefetch: true)
-            return item
-        }
-    }
-
-    func polls(of id: Int, limit: Int) -> [PollDue] {
-        let due = (exports[id]?.items ?? [:]).compactMap { key, item -> PollDue? in
-            guard let pollAt = item.pollAt, let item = self.item(key, of: id) else { return nil }
-            return (item, pollAt)
-        }
-        return Array(due.sorted { ($0.at, $0.item.key.runID) < ($1.at, $1.item.key.runID) }.prefix(limit))
-    }
-
-    private func item(_ key: RunKey, of id: Int) -> RunItem? {
-        guard let run = runs[key], let item = exports[id]?.items[key] else { return nil }
-        var result = RunItem(
-            key: key, executedAt: run.executedAt, expiresAt: run.expiresAt, seenAlive: run.isSeenAlive,
-            polls: item.polls)
-        result.followsPages = chains[key] != nil
-        result.wasForbidden = run.outcome == .forbidden
-        result.isStored = run.outcome.isStored
-        if result.followsPages { result.manifestPosition = 0 }
-        return result
     }
 
     /// It is behind all other suspects from now on.
@@ -226,8 +176,6 @@ struct WorldDatabase {
             let outcome = writes ? run.verdict.outcome : before
             if item.page == nil {
                 exports[id]?.items[item.key]?.isReached = true
-                exports[id]?.items[item.key]?.pollAt = writes ? run.pollAt : nil
-                exports[id]?.items[item.key]?.polls = item.polls
             }
             return Commit(
                 item: item, outcome: outcome, rule: rule, results: rule == .replace ? run.resultCount : 0,
@@ -249,13 +197,5 @@ struct WorldDatabase {
         runs[key]?.rows = loaded.result?.results.compactMap { $0["n"]?.int } ?? []
         runs[key]?.storedBy.append(id)
         runs[key]?.fetchedAt = loaded.answeredAt
-    }
-}
-
-extension WorkCursor {
-    /// Whether the run comes behind it in the order of the work list.
-    func precedes(_ key: RunKey, _ run: WorldDatabase.Run?) -> Bool {
-        let expiresAt = run?.expiresAt ?? .distantPast
-        return (self.expiresAt, self.key.storedActionID, self.key.runID) < (expiresAt, key.storedActionID, key.runID)
     }
 }

@@ -22,6 +22,7 @@ extension World {
             send(.page(submission), .page(submission.root), nil, of: id)
         case .store(let work):
             schedule(.statement(work), of: id, at: now + random.next(in: pace.database) / 2)
+        case .shelve(let shelved): database.shelve(shelved, of: id)
         case .cancelReads: cancel(.reads, of: id)
         case .cancelPosts: cancel(.runs, of: id)
         case .log(_, let text): exports[id]?.record.log.append(text)
@@ -171,20 +172,25 @@ extension World {
     /// - Returns: what its export hears of it.
     mutating func perform(_ statement: ExportMachine.DatabaseWork, of id: Int) -> Event {
         switch statement {
-        case .read(.polls, _, let limit): .pollsRead(.success(database.polls(of: id, limit: limit)))
-        case .read(.chains, _, let limit):
-            .chainsRead(.success(database.openChains(of: id, limit: limit).map { ready($0, of: id) }))
-        case .read(.storedPages, let cursor, let limit):
-            .queueRead(
-                .storedPages, .success(database.pagesToRefetch(of: id, after: cursor, limit: limit)))
-        case .read(let queue, let cursor, let limit):
-            .queueRead(
-                queue, .success(database.read(queue, of: id, after: cursor, limit: limit, at: now)))
+        case .open:
+            .opened(
+                .success(database.openStep(of: id, options: exports[id]?.plan.options ?? ExportOptions(), at: now)))
+        case .read(.polls, let limit): .pollsRead(.success(database.takePolls(of: id, limit: limit)))
+        case .read(.chains, let limit): takeChains(of: id, limit: limit)
+        case .read(.storedPages, let limit):
+            .queueRead(.storedPages, .success(database.takeStoredPages(of: id, limit: limit)))
+        case .read(let queue, let limit):
+            .queueRead(queue, .success(database.take(queue, of: id, limit: limit, at: now)))
         case .prepare(let open): .chainReady(open.chain.root, .success(ready(open, of: id)))
         case .commit(let batch, _): .committed(.success(database.commit(batch, of: id)))
         case .write(let write, let root): .chain(root, perform(write, of: root, by: id))
         case .remember(let description, let action): remembered(description, of: action)
         }
+    }
+
+    private mutating func takeChains(of id: Int, limit: Int) -> Event {
+        let chains = database.takeChains(of: id, limit: limit)
+        return .chainsRead(.success(chains.open.map { ready($0, of: id) }), taken: chains.taken)
     }
 
     private mutating func remembered(_ description: StoredActionDescription, of action: UUID) -> Event {
@@ -218,7 +224,7 @@ extension World {
         case .leave(let left):
             database.leave(root, left, of: id)
             return .closed(.success(()))
-        case .read: return .read(.success(database.openChain(root, of: id)))
+        case .read: return .read(.success(database.chain(root)))
         }
     }
 
@@ -231,9 +237,10 @@ extension World {
     func failure(of statement: ExportMachine.DatabaseWork) -> Event {
         let lost = WorldDatabase.Lost()
         return switch statement {
-        case .read(.polls, _, _): .pollsRead(.failure(lost))
-        case .read(.chains, _, _): .chainsRead(.failure(lost))
-        case .read(let queue, _, _): .queueRead(queue, .failure(lost))
+        case .open: .opened(.failure(lost))
+        case .read(.polls, _): .pollsRead(.failure(lost))
+        case .read(.chains, _): .chainsRead(.failure(lost), taken: 0)
+        case .read(let queue, _): .queueRead(queue, .failure(lost))
         case .prepare(let open): .chainReady(open.chain.root, .failure(lost))
         case .commit: .committed(.failure(lost))
         case .write(.intent, let root): .chain(root, .intended(.failure(lost)))

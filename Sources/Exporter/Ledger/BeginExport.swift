@@ -28,61 +28,56 @@ package struct ExportOrigin: Sendable {
 }
 
 extension Ledger {
-    /// Writes the export, its manifests and its items, in one transaction: an export that is there is there whole.
-    /// Runs that are settled become items that are done already.
+    /// Writes the export and its manifests, in one transaction. `ExportOpening` follows with the runs.
     ///
     /// - Parameters:
     ///   - adopts: stored actions of other accounts move to this one.
-    ///   - retryFailedPages: chains that ended in a page that failed go on.
     ///   - concurrency: requests that an export of these manifests has in flight at most.
-    ///   - now: the present, from which `expires_at` of runs of unknown age and what is settled are reckoned.
+    ///   - now: the present, when a refetch begins.
     /// - Throws: `ManifestProblems` if a stored action belongs to another account; nothing is written then.
-    static func open(
+    static func begin(
         _ manifests: Manifests, origin: ExportOrigin, refetch: Bool, adopts: Bool = false,
-        retryFailedPages: Bool = false, concurrency: Int = ExportOptions().concurrency, session: PostgresSession,
-        at now: Date
+        concurrency: Int = ExportOptions().concurrency, session: PostgresSession, at now: Date
     ) async throws -> Ledger {
         let account = origin.account
         let names = manifests.list.map(\.name)
         let (id, since) = try await session.transaction { transaction in
             try closeKilledExports(of: names, account: account, concurrency: concurrency, in: transaction)
             let since =
-                refetch ? try ExportStore.startOfUnfinishedRefetch(of: names, account: account, in: transaction) : nil
-            let exportID = try ExportStore.insert(origin, refetch: refetch, in: transaction)
+                refetch
+                ? try ExportStore.startOfUnfinishedRefetch(of: names, account: account, in: transaction) ?? now : nil
+            let exportID = try ExportStore.insert(
+                origin, items: manifests.runCount, refetchSince: since, in: transaction)
             try ManifestStore.insert(manifests, exportID: exportID, in: transaction)
             try ActionStore.insert(of: manifests, for: account, in: transaction)
-            try ManifestStore.copyRuns(of: manifests, in: transaction)
-            try ActionStore.insertOfManifestRuns(for: account, in: transaction)
             try ActionStore.claim(of: manifests, for: account, adopts: adopts, in: transaction)
-            try RunStore.insertFromManifests(exportID: exportID, at: now, in: transaction)
-            try ItemStore.insertFromManifests(
-                exportID: exportID, refetch: refetch, since: since, at: now, in: transaction)
-            try ChainStore.insertFromManifests(exportID: exportID, in: transaction)
-            try beginItems(exportID: exportID, retryFailedPages: retryFailedPages, in: transaction)
             return (exportID, since)
         } wasCommitted: { transaction in
             try ExportStore.exists(origin, in: transaction)
         }
-        return Ledger(session: session, exportID: id, refetchSince: refetch ? since ?? now : nil)
+        return Ledger(session: session, exportID: id, account: account, refetchSince: since)
     }
 
-    /// The same for all runs that earlier exports of the account left unsettled, and the roots of all its chains that
-    /// have no end or one in doubt.
-    static func openUnfinished(
+    /// The same for an export of all that earlier exports of the account left: unsettled runs, and chains that have no
+    /// end or one in doubt.
+    ///
+    /// - Parameter retryFailedPages: chains that ended in a page that failed go on.
+    static func beginUnfinished(
         origin: ExportOrigin, retryFailedPages: Bool = false, concurrency: Int = ExportOptions().concurrency,
-        session: PostgresSession, at now: Date
+        session: PostgresSession
     ) async throws -> Ledger {
+        let account = origin.account
         let id = try await session.transaction { transaction in
-            try closeKilledExports(of: [], account: origin.account, concurrency: concurrency, in: transaction)
-            let exportID = try ExportStore.insert(origin, refetch: false, in: transaction)
-            try ItemStore.insertUnfinished(
-                of: origin.account, exportID: exportID, retryFailedPages: retryFailedPages, at: now, in: transaction)
-            try beginItems(exportID: exportID, retryFailedPages: retryFailedPages, in: transaction)
+            try closeKilledExports(of: [], account: account, concurrency: concurrency, in: transaction)
+            let exportID = try ExportStore.insert(origin, items: 0, refetchSince: nil, in: transaction)
+            if retryFailedPages {
+                try UnfinishedStore.reopenFailedChains(of: account, exportID: exportID, in: transaction)
+            }
             return exportID
         } wasCommitted: { transaction in
             try ExportStore.exists(origin, in: transaction)
         }
-        return Ledger(session: session, exportID: id, refetchSince: nil)
+        return Ledger(session: session, exportID: id, account: account, refetchSince: nil)
     }
 
     /// Holding a manifest's lock proves that no other export of it is alive.
@@ -93,13 +88,5 @@ extension Ledger {
         guard !exportIDs.isEmpty else { return }
         try Suspects.mark(ofExports: exportIDs, concurrency: concurrency, in: transaction)
         try ExportStore.closeKilled(exportIDs, in: transaction)
-    }
-
-    private static func beginItems(
-        exportID: Int, retryFailedPages: Bool, in transaction: borrowing PostgresTransaction
-    ) throws {
-        try ChainStore.takeUpSettledRoots(exportID: exportID, in: transaction)
-        if retryFailedPages { try ChainStore.reopenFailed(exportID: exportID, in: transaction) }
-        try ExportStore.countItems(exportID: exportID, in: transaction)
     }
 }

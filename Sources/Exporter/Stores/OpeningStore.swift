@@ -1,0 +1,156 @@
+import ExportCore
+import Foundation
+import Postgres
+
+/// The runs of one step of opening an export: reads what is known of them, and writes what their manifests know better.
+enum OpeningStore {
+    /// A run as a manifest names it.
+    struct Named: Sendable {
+        var key: RunKey
+        var executedAt: Date?
+    }
+
+    /// What is known of the runs of a step.
+    struct Known: Sendable {
+        /// The settled ones by their outcomes.
+        var settled: [Outcome: Int] = [:]
+        /// Those to ask for, each with its index in the step.
+        var unsettled: [(index: Int, item: RunItem)] = []
+        /// Those for which the manifests have another start time, and the outcomes of the settled ones among them.
+        var misdated: [Int] = []
+        var misdatedSettled: [Outcome] = []
+        /// Those that have no row yet.
+        var new: [Int] = []
+        /// Suspects are ordered by when they were last asked for.
+        var checkedAt: [RunKey: Date] = [:]
+    }
+
+    /// How keys meet the rows of the large tables. The planner would have to plan anew for each array of them, which takes
+    /// longer than the join, and by statistics that may be old.
+    enum Join {
+        /// Each key is looked up in an index, at some microseconds.
+        case lookUps
+        /// The table is read whole, at about as long a page as a key takes to look up.
+        case scan
+    }
+
+    /// For the rest of the transaction.
+    static func prefer(_ join: Join, in transaction: borrowing PostgresTransaction) throws {
+        let other =
+            switch join {
+            case .lookUps: "set local enable_hashjoin = off"
+            case .scan: "set local enable_nestloop = off"
+            }
+        try transaction.execute(
+            script: """
+                \(other); set local enable_mergejoin = off; set local plan_cache_mode = force_generic_plan;
+                set local jit = off
+                """)
+    }
+
+    /// What is cheaper for so many keys.
+    static func join(keys: Int, in transaction: borrowing PostgresTransaction) throws -> Join {
+        let pages: Int? = try transaction.query(
+            "select pg_relation_size('stored_actions.runs') / current_setting('block_size')::int as pages"
+        ).first?.decode("pages")
+        return pages ?? 0 < keys ? .scan : .lookUps
+    }
+
+    /// - Parameters:
+    ///   - refetchSince: with `--refetch`, what was fetched then or later needs no further asking.
+    ///   - now: the present, by which runs are settled.
+    static func known(
+        _ runs: [Named], refetchSince: Date?, at now: Date, in transaction: borrowing PostgresTransaction
+    ) throws -> Known {
+        let rows = try transaction.query(
+            SQL.knownRuns,
+            runs.parameters + [.timestamp(refetchSince), .timestamp(now), .text(Suspects.failure)])
+        var known = Known()
+        for row in rows {
+            let outcome = try row.decode("outcome", as: String?.self).map { try Outcome(named: $0) }
+            guard let position = try row.decode("position", as: Int?.self) else {
+                if let outcome { known.settled[outcome] = try row.decode("runs") }
+                continue
+            }
+            let index = position - 1
+            if try row.decode("is_misdated") { known.misdated.append(index) }
+            if try row.decode("is_settled") {
+                if let outcome { known.misdatedSettled.append(outcome) }
+                continue
+            }
+            let run = runs[index]
+            guard let outcome else {
+                known.new.append(index)
+                known.unsettled.append((index, RunItem(new: run, at: now)))
+                continue
+            }
+            var item = RunItem(
+                key: run.key, executedAt: try row.decode("executed_at"), expiresAt: try row.decode("expires_at"),
+                seenAlive: try row.decode("seen_alive"))
+            item.isStored = outcome.isStored
+            item.wasForbidden = outcome == .forbidden
+            item.isSuspect = try row.decode("is_suspect")
+            if item.isSuspect { known.checkedAt[item.key] = try row.decode("checked_at") }
+            known.unsettled.append((index, item))
+        }
+        return known
+    }
+
+    /// New runs come in as `queued`, in key order, as everywhere: two exports that share runs must not wait for each
+    /// other in a circle.
+    static func insert(
+        _ runs: [Named], exportID: Int, at now: Date, in transaction: borrowing PostgresTransaction
+    ) throws {
+        guard !runs.isEmpty else { return }
+        _ = try transaction.query(
+            """
+            insert into stored_actions.runs
+                   (stored_action_id, run_id, root_run_id, executed_at, expires_at, first_seen_at, export_id)
+            select n.stored_action_id, n.run_id, n.run_id, n.executed_at,
+                   coalesce(n.executed_at, $4) + \(retentionInterval), $4, $5
+              from \(named)
+             order by n.stored_action_id, n.run_id
+                on conflict do nothing
+            """, runs.parameters + [.timestamp(now), .int(exportID)])
+    }
+
+    /// Gives known runs the start times of the manifests.
+    static func setDates(
+        _ runs: [Named], exportID: Int, in transaction: borrowing PostgresTransaction
+    ) throws {
+        guard !runs.isEmpty else { return }
+        _ = try transaction.query(
+            """
+            with dated as (
+              select r.stored_action_id, r.run_id, n.executed_at
+                from \(named)
+                join stored_actions.runs r using (stored_action_id, run_id)
+               where n.executed_at is distinct from r.executed_at and n.executed_at is not null
+               order by r.stored_action_id, r.run_id
+                 for update of r
+            )
+            update stored_actions.runs r
+               set executed_at = d.executed_at, expires_at = d.executed_at + \(retentionInterval), export_id = $4,
+                   loaded_at = now()
+              from dated d
+             where r.stored_action_id = d.stored_action_id and r.run_id = d.run_id
+            """, runs.parameters + [.int(exportID)])
+    }
+
+    /// SQL: the rows of `[Named].parameters`.
+    private static let named =
+        "unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) as n(stored_action_id, run_id, executed_at)"
+    private static let retentionInterval = "make_interval(secs => \(retention.components.seconds))"
+}
+
+extension [OpeningStore.Named] {
+    /// Three parameters.
+    fileprivate var parameters: [PostgresParameter] { map(\.key).parameters + [.timestamps(map(\.executedAt))] }
+}
+
+extension RunItem {
+    /// As its row is to be.
+    fileprivate init(new run: OpeningStore.Named, at now: Date) {
+        self.init(key: run.key, executedAt: run.executedAt, expiresAt: (run.executedAt ?? now) + retention.seconds)
+    }
+}

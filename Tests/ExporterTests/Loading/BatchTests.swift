@@ -1,0 +1,40 @@
+import Foundation
+import Testing
+
+@testable import ExportCore
+
+@Suite("The batch of answers")
+struct BatchTests {
+    private static let now = SchedulerTests.now
+
+    private static func run(_ number: Int, bytes: Int = 0) -> FetchedRun {
+        var run = FetchedRun(item: SchedulerTests.item(number), verdict: .unanswered, answeredAt: now)
+        run.body = [UInt8](repeating: 0, count: bytes)
+        return run
+    }
+
+    private static let full = 4 << 20
+
+    @Test("A second batch goes beside the first only if it is full, and a third waits")
+    func lanes() {
+        var batch = Batch()
+        batch.add(Self.run(1), at: Self.now)
+        #expect(batch.opens(at: Self.now, expectsMore: false) == Self.now)
+        #expect(batch.take().count == 1)
+        batch.add(Self.run(2), at: Self.now)
+        // It is not full: it waits for the first, and others join it.
+        #expect(batch.opens(at: Self.now + 60, expectsMore: false) == nil)
+        batch.add(Self.run(3, bytes: Self.full), at: Self.now)
+        #expect(batch.opens(at: Self.now, expectsMore: true) == Self.now)
+        #expect(batch.take().count == 2)
+        batch.add(Self.run(4, bytes: Self.full), at: Self.now)
+        #expect(batch.opens(at: Self.now, expectsMore: true) == nil)
+        #expect(batch.isCommitting)
+        batch.ended()
+        #expect(batch.opens(at: Self.now, expectsMore: true) == Self.now)
+        _ = batch.take()
+        batch.ended()
+        batch.ended()
+        #expect(!batch.isCommitting)
+    }
+}
