@@ -125,7 +125,9 @@ struct ExportDriver {
             $0.items = max($0.items, found.items)
             $0.alreadySettled = found.settledCount
         }
-        try await ledger.noteOpened(items: step.isLast ? found.items : nil, alreadySettled: found.settledCount)
+        // Without a manifest there are as many as have been found so far.
+        let items = step.isLast || requests.manifests == nil ? found.items : nil
+        try await ledger.noteOpened(items: items, alreadySettled: found.settledCount)
         if step.isLast {
             logger.info(
                 "export \(ledger.exportID): \(found.items) runs, \(found.settledCount) of them settled before")

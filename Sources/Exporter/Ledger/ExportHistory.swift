@@ -65,7 +65,13 @@ package struct ExportHistory: Sendable {
     }
 
     package struct Left: Sendable, Equatable {
+        /// So many runs are counted at most: `status` has to answer at once, whatever has piled up.
+        package static let countLimit = 100_000
+
+        /// Of unsettled runs, up to `countLimit`; so are the counts of outcomes and failures.
         package var runs = 0
+        /// There are more than were counted.
+        package var hasMoreRuns = false
         package var outcomes: [String: Int] = [:]
         /// The first to expire among those that have not, the soonest first.
         package var nextToExpire: [Unsettled] = []

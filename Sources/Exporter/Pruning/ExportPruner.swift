@@ -61,12 +61,14 @@ package struct ExportPruner: Sendable {
         _ exportID: Int, _ isStopped: () -> Bool, _ onBatch: (PruneCounts) -> Void
     ) async throws -> Bool {
         let limit = batchSize
+        var last: RunKey?
         while true {
-            let items = try await transaction {
-                try ExportPruneStore.deleteItems(of: exportID, limit: limit, in: $0)
+            let deleted = try await transaction { [last] in
+                try ExportPruneStore.deleteItems(of: exportID, after: last, limit: limit, in: $0)
             }
-            onBatch(PruneCounts(exportItems: items))
-            if items < limit { break }
+            onBatch(PruneCounts(exportItems: deleted.count))
+            if deleted.count < limit { break }
+            last = deleted.last
             if isStopped() { return false }
         }
         try await transaction { try ExportPruneStore.delete(exportID, in: $0) }

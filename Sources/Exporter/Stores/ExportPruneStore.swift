@@ -43,22 +43,30 @@ enum ExportPruneStore {
         ).first?.decode("items") ?? 0
     }
 
-    /// - Returns: how many rows were deleted; fewer than the limit where none are left.
+    /// Deletes the next rows of the export, in key order: to look for any rows would pass over those deleted before.
+    ///
+    /// - Returns: how many there were, fewer than the limit at their end, and the last one's key.
     static func deleteItems(
-        of exportID: Int, limit: Int, in transaction: borrowing PostgresTransaction
-    ) throws -> Int {
-        try transaction.query(
+        of exportID: Int, after last: RunKey?, limit: Int, in transaction: borrowing PostgresTransaction
+    ) throws -> (count: Int, last: RunKey?) {
+        let keys = try transaction.query(
             """
-            with deleted as (
-              delete from stored_actions.export_items i
-               where i.ctid = any(array(select x.ctid from stored_actions.export_items x
-                                         where x.export_id = $1
-                                         limit $2))
-              returning 1
-            )
-            select count(*) as items from deleted
-            """, [.int(exportID), .int(limit)]
-        ).first?.decode("items") ?? 0
+            select i.stored_action_id, i.run_id
+              from stored_actions.export_items i
+             where i.export_id = $1
+               and ($2::uuid is null or (i.stored_action_id, i.run_id) > ($2, $3::uuid))
+             order by i.stored_action_id, i.run_id
+             limit $4
+            """, [.int(exportID)] + last.parameters + [.int(limit)]
+        ).map { try RunKey($0) }
+        guard let first = keys.first, let end = keys.last else { return (0, nil) }
+        _ = try transaction.query(
+            """
+            delete from stored_actions.export_items i
+             where i.export_id = $1
+               and (i.stored_action_id, i.run_id) between ($2::uuid, $3::uuid) and ($4::uuid, $5::uuid)
+            """, [.int(exportID)] + first.parameters + end.parameters)
+        return (keys.count, end)
     }
 
     static func delete(_ exportID: Int, in transaction: borrowing PostgresTransaction) throws {

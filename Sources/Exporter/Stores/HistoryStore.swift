@@ -91,10 +91,16 @@ enum HistoryStore {
         let unsettled = "from \(UnfinishedStore.unsettled(at: "$1")) r where r.page_number = 0 and \(isInScope)"
         let parameters: [PostgresParameter] = [.timestamp(now), .int(id), .text(account.name)]
         var left = ExportHistory.Left()
+        let most = ExportHistory.Left.countLimit
         left.outcomes = try transaction.query(
-            "select r.outcome, count(*) as runs \(unsettled) group by r.outcome", parameters
+            """
+            select r.outcome, count(*) as runs from (select r.outcome \(unsettled) limit $4) r group by r.outcome
+            """, parameters + [.int(most)]
         ).outcomeCounts()
         left.runs = left.outcomes.values.reduce(0, +)
+        left.hasMoreRuns =
+            left.runs == most
+            ? try !transaction.query("select \(unsettled) limit 1 offset $4", parameters + [.int(most)]).isEmpty : false
         left.nextToExpire = try transaction.query(
             """
             select r.stored_action_id::text, r.run_id::text, r.outcome, r.expires_at \(unsettled)
@@ -110,13 +116,14 @@ enum HistoryStore {
         left.failures = try transaction.query(
             """
             select r.outcome, f.failure, count(*) as runs
-              from \(UnfinishedStore.unsettled(at: "$1")) r
+              from (select r.stored_action_id, r.run_id, r.outcome, r.failure, r.http_status \(unsettled)
+                       and r.outcome in ('failed', 'not_found', 'forbidden', 'rejected')
+                     limit \(most)) r
               left join stored_actions.api_errors a
                 on a.stored_action_id = r.stored_action_id and a.run_id = r.run_id and a.error_index = 0
              cross join lateral (
                    select left(coalesce(a.http_status || coalesce(' ' || a.code, ''), r.failure,
                                         'HTTP status ' || r.http_status, 'no answer'), 200) as failure) f
-             where r.outcome in ('failed', 'not_found', 'forbidden', 'rejected') and \(isInScope)
              group by r.outcome, f.failure
              order by runs desc, r.outcome, f.failure
              limit $4

@@ -26,6 +26,7 @@ struct HistoryJSON: Encodable, Sendable {
 
         enum CodingKeys: String, CodingKey {
             case runs, outcomes
+            case countedTo = "counted_to"
             case nextToExpire = "next_to_expire"
             case failures
             case openChains = "open_chains"
@@ -37,6 +38,7 @@ struct HistoryJSON: Encodable, Sendable {
         func encode(to encoder: any Encoder) throws {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(left.runs, forKey: .runs)
+            if left.hasMoreRuns { try container.encode(ExportHistory.Left.countLimit, forKey: .countedTo) }
             try container.encode(left.outcomes, forKey: .outcomes)
             try container.encode(left.nextToExpire, forKey: .nextToExpire)
             try container.encode(left.failures, forKey: .failures)

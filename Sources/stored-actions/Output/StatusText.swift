@@ -90,7 +90,9 @@ struct StatusText {
         }
         if left.runs > 0 {
             let outcomes = left.outcomes.sorted { $0.key < $1.key }.map { "\(grouped($0.value)) \($0.key)" }
-            lines.append("left to do: \(count(left.runs, "run")) (\(outcomes.joined(separator: ", ")))")
+            let total = (left.hasMoreRuns ? "over " : "") + count(left.runs, "run")
+            let counted = left.hasMoreRuns ? "of the first \(grouped(left.runs)): " : ""
+            lines.append("left to do: \(total) (\(counted)\(outcomes.joined(separator: ", ")))")
         }
         if left.openChains > 0 {
             lines.append("left to follow: \(count(left.openChains, "chain")) of pages")
