@@ -75,7 +75,7 @@ struct Ledger: Sendable {
     /// - Parameters:
     ///   - reason: for people; nil where the outcome says it all.
     ///   - balance: nil if there was no time to draw one up.
-    ///   - isRefetchDone: of `--refetch`: the next one begins anew.
+    ///   - isRefetchDone: whether the next `--refetch` fetches everything again, rather than what this one left.
     func finish(
         _ outcome: String, exitStatus: Int32, reason: String?, balance: ExportBalance?, isRefetchDone: Bool,
         requests: RequestCount

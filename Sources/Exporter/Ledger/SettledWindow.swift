@@ -28,7 +28,7 @@ struct SettledWindow: Sendable {
         lookedUp = []
     }
 
-    /// The runs of a step without those that are settled; all of them where there is no window.
+    /// The runs of a step without those that are settled. Without a window it returns all of them.
     mutating func pass<Run>(_ runs: [Run]) -> [Run] {
         if isAllSettled { passed = isSettled.count }
         guard !isEmpty else { return runs }

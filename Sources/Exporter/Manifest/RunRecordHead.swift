@@ -8,7 +8,7 @@ struct RunRecordHead: BitwiseCopyable {
 
     let storedActionID: PackedUUID
     let runID: PackedUUID
-    /// Seconds as `Date` counts them; not a number if there is no date.
+    /// Seconds as `Date` counts them; NaN if the run has no date.
     private let executedAtSeconds: Double
     private let offset: Int
     private let index: Int

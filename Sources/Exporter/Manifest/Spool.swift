@@ -95,7 +95,7 @@ struct SpoolRecord {
     /// May lie behind the last byte.
     let end: Int
 
-    /// Nil if there are no bytes enough for a length.
+    /// Nil if too few bytes are left for a length.
     @inline(__always)
     init?(in bytes: UnsafeRawBufferPointer, at position: Int) {
         start = position + Self.lengthSize

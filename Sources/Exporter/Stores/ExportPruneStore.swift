@@ -6,7 +6,7 @@ import Postgres
 enum ExportPruneStore {
     /// SQL over `e`, an export, `$1`, an account, and `$2`, a time: it ended before then, and nothing needs it any more.
     /// The newest export of a manifest says when that was last exported; an intent of a chain that has not come to its
-    /// end says by whom the page was asked for.
+    /// end records which export requested the page.
     private static let isToGo = """
         e.account = $1 and e.outcome <> 'running' and e.finished_at < $2
         and e.export_id < (select max(last.export_id) from stored_actions.exports last where last.account = $1)

@@ -31,7 +31,7 @@ enum ExportStore {
         _ = try transaction.query(
             """
             update stored_actions.exports e
-               set outcome = 'interrupted', finished_at = now(),
+               set outcome = 'interrupted', finished_at = now(), in_hand_actions = null, in_hand_runs = null,
                    reason = 'killed, or cut off from the database; the next export of its manifest found it gone'
              where e.outcome = 'running' and e.export_id = any($1)
             """, [.ints(exportIDs)])

@@ -25,8 +25,8 @@ enum OpeningStore {
         var checkedAt: [RunKey: Date] = [:]
     }
 
-    /// How keys meet the rows of the large tables. The planner would have to plan anew for each array of them, which takes
-    /// longer than the join, and by statistics that may be old.
+    /// How the keys of a step are joined to the large tables. The planner would plan again for each array of keys, which
+    /// takes longer than the join itself, and its statistics may be old.
     enum Join {
         /// Each key is looked up in an index, at some microseconds.
         case lookUps

@@ -96,6 +96,7 @@ struct StoreTests {
             let outcomes = "select outcome from stored_actions.exports where export_id = "
             #expect(try await db.texts(outcomes + "\(killed.exportID)") == ["interrupted"])
             #expect(try await db.texts(outcomes + "\(other.exportID)") == ["running"])
+            #expect(try await db.texts("select 1 from stored_actions.exports where in_hand_runs is not null").isEmpty)
             let suspects = """
                 select run_id from stored_actions.runs where outcome = 'failed' and failure = '\(Suspects.failure)'
                 """

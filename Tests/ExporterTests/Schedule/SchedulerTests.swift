@@ -367,7 +367,7 @@ struct SchedulerTests {
             case .read(.suspects): scheduler.hasRead(.suspects, [])
             case .read(.polls): Issue.record("polls are in memory still")
             case .lookUp, .post, .lookAgain, .read(.chains), .read(.storedPages), .open:
-                Issue.record("there are no chains, and nothing is to be opened")
+                Issue.record("the export has no chains and nothing left to open")
             case .wait, .done: break loop
             }
         }
