@@ -42,6 +42,7 @@ enum HTTPFloor {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.decompression = .disabled
+        configuration.tracing.tracer = nil
         return configuration
     }
 

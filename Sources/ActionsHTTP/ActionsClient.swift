@@ -11,6 +11,9 @@ package struct ActionsClient: Sendable {
     private let transport: any Transport
     private let tokens: TokenSource
 
+    /// Bytes.
+    private static let mostReadAtOnce = 64 << 10
+
     package init(transport: any Transport, tokens: TokenSource) {
         self.transport = transport
         self.tokens = tokens
@@ -35,8 +38,18 @@ package struct ActionsClient: Sendable {
             onHead)
         // A result is data, kept as it came; what else is answered may quote the request, and may be kept whole.
         if response.status != 200 { response.body = token.redacted(response.body) }
-        let answer = RunAnswer(response, runID: runID, redactedBy: token)
+        let answer = await answer(response, runID: runID, redactedBy: token)
         return (await isEnded(token, answer.refusesCredentials) ? .tokenEnded : answer, response)
+    }
+
+    /// Reads a large body away from the network's thread.
+    private func answer(_ response: APIResponse, runID: UUID, redactedBy token: AccessToken) async -> RunAnswer {
+        guard response.body.count > Self.mostReadAtOnce else {
+            return RunAnswer(response, runID: runID, redactedBy: token)
+        }
+        return await withTaskExecutorPreference(globalConcurrentExecutor) {
+            RunAnswer(response, runID: runID, redactedBy: token)
+        }
     }
 
     /// `POST /actions/v1/stored-actions/{stored_action_id}/run`: starts a run that is one page of a bulk read. It is

@@ -47,6 +47,10 @@ package final class BodyRoom: Sendable {
         }
     }
 
+    fileprivate func reserveAtOnce(_ bytes: Int, for holder: ByteBudget.Holder) -> Bool {
+        state.withLock { $0.budget.reserveAtOnce(bytes, for: holder) }
+    }
+
     fileprivate func release(_ holder: ByteBudget.Holder) {
         resume { $0.release(holder) }
     }
@@ -70,6 +74,9 @@ package final class BodyLease: Sendable {
     }
 
     deinit { room.release(holder) }
+
+    /// - Returns: false if the body would have to wait for so many bytes more; nothing has changed then.
+    package func growAtOnce(by bytes: Int) -> Bool { room.reserveAtOnce(bytes, for: holder) }
 
     /// Returns once the body may hold that many bytes more.
     package func grow(by bytes: Int) async throws {

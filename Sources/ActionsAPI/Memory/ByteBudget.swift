@@ -20,12 +20,16 @@ struct ByteBudget: Sendable {
 
     /// `.wait`: the request is in line, and a later `release` or `withdraw` names the holder when it is granted.
     mutating func reserve(_ bytes: Int, for holder: Holder) -> Answer {
-        if overflowing == holder || (waiting.isEmpty && mayGrant(bytes, to: holder)) {
-            grant(bytes, to: holder)
-            return .granted
-        }
+        if reserveAtOnce(bytes, for: holder) { return .granted }
         waiting.append((holder, bytes))
         return .wait
+    }
+
+    /// - Returns: false, with nothing changed, if the request would have to wait.
+    mutating func reserveAtOnce(_ bytes: Int, for holder: Holder) -> Bool {
+        guard overflowing == holder || (waiting.isEmpty && mayGrant(bytes, to: holder)) else { return false }
+        grant(bytes, to: holder)
+        return true
     }
 
     /// Gives back all that the holder has. Returns those in line whose turn has come.

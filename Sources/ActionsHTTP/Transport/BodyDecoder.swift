@@ -69,7 +69,7 @@ struct BodyDecoder: ~Copyable {
     /// The last byte has been fed and taken.
     ///
     /// - Throws: `Damage` if the body ends too soon.
-    func finish() throws {
+    func finish() throws(Damage) {
         if isPlain || fed == 0 || isComplete { return }
         throw Damage(reason: "has truncated compressed data")
     }

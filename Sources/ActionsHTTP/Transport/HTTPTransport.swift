@@ -44,6 +44,8 @@ package struct HTTPTransport: Transport {
         configuration.connectionPool.retryConnectionEstablishment = false
         // Its decompressor unpacks whatever it has read before the memory budget is consulted.
         configuration.decompression = .disabled
+        // Nothing collects the spans that it would make for each request.
+        configuration.tracing.tracer = nil
         var ofPosts = configuration
         // HTTP/2 would send many over one connection; HTTP/1.1 obeys `Connection: close`.
         ofPosts.httpVersion = .http1Only
@@ -70,120 +72,90 @@ package struct HTTPTransport: Transport {
         _ request: APIRequest, onHead: @escaping @Sendable (APIResponse) -> Void
     ) async throws -> APIResponse {
         let watch = stallWatch(request.method == .get)
-        let departure = Departure()
         do {
-            var response = try await wheel.watching(watch) {
-                try await exchange(request, departure: departure, watch: watch, onHead)
-            }
+            var response =
+                switch request.method {
+                case .get: try await get(request, watch: watch, onHead)
+                case .post: try await post(request, watch: watch, onHead)
+                }
             response.resent = watch.resent
             return response
         } catch var error as TransportError {
             error.resent = watch.resent
-            throw request.method == .post ? departure.judged(error) : error
-        } catch {
-            // The exchange has ended, so nothing is being sent.
-            throw request.method == .post ? departure.judged(error) : error
-        }
-    }
-
-    private func exchange(
-        _ request: APIRequest, departure: Departure, watch: StallWatch, _ onHead: (APIResponse) -> Void
-    ) async throws -> APIResponse {
-        var message = HTTPClientRequest(url: baseURL + request.path)
-        message.method = HTTPMethod(rawValue: request.method.rawValue)
-        message.headers.add(name: "User-Agent", value: userAgent)
-        message.headers.add(name: "Accept", value: "application/json")
-        message.headers.add(name: "Accept-Encoding", value: "gzip, deflate")
-        for field in request.headers { message.headers.add(name: field.name.rawName, value: field.value) }
-        switch request.method {
-        case .get:
-            let number = pool.enter { watch.left() }
-            defer { pool.leave(number) }
-            message.headers.add(name: PoolWatch.header, value: "\(number)")
-            return try await received(answer(to: message, number, watch: watch), watch: watch, onHead)
-        case .post:
-            message.body = .bytes(departure.watching(request.body ?? []))
-            message.headers.add(name: "Connection", value: "close")
-            let response: HTTPClientResponse
-            do {
-                response = try await fresh.execute(message, deadline: .distantFuture)
-            } catch {
-                throw try failure(error, at: departure.mayHaveLeft ? .sent(isReused: false) : .inLine)
-            }
-            return try await received(response, watch: watch, onHead)
+            throw error
         }
     }
 
     /// Sends a GET, again at once where nothing but its connection failed.
-    private func answer(
-        to message: HTTPClientRequest, _ number: PoolWatch.Number, watch: StallWatch
-    ) async throws -> HTTPClientResponse {
+    private func get(
+        _ request: APIRequest, watch: StallWatch, _ onHead: @escaping @Sendable (APIResponse) -> Void
+    ) async throws -> APIResponse {
+        let number = pool.enter { watch.left() }
+        defer { pool.leave(number) }
+        var message = try message(request)
+        message.headers.add(name: PoolWatch.header, value: "\(number)")
         var resends = Resends()
         while true {
             do {
-                return try await pooled.execute(message, deadline: .distantFuture)
+                return try await answer(to: message, from: pooled, collector(watch, onHead), watch: watch)
             } catch {
                 // AsyncHTTPClient throws the same where a connection was closing, not only on cancellation.
                 try Task.checkCancellation()
                 let stage = pool.stage(of: number)
-                let error = pool.breakage(of: number) ?? error
+                let error = error is TransportError ? error : pool.breakage(of: number) ?? error
                 let isDue = resends.isDue(
                     after: error, at: stage, isServing: pool.isServing,
                     isGoingAway: pool.isConnectionGoingAway(of: number))
-                guard isDue else { throw try failure(error, at: stage) }
+                guard isDue else { throw failures.error(error, at: stage) }
                 pool.returnToLine(number)
                 watch.returnedToLine(hasLeft: stage != .inLine)
             }
         }
     }
 
-    private func failure(_ error: any Error, at stage: RequestStage) throws -> any Error {
-        if (error as? HTTPClientError) == .cancelled { try Task.checkCancellation() }
-        return failures.error(error, at: stage)
-    }
-
-    private func received(
-        _ response: HTTPClientResponse, watch: StallWatch, _ onHead: (APIResponse) -> Void
+    private func post(
+        _ request: APIRequest, watch: StallWatch, _ onHead: @escaping @Sendable (APIResponse) -> Void
     ) async throws -> APIResponse {
-        watch.moved()
-        var answer = APIResponse(status: Int(response.status.code), headers: HTTPFields(received: response.headers))
-        onHead(answer)
-        answer.lease = room.lease()
-        let coding = ContentCoding(answer.headers)
-        if case .unknown(let name) = coding {
-            answer.flaw =
-                "has \(name.map { "the Content-Encoding \($0)" } ?? "an unknown Content-Encoding"), which was not asked for"
-        }
-        var decoder = BodyDecoder(coding)
+        let departure = Departure()
+        var message = try message(request)
+        message.body = .bytes(departure.watching(request.body ?? []))
+        message.headers.add(name: "Connection", value: "close")
+        let collector = collector(watch, onHead)
         do {
-            for try await chunk in response.body {
-                watch.moved(chunk.readableBytes)
-                decoder.feed(chunk)
-                while let piece = try decoder.next() {
-                    guard piece.count <= failures.limits.body - answer.body.count else { throw tooLarge }
-                    try await watch.held { try await answer.lease?.grow(by: piece.count) }
-                    answer.body.append(contentsOf: piece)
-                }
-            }
-            // A cancelled body ends as if it were whole.
-            try Task.checkCancellation()
-            try decoder.finish()
-        } catch let damage as BodyDecoder.Damage {
-            answer.flaw = damage.reason
-        } catch is BodyDecoder.TooDense {
-            throw TransportError(
-                .bodyTooLarge, "the answer unpacks to over \(BodyDecoder.mostDense) times its size", answerBegan: true)
+            return try await answer(to: message, from: fresh, collector, watch: watch)
         } catch {
-            throw try failure(error, at: .answered)
+            // The exchange has ended, so nothing is being sent.
+            let sent = departure.mayHaveLeft ? RequestStage.sent(isReused: false) : .inLine
+            throw departure.judged(failures.error(error, at: collector.hasHead ? .answered : sent))
         }
-        return answer
     }
 
-    private var tooLarge: TransportError {
-        let limit = failures.limits.body
-        return TransportError(
-            .bodyTooLarge,
-            "the answer is over the limit of \(limit >= 1 << 20 ? "\(limit >> 20) MiB" : "\(limit) bytes")",
-            answerBegan: true)
+    private func message(_ request: APIRequest) throws -> HTTPClient.Request {
+        var message: HTTPClient.Request
+        do {
+            message = try HTTPClient.Request(
+                url: baseURL + request.path, method: HTTPMethod(rawValue: request.method.rawValue))
+        } catch {
+            throw failures.error(error, at: .inLine)
+        }
+        message.headers.add(name: "User-Agent", value: userAgent)
+        message.headers.add(name: "Accept", value: "application/json")
+        message.headers.add(name: "Accept-Encoding", value: "gzip, deflate")
+        for field in request.headers { message.headers.add(name: field.name.rawName, value: field.value) }
+        return message
+    }
+
+    private func collector(
+        _ watch: StallWatch, _ onHead: @escaping @Sendable (APIResponse) -> Void
+    ) -> AnswerCollector {
+        AnswerCollector(watch: watch, lease: room.lease(), largestBody: failures.limits.body, onHead: onHead)
+    }
+
+    private func answer(
+        to message: HTTPClient.Request, from client: HTTPClient, _ collector: AnswerCollector, watch: StallWatch
+    ) async throws -> APIResponse {
+        wheel.add(watch) { collector.fail($0) }
+        defer { wheel.remove(watch) }
+        return try await collector.answer(to: message, from: client)
     }
 }

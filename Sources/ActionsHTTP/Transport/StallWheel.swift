@@ -9,7 +9,7 @@ final class StallWheel: Sendable {
 
     private struct Entry {
         var watch: StallWatch
-        var cancel: @Sendable () -> Void
+        var fail: @Sendable (TransportError) -> Void
     }
 
     private let entries = Mutex<[ObjectIdentifier: Entry]>([:])
@@ -19,27 +19,18 @@ final class StallWheel: Sendable {
         while !Task.isCancelled {
             try? await clock.sleep(until: clock.now.advanced(by: Self.tick), tolerance: Self.tick / 4)
             let entries = entries.withLock { Array($0.values) }
-            for entry in entries where entry.watch.check() != nil { entry.cancel() }
+            for entry in entries {
+                if let error = entry.watch.check() { entry.fail(error) }
+            }
         }
     }
 
-    /// Runs `body`, which is cancelled when the watch expires.
-    ///
-    /// - Throws: the watch's error then; else what `body` throws.
-    func watching<R: Sendable>(
-        _ watch: StallWatch, _ body: @escaping @Sendable () async throws -> R
-    ) async throws -> R {
-        let task = Task(operation: body)
-        entries.withLock { $0[ObjectIdentifier(watch)] = Entry(watch: watch, cancel: { task.cancel() }) }
-        defer { _ = entries.withLock { $0.removeValue(forKey: ObjectIdentifier(watch)) } }
-        return try await withTaskCancellationHandler {
-            do {
-                return try await task.value
-            } catch {
-                throw watch.expiry ?? error
-            }
-        } onCancel: {
-            task.cancel()
-        }
+    /// - Parameter fail: called when the watch has expired, perhaps more than once.
+    func add(_ watch: StallWatch, _ fail: @escaping @Sendable (TransportError) -> Void) {
+        entries.withLock { $0[ObjectIdentifier(watch)] = Entry(watch: watch, fail: fail) }
+    }
+
+    func remove(_ watch: StallWatch) {
+        _ = entries.withLock { $0.removeValue(forKey: ObjectIdentifier(watch)) }
     }
 }

@@ -288,7 +288,7 @@ struct Scheduler: Sendable {
 
     private func queueToRead(at now: Date) -> WorkQueue? {
         func wants(_ queue: WorkQueue, _ have: Int) -> Bool {
-            backlog.wants(queue, have: have, least: options.concurrency)
+            backlog.wants(queue, have: have, least: options.batchSize)
         }
         if wants(.first, ready.first.count) { return .first }
         // Those that wait hold up no others.

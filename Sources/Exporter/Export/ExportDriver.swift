@@ -4,6 +4,8 @@ import Foundation
 import Logging
 
 /// Performs what an `ExportMachine` decides, and feeds back what comes of it. It decides nothing.
+///
+/// It runs where requests do, on the network's thread; the database's work, which computes for longer, does not.
 struct ExportDriver {
     let requests: Requests
     let ledger: Ledger
@@ -53,7 +55,10 @@ struct ExportDriver {
                             case .finish: isFinished = true
                             case .shelve(let shelved):
                                 if let failed = await failure(of: shelved) { mailbox.yield(failed) }
-                            case .store(let work): stores.addTask { mailbox.yield(await perform(work)) }
+                            case .store(let work):
+                                stores.addTask(executorPreference: globalConcurrentExecutor) {
+                                    mailbox.yield(await perform(work))
+                                }
                             }
                         }
                         board.update { $0.update(from: machine) }

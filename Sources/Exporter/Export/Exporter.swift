@@ -20,6 +20,7 @@ package struct Exporter: Sendable {
 
     private let database: PostgresConfiguration
     private let client: ActionsClient
+    private let executor: any TaskExecutor
     private let origin: ExportOrigin
     private let options: ExportOptions
     private let ifLocked: IfLocked
@@ -32,17 +33,20 @@ package struct Exporter: Sendable {
     private let logger: Logger
 
     /// - Parameters:
+    ///   - executor: runs the tasks that wait for answers.
     ///   - migrates: false for `--no-migrate`: a schema that is behind is then an error.
     ///   - deadline: when `--time-limit` is over, counted from the start of the call.
     ///   - temporaryDirectory: where the work list waits; the files there have no names.
     ///   - record: what the row of the export keeps of its end.
     package init(
-        database: PostgresConfiguration, client: ActionsClient, origin: ExportOrigin, options: ExportOptions,
+        database: PostgresConfiguration, client: ActionsClient, executor: any TaskExecutor, origin: ExportOrigin,
+        options: ExportOptions,
         ifLocked: IfLocked, migrates: Bool, deadline: Date?, record: @escaping @Sendable (ExportEnd) -> ExportRecord,
         clock: SteadyClock, board: ProgressBoard, temporaryDirectory: String, logger: Logger
     ) {
         self.database = database
         self.client = client
+        self.executor = executor
         self.origin = origin
         self.options = options
         self.ifLocked = ifLocked
@@ -128,7 +132,9 @@ package struct Exporter: Sendable {
         do {
             let ending: Ending
             do {
-                ending = try await driver.run(&machine, signals: signals)
+                ending = try await withTaskExecutorPreference(executor) {
+                    try await driver.run(&machine, signals: signals)
+                }
             } catch {
                 await driver.close()
                 throw error

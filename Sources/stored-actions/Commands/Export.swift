@@ -145,7 +145,7 @@ struct Export: Verb {
                 attempts: Self.tokenAttempts, logger: console.logger
             ) { client in
                 let exporter = Exporter(
-                    database: database.value, client: client,
+                    database: database.value, client: client, executor: EventLoops.executor,
                     origin: ExportOrigin(
                         apiURL: access.api.value, toolVersion: toolVersion, host: ProcessInfo.processInfo.hostName,
                         account: owner),

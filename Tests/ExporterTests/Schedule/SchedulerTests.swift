@@ -317,7 +317,7 @@ struct SchedulerTests {
         #expect(scheduler.next(at: now) == .done)
     }
 
-    @Test("A queue is taken a batch at a time, and the next batch before the last item of this one has left")
+    @Test("A queue is taken a batch at a time, and the next batch is there before the first has run out")
     func batches() {
         let items = (1...5).map { Self.item($0) }
         var scheduler = ScheduledExport.withoutChains(
@@ -328,8 +328,8 @@ struct SchedulerTests {
         }
         #expect(scheduler.next(at: now) == .read(.first))
         scheduler.hasRead(.first, Array(items[0..<3]))
-        #expect(scheduler.next(at: now) == .fetch(items[0]))
         #expect(scheduler.next(at: now) == .read(.first))
+        #expect(scheduler.next(at: now) == .fetch(items[0]))
         scheduler.hasRead(.first, [items[3]])
         var asked: [RunItem] = []
         while case .fetch(let item) = scheduler.next(at: now) {
