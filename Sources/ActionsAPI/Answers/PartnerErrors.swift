@@ -10,19 +10,11 @@ package struct PartnerErrors: Collection, Sendable {
     /// Of all errors, as they were sent.
     package let byteCount: Int
 
-    init(_ elements: JSONElements) {
+    init(_ elements: JSONElements, redactedBy token: AccessToken? = nil) {
         self.elements = elements
-        token = nil
+        self.token = token
         (count, byteCount) = elements.reduce((0, 0)) { ($0.0 + 1, $0.1 + $1.bytes.count) }
     }
-
-    private init(_ errors: PartnerErrors, redactedBy token: AccessToken) {
-        elements = errors.elements
-        self.token = token
-        (count, byteCount) = (errors.count, errors.byteCount)
-    }
-
-    func redacted(by token: AccessToken) -> PartnerErrors { PartnerErrors(self, redactedBy: token) }
 
     package var startIndex: JSONElements.Index { elements.startIndex }
     package var endIndex: JSONElements.Index { elements.endIndex }

@@ -14,18 +14,6 @@ extension APIError {
     }
 }
 
-extension RunResult {
-    /// The answer without the token, but for results and cursor: those are data, and stay as they are.
-    func redacted(by token: AccessToken) -> RunResult {
-        var result = self
-        result.status = status.map(token.redacted)
-        result.type = type.map(token.redacted)
-        result.errors = errors.redacted(by: token)
-        if token.occurs(in: unknownFields) { result.unknownFields = UnknownFields() }
-        return result
-    }
-}
-
 extension AccessToken {
     /// Whether the token occurs in a key or a string of the value, in any spelling: there are encoders that
     /// escape every / and +.
@@ -34,6 +22,6 @@ extension AccessToken {
     }
 
     func occurs(in fields: UnknownFields) -> Bool {
-        fields.containsString { occurs(in: $0) }
+        !fields.isEmpty && fields.containsString { occurs(in: $0) }
     }
 }

@@ -96,12 +96,11 @@ package enum RunAnswer: Sendable {
         } catch {
             return .faulty(.malformedAnswer, reason: "200 with \(error.reason)", errors: [], alive: false)
         }
-        guard let sent = RunResult(value) else {
+        guard let run = RunResult(value, redactedBy: token) else {
             return .faulty(
                 .malformedAnswer, reason: "200 with JSON that is not a run's result", errors: [], alive: false)
         }
-        let run = token.map(sent.redacted) ?? sent
-        if let id = run.id, UUID(uuidString: id) != runID {
+        if let id = run.id, !runID.isSpelled(id) {
             return .faulty(.malformedAnswer, reason: "200 with the result of another run", errors: [], alive: false)
         }
         if run.status == "waiting" { return .waiting(run) }

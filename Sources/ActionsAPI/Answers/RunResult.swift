@@ -1,45 +1,46 @@
 import JSONText
 
 /// The body of a 200: a run's result as the API has it. Values are slices of the body's own bytes.
-package struct RunResult: Sendable {
+///
+/// A class, for it passes through many hands, and a copy of so many fields would cost more than to read them.
+package final class RunResult: Sendable {
     /// The run that the body claims to be the result of; nil if it makes no claim.
-    package var id: String?
-    package var status: String?
-    package var type: String?
+    package let id: String?
+    package let status: String?
+    package let type: String?
     /// The cursor of the next page; nil at the end (null, absent or empty in the answer). A number is kept as written.
-    package var nextPage: String?
+    package let nextPage: String?
     /// Why the cursor cannot be sent back as it came, for people; nil for most.
-    package var cursorFault: String?
+    package let cursorFault: String?
     /// The elements of `results`, whatever their kind.
-    package var results: JSONElements
-    package var resultCount: Int
+    package let results: JSONElements
+    package let resultCount: Int
     /// Bytes of the results, as they were sent.
-    package var resultBytes: Int
-    package var errors: PartnerErrors
+    package let resultBytes: Int
+    package let errors: PartnerErrors
     /// The fields that the API's description does not have, and those members of known fields behind which the
     /// same key occurs again.
-    package var unknownFields: UnknownFields
+    package let unknownFields: UnknownFields
     /// The body holds an array of results, or an array of errors that are all a partner's: without either it is another
     /// server's answer, or the API's own error in a 200.
-    package var isComplete: Bool
+    package let isComplete: Bool
 
     /// An object of the unknown fields; nil when there is none. Made when it is asked for: it may be as large as the
     /// body.
     package var extra: [UInt8]? { unknownFields.object() }
-}
 
-extension RunResult {
+    /// - Parameter token: taken out of all but the results and the cursor: those are data, and stay as they are.
     /// - Returns: nil if the value does not describe a run: it has neither `errors` nor `results` nor `status`.
-    init?(_ body: JSONValue) {
+    init?(_ body: JSONValue, redactedBy token: AccessToken? = nil) {
         guard let (own, outer) = Self.fields(of: body) else { return nil }
         // Of an envelope that has the status, such as `{"status": "success", "data": {"results": []}}`.
         let envelope = outer?["status"] == nil ? nil : outer
         func field(_ key: String) -> JSONValue? { own[key] ?? envelope?[key] }
         id = field("id").flatMap { $0.isNull ? nil : $0.shortText }
         // A status of another kind than string is one never heard of; its text serves to say so.
-        status = field("status").flatMap { $0.isNull ? nil : $0.shortText }
+        status = field("status").flatMap { $0.isNull ? nil : $0.shortText }.map { token?.redacted($0) ?? $0 }
         let type = field("type").flatMap { $0.isNull || $0.isLong ? nil : $0.shortText }
-        self.type = type
+        self.type = type.map { token?.redacted($0) ?? $0 }
         let cursor = field("next_page")
         nextPage = cursor.flatMap(Self.cursor)
         cursorFault = nextPage == nil ? nil : cursor.flatMap(Self.cursorFault)
@@ -47,7 +48,7 @@ extension RunResult {
         // Counted once: a look at every element costs a pass over the body.
         (resultCount, resultBytes) = results.reduce((0, 0)) { ($0.0 + 1, $0.1 + $1.bytes.count) }
         let sentErrors = own["errors"] ?? outer?["errors"]
-        errors = PartnerErrors(sentErrors.map(Self.items) ?? JSONElements())
+        errors = PartnerErrors(sentErrors.map(Self.items) ?? JSONElements(), redactedBy: token)
         isComplete = own["results"]?.kind == .array || sentErrors?.kind == .array && errors.holdsOnlyPartnerErrors
 
         var known = Self.keys
@@ -55,9 +56,12 @@ extension RunResult {
         var knownOutside = ["data"]
         if own["errors"] == nil { knownOutside.append("errors") }
         if envelope != nil { knownOutside += ["id", "status", "type", "next_page"].filter { own[$0] == nil } }
-        unknownFields = UnknownFields([(own, known)] + (outer.map { [($0, knownOutside)] } ?? []))
+        let unknown = UnknownFields([(own, known)] + (outer.map { [($0, knownOutside)] } ?? []))
+        unknownFields = token?.occurs(in: unknown) == true ? UnknownFields() : unknown
     }
+}
 
+extension RunResult {
     private static let keys = ["id", "status", "type", "next_page", "results", "errors"]
 
     /// The run's own object: the body (flat), or the value of `data` (as the sibling APIs answer), perhaps with

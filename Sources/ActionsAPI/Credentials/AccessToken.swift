@@ -23,6 +23,8 @@ package struct AccessToken: Sendable, Equatable, CustomStringConvertible, Custom
     package func redacted(_ bytes: [UInt8]) -> [UInt8] { Spelling(value).replaced(in: bytes, by: "[token]") }
 
     func occurs(in text: String) -> Bool {
+        // No spelling is shorter than the token.
+        guard text.utf8.count >= value.utf8.count else { return false }
         var text = text
         return text.withUTF8 { Spelling(value).occurs(in: UnsafeRawBufferPointer($0)) }
     }

@@ -1,18 +1,32 @@
 import HTTPTypes
 
 extension HTTPFields {
-    /// The header fields of an answer, in the order of their arrival.
+    /// Of the header fields of an answer those that mean something here, in the order of their arrival: servers and
+    /// proxies add twenty others, and each would cost more than the answer's own.
     ///
-    /// Values keep their bytes, except that a line break or NUL becomes a space. A field whose name is not an HTTP
-    /// token is left out.
+    /// Values keep their bytes, except that a line break or NUL becomes a space.
     package init(received headers: some Sequence<(name: String, value: String)>) {
-        self.init(
-            headers.compactMap { header in
-                HTTPField.Name(header.name).map { HTTPField(name: $0, lenientValue: header.value.utf8) }
-            })
+        self.init()
+        for (name, value) in headers {
+            guard let known = Self.known.first(where: { $0.canonicalName.isSame(as: name) }) else { continue }
+            append(HTTPField(name: known, lenientValue: value.utf8))
+        }
     }
+
+    private static let known: [HTTPField.Name] =
+        [.date, .contentType, .contentEncoding, .location, .retryAfter] + RateLimitHeaders.names
 
     /// The value of the first field of that name. The subscript would join the values of repeated fields, and a joined
     /// date or number cannot be read.
     package func firstValue(of name: HTTPField.Name) -> String? { first { $0.name == name }?.value }
+}
+
+extension String {
+    /// - Parameter name: ASCII in either case.
+    fileprivate func isSame(as name: String) -> Bool {
+        utf8.count == name.utf8.count
+            && zip(utf8, name.utf8).allSatisfy {
+                $0 == $1 || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($1) && $0 == $1 | 0x20
+            }
+    }
 }

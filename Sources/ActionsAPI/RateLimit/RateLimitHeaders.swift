@@ -121,6 +121,13 @@ extension HTTPField.Name {
 }
 
 extension RateLimitHeaders {
+    /// Of the fields that say how much of the window is left.
+    static let names: [HTTPField.Name] =
+        [.xRateLimitLimit, .xRateLimitRemaining, .xRateLimitReset]
+        + ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"].compactMap { HTTPField.Name($0) }
+}
+
+extension RateLimitHeaders {
     private struct Reset {
         let instant: Date?
         let length: Duration

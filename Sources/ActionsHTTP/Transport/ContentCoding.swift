@@ -11,6 +11,10 @@ enum ContentCoding: Equatable {
     private static let names: Set = ["br", "zstd", "compress", "x-compress", "gzip", "x-gzip", "deflate"]
 
     init(_ headers: HTTPFields) {
+        guard headers.contains(.contentEncoding) else {
+            self = .identity
+            return
+        }
         let names = headers[values: .contentEncoding]
             .flatMap { $0.split(separator: ",") }
             .map { $0.lowercased().filter { !$0.isWhitespace } }

@@ -22,6 +22,8 @@ package struct FetchedRun: Sendable {
     /// Of its rows, those that PostgreSQL refused.
     package var refusedResults = 0
     package var refusedErrors = 0
+    /// PostgreSQL refused its unknown fields.
+    package var isExtraRefused = false
     /// Parts of the answer that are in `rejects` instead.
     package var rejects = 0
 
@@ -49,6 +51,10 @@ package struct FetchedRun: Sendable {
     package var resultCount: Int { (result?.resultCount ?? 0) - refusedResults }
     /// Rows that it brings to `errors`.
     package var errorCount: Int { (result?.errors.rowCount ?? 0) - refusedErrors }
+    /// What it brings to `runs.extra`.
+    package var unknownFields: UnknownFields {
+        isExtraRefused ? UnknownFields() : result?.unknownFields ?? UnknownFields()
+    }
     /// The body, if the answer is the run's last in this export.
     package var finalBody: [UInt8]? { verdict.outcome.isFinal ? body : nil }
 

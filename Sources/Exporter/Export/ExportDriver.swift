@@ -6,7 +6,7 @@ import Logging
 /// Performs what an `ExportMachine` decides, and feeds back what comes of it. It decides nothing.
 ///
 /// It runs where requests do, on the network's thread; the database's work, which computes for longer, does not.
-struct ExportDriver {
+final class ExportDriver: Sendable {
     let requests: Requests
     let ledger: Ledger
     let opening: ExportOpening
@@ -16,6 +16,21 @@ struct ExportDriver {
     let clock: SteadyClock
     let board: ProgressBoard
     let logger: Logger
+
+    init(
+        requests: Requests, ledger: Ledger, opening: ExportOpening, list: WorkList, loader: LoaderLanes,
+        intents: IntentLog, clock: SteadyClock, board: ProgressBoard, logger: Logger
+    ) {
+        self.requests = requests
+        self.ledger = ledger
+        self.opening = opening
+        self.list = list
+        self.loader = loader
+        self.intents = intents
+        self.clock = clock
+        self.board = board
+        self.logger = logger
+    }
 
     /// Runs the export to its end.
     ///
@@ -38,16 +53,16 @@ struct ExportDriver {
                         var isFinished = false
                         for effect in effects {
                             switch effect {
-                            case .fetch(let item): reads.addTask { await fetch(item, mailbox) }
+                            case .fetch(let item): reads.addTask { [self] in await fetch(item, mailbox) }
                             case .lookUp(let action):
-                                reads.addTask {
+                                reads.addTask { [self] in
                                     let reply = await requests.lookUp(action) {
                                         mailbox.yield(.headArrived(.lookUp(action), $0))
                                     }
                                     mailbox.yield(.lookedUp(action, reply, at: clock.now))
                                 }
                             case .post(let submission, let position):
-                                posts.addTask { await post(submission, inputsAt: position, mailbox) }
+                                posts.addTask { [self] in await post(submission, inputsAt: position, mailbox) }
                             case .cancelReads: reads.cancelAll()
                             case .cancelPosts: posts.cancelAll()
                             case .wake(let time): alarm.set(for: time, clock: clock) { mailbox.yield(.woke) }
@@ -56,7 +71,7 @@ struct ExportDriver {
                             case .shelve(let shelved):
                                 if let failed = await failure(of: shelved) { mailbox.yield(failed) }
                             case .store(let work):
-                                stores.addTask(executorPreference: globalConcurrentExecutor) {
+                                stores.addTask(executorPreference: globalConcurrentExecutor) { [self] in
                                     mailbox.yield(await perform(work))
                                 }
                             }

@@ -57,8 +57,8 @@ struct PartByPart {
         do {
             try transaction.savepoint { try RunStore.update([run], exportID: exportID, in: $0) }
         } catch let error as PostgresError where error.mayBlameData {
-            guard let extra = run.result?.extra else { throw error }
-            run.result?.unknownFields = UnknownFields()
+            guard let extra = run.unknownFields.object() else { throw error }
+            run.isExtraRefused = true
             try RunStore.update([run], exportID: exportID, in: transaction)
             try rejects.add(Reject(key: run.item.key, what: .extra, error: error, raw: extra[...]), transaction)
         }

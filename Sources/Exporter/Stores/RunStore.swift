@@ -39,7 +39,7 @@ enum RunStore {
     static func update(_ runs: [FetchedRun], exportID: Int, in transaction: borrowing PostgresTransaction) throws {
         guard !runs.isEmpty else { return }
         let areLarge = runs.reduce(0) { $0 + $1.extraBytes } > 1 << 20
-        let extras = runs.map { areLarge ? nil : $0.result?.extra.map(StoredJSON.init(text:)) }
+        let extras = runs.map { areLarge ? nil : $0.unknownFields.object().map(StoredJSON.init(text:)) }
         let updated = try transaction.query(
             """
             update stored_actions.runs r
@@ -97,7 +97,7 @@ enum RunStore {
             into: "pg_temp.extras", columns: RunKey.columns + ["extra", "extra_raw"]
         ) { writer in
             for run in runs {
-                let extra = run.result?.extra.map(StoredJSON.init(text:))
+                let extra = run.unknownFields.object().map(StoredJSON.init(text:))
                 try writer.beginRow()
                 try writer.key(run.item.key)
                 try writer.jsonb(extra?.json)
@@ -128,5 +128,5 @@ enum RunStore {
 }
 
 extension FetchedRun {
-    fileprivate var extraBytes: Int { result?.unknownFields.byteCount ?? 0 }
+    fileprivate var extraBytes: Int { unknownFields.byteCount }
 }

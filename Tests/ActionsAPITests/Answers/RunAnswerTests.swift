@@ -208,8 +208,7 @@ struct RunAnswerTests {
         let token = try #require(AccessToken("a/b+c="))
         let error = #"{"code": "a/b+c=", "title": "a\/b+c=", "detail": "x a/b+c=", "meta": ["a\/b+c="], "x": "a/b+c="}"#
         let body = #"{"status": "a/b+c=", "results": ["a/b+c="], "errors": [\#(error), "a/b+c="], "sent": "a/b+c="}"#
-        let sent = try #require(RunResult(try JSONValue(validating: Array(body.utf8))))
-        let result = sent.redacted(by: token)
+        let result = try #require(RunResult(try JSONValue(validating: Array(body.utf8)), redactedBy: token))
         #expect(result.status == "[token]")
         #expect(result.errors.map(\.code) == ["[token]", nil])
         #expect(result.errors.map(\.detail) == ["x [token]", nil])
