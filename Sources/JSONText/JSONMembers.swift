@@ -2,33 +2,33 @@
 /// no memory beside its text.
 package struct JSONMembers: Sequence, Sendable {
     package struct Iterator: IteratorProtocol {
-        private let text: [UInt8]
+        private let text: ValidatedText
         private var coming: JSONWalker.Member?
 
-        fileprivate init(text: [UInt8], first: JSONWalker.Member?) {
+        fileprivate init(text: ValidatedText, first: JSONWalker.Member?) {
             self.text = text
             coming = first
         }
 
         package mutating func next() -> JSONMember? {
             guard let member = coming else { return nil }
-            coming = text.withUnsafeBytes { JSONWalker($0).member(after: member.value.upperBound) }
+            coming = text.walk { $0.member(after: member.value.upperBound) }
             return JSONMember(text: text, keyRange: member.key, valueRange: member.value)
         }
     }
 
-    private let text: [UInt8]
+    private let text: ValidatedText
     private let first: JSONWalker.Member?
 
     /// The members of the object that begins there.
-    init(text: [UInt8], object start: Int) {
+    init(text: ValidatedText, object start: Int) {
         self.text = text
-        first = text.withUnsafeBytes { JSONWalker($0).firstMember(ofObjectAt: start) }
+        first = text.walk { $0.firstMember(ofObjectAt: start) }
     }
 
     /// No member.
     init() {
-        text = []
+        text = .empty
         first = nil
     }
 
@@ -37,24 +37,33 @@ package struct JSONMembers: Sequence, Sendable {
 
 /// A member of an object.
 package struct JSONMember: Sendable {
-    fileprivate let text: [UInt8]
+    fileprivate let text: ValidatedText
     fileprivate let keyRange: Range<Int>
     fileprivate let valueRange: Range<Int>
 
     /// The decoded key; each lone surrogate and each byte that is not UTF-8 becomes U+FFFD.
-    package var key: String { decodeJSONString(text[keyRange].dropFirst().dropLast()) }
+    package var key: String { decodeJSONString(text.bytes[keyRange].dropFirst().dropLast()) }
 
     /// The key as it was written, quotes included.
-    package var spelling: ArraySlice<UInt8> { text[keyRange] }
+    package var spelling: ArraySlice<UInt8> { text.bytes[keyRange] }
 
     package var value: JSONValue { JSONValue(text: text, range: valueRange) }
 
     /// Where the member begins in its text, which identifies it.
     package var position: Int { keyRange.lowerBound }
 
-    /// Whether the decoded key has these bytes of UTF-8.
-    package func isNamed(_ name: [UInt8]) -> Bool {
-        text.withUnsafeBytes { isString(in: $0, at: keyRange.lowerBound, equalTo: name) }
+    /// Whether the decoded key is this one, compared by UTF-8: spellings that Unicode holds to be equivalent stay apart.
+    package func isNamed(_ name: String) -> Bool {
+        var name = name
+        return name.withUTF8 { name in
+            text.bytes.withUnsafeBytes { text in
+                let key = text[(keyRange.lowerBound + 1)..<(keyRange.upperBound - 1)]
+                if key.elementsEqual(name) { return true }
+                // Bytes that differ can only be the same text with an escape, or where U+FFFD replaces broken UTF-8.
+                guard key.contains(where: { $0 == UInt8(ascii: "\\") || $0 >= 0x80 }) else { return false }
+                return isString(in: text, at: keyRange.lowerBound, equalTo: Array(name))
+            }
+        }
     }
 }
 

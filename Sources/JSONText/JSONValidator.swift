@@ -1,4 +1,5 @@
-/// Checks a whole text against RFC 8259, and against UTF-8 on request, in one pass.
+/// Checks a whole text against RFC 8259, and against UTF-8 on request, in one pass; notes where the elements of arrays are
+/// meanwhile, and which of them `jsonb` holds exactly.
 ///
 /// Iterative: what is open is kept as one bit a level, so that nesting costs an eighth of a byte, not stack.
 struct JSONValidator {
@@ -6,6 +7,13 @@ struct JSONValidator {
     private let allowsBrokenUTF8: Bool
     private var position = 0
     private var nesting = BitStack()
+
+    private(set) var outline = JSONOutline()
+    /// Of the array whose elements are noted: how many levels are open in it, itself included; 0 outside of one.
+    private var listDepth = 0
+    private var elementStart = 0
+    /// Of the element that is being read.
+    private var keys = KeyWatch()
 
     /// - Parameter allowsBrokenUTF8: inside strings; outside of them such bytes are not JSON in any case.
     init(_ text: UnsafeRawBufferPointer, allowingBrokenUTF8 allowsBrokenUTF8: Bool) {
@@ -21,6 +29,7 @@ struct JSONValidator {
         let start = position
         var isComplete = false
         while !isComplete {
+            if nesting.count == listDepth { beginElement() }
             if try readValue() { isComplete = try readAfterValue() }
         }
         let end = position
@@ -41,16 +50,18 @@ struct JSONValidator {
                 return true
             }
             nesting.push(true)
+            if listDepth > 0 { keys.opensObject() }
             try readKey()
             return false
         case UInt8(ascii: "["):
+            let start = position
             position += 1
             skipWhiteSpace()
             if peek() == UInt8(ascii: "]") {
                 position += 1
                 return true
             }
-            nesting.push(false)
+            openArray(at: start)
             return false
         case UInt8(ascii: "\""): try readString()
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try readNumber()
@@ -66,6 +77,7 @@ struct JSONValidator {
     /// value (true).
     private mutating func readAfterValue() throws(JSONSyntaxError) -> Bool {
         while let isObject = nesting.top {
+            if nesting.count == listDepth { endElement() }
             skipWhiteSpace()
             guard let byte = peek() else { throw unexpectedEnd() }
             if byte == UInt8(ascii: ",") {
@@ -78,15 +90,57 @@ struct JSONValidator {
                 throw fault(isObject ? "a comma or } is missing" : "a comma or ] is missing")
             }
             position += 1
-            nesting.pop()
+            closes(isObject: isObject)
         }
         return true
     }
 
+    // MARK: The outline
+
+    private mutating func openArray(at start: Int) {
+        let isMember = nesting.top == true
+        nesting.push(false)
+        if listDepth == 0 {
+            guard isMember, nesting.count <= 3, text.count <= JSONOutline.longestText else { return }
+            listDepth = nesting.count
+            outline.opens(arrayAt: start)
+        } else if nesting.count - listDepth > JSONBLimits.depth / 2 {
+            keys.doubt()
+        }
+    }
+
+    @inline(__always)
+    private mutating func beginElement() {
+        elementStart = position
+        keys.reset()
+    }
+
+    @inline(__always)
+    private mutating func endElement() {
+        if !outline.append(elementStart..<position, isExact: !keys.isInDoubt) { listDepth = 0 }
+    }
+
+    @inline(__always)
+    private mutating func closes(isObject: Bool) {
+        if listDepth > 0 {
+            if nesting.count == listDepth {
+                outline.closes(arrayAt: position)
+                listDepth = 0
+            } else if isObject {
+                keys.closesObject()
+            }
+        }
+        nesting.pop()
+    }
+
+    // MARK: Keys and scalars
+
     private mutating func readKey() throws(JSONSyntaxError) {
         guard let byte = peek() else { throw unexpectedEnd() }
         guard byte == UInt8(ascii: "\"") else { throw fault("a key in double quotes is missing") }
-        try readString()
+        let start = position
+        try readString(isKey: true)
+        if listDepth > 0 { keys.reads(UnsafeRawBufferPointer(rebasing: text[(start + 1)..<(position - 1)])) }
         skipWhiteSpace()
         guard let colon = peek() else { throw unexpectedEnd() }
         guard colon == UInt8(ascii: ":") else { throw fault("a colon is missing after a key") }
@@ -94,7 +148,8 @@ struct JSONValidator {
         skipWhiteSpace()
     }
 
-    private mutating func readString() throws(JSONSyntaxError) {
+    @inline(__always)
+    private mutating func readString(isKey: Bool = false) throws(JSONSyntaxError) {
         position += 1
         while true {
             position = endOfPlainText(in: text, from: position)
@@ -103,7 +158,9 @@ struct JSONValidator {
             case UInt8(ascii: "\""):
                 position += 1
                 return
-            case UInt8(ascii: "\\"): try readEscape()
+            case UInt8(ascii: "\\"):
+                if isKey { keys.doubt() }
+                try readEscape()
             case 0x0A, 0x0D: throw fault("a string is not closed on its line, or holds a bare line break")
             case 0x00..<0x20: throw fault("a control character in a string is not escaped")
             default:
@@ -111,6 +168,7 @@ struct JSONValidator {
                     position += length
                 } else {
                     guard allowsBrokenUTF8 else { throw fault("the text is not UTF-8") }
+                    keys.doubt()
                     position += 1
                 }
             }
@@ -125,15 +183,22 @@ struct JSONValidator {
             position += 2
         case UInt8(ascii: "u"):
             guard text.count - position >= 6 else { throw fault("the text ends inside a string", at: text.count) }
-            for index in 2..<6 where hexDigitValue(text[position + index]) == nil {
-                throw fault("\\u is not followed by four hexadecimal digits")
+            var unit: UInt32 = 0
+            for index in 2..<6 {
+                guard let digit = hexDigitValue(text[position + index]) else {
+                    throw fault("\\u is not followed by four hexadecimal digits")
+                }
+                unit = unit << 4 | UInt32(digit)
             }
+            // A NUL, or half of a surrogate pair, whose other half may be missing.
+            if unit == 0 || (0xD800...0xDFFF).contains(unit) { keys.doubt() }
             position += 6
         default: throw fault("a backslash does not start a JSON escape")
         }
     }
 
     private mutating func readNumber() throws(JSONSyntaxError) {
+        let start = position
         if text[position] == UInt8(ascii: "-") { position += 1 }
         if peek() == UInt8(ascii: "0") {
             position += 1
@@ -146,10 +211,13 @@ struct JSONValidator {
             try readDigits()
         }
         if let byte = peek(), byte | 0x20 == UInt8(ascii: "e") {
+            keys.doubt()
             position += 1
             if let sign = peek(), sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") { position += 1 }
             try readDigits()
         }
+        // Without an exponent, `numeric` holds so many digits wherever the point is.
+        if position - start > 1_000 { keys.doubt() }
     }
 
     private mutating func readDigits() throws(JSONSyntaxError) {

@@ -1,7 +1,9 @@
 /// One value inside a JSON text that was validated as a whole; its bytes are never rendered again.
 package struct JSONValue: Sendable {
-    let text: [UInt8]
+    let text: ValidatedText
     let range: Range<Int>
+    /// `jsonb` is known to hold the value exactly.
+    let isKnownToBeExact: Bool
 
     /// Validates `bytes` strictly: RFC 8259 and UTF-8, one value, white space around it, a byte order mark skipped.
     ///
@@ -13,22 +15,23 @@ package struct JSONValue: Sendable {
     package init(
         validating bytes: [UInt8], allowingBrokenUTF8 allowsBrokenUTF8: Bool = false
     ) throws(JSONSyntaxError) {
-        text = bytes
-        range = try bytes.withUnsafeBufferPointer { (buffer) throws(JSONSyntaxError) in
+        let (range, outline) = try bytes.withUnsafeBufferPointer { (buffer) throws(JSONSyntaxError) in
             var validator = JSONValidator(UnsafeRawBufferPointer(buffer), allowingBrokenUTF8: allowsBrokenUTF8)
-            return try validator.validate()
+            return (try validator.validate(), validator.outline)
         }
+        self.init(text: ValidatedText(bytes, outline: outline), range: range)
     }
 
-    init(text: [UInt8], range: Range<Int>) {
+    init(text: ValidatedText, range: Range<Int>, isKnownToBeExact: Bool = false) {
         self.text = text
         self.range = range
+        self.isKnownToBeExact = isKnownToBeExact
     }
 
-    package var kind: JSONKind { JSONKind(firstByte: text[range.lowerBound]) }
+    package var kind: JSONKind { JSONKind(firstByte: text.bytes[range.lowerBound]) }
 
     /// The value's own bytes, without white space around them; shares storage with the text.
-    package var bytes: ArraySlice<UInt8> { text[range] }
+    package var bytes: ArraySlice<UInt8> { text.bytes[range] }
 
     /// An object's members in their order, duplicate keys included; empty for any other kind.
     package func members() -> [(key: String, value: JSONValue)] {
@@ -49,18 +52,9 @@ package struct JSONValue: Sendable {
     /// that spellings that Unicode holds to be equivalent stay apart.
     package subscript(key: String) -> JSONValue? {
         guard kind == .object else { return nil }
-        let wanted = Array(key.utf8)
-        let found = text.withUnsafeBytes { text in
-            let walker = JSONWalker(text)
-            var found: Range<Int>?
-            var next = walker.firstMember(ofObjectAt: range.lowerBound)
-            while let member = next {
-                if isString(in: text, at: member.key.lowerBound, equalTo: wanted) { found = member.value }
-                next = walker.member(after: member.value.upperBound)
-            }
-            return found
-        }
-        return found.map { JSONValue(text: text, range: $0) }
+        var found: JSONMember?
+        for member in lazyMembers() where member.isNamed(key) { found = member }
+        return found?.value
     }
 
     /// The decoded string; each lone surrogate and each byte that is not UTF-8 becomes U+FFFD. Nil for any other kind.
@@ -71,7 +65,7 @@ package struct JSONValue: Sendable {
     /// A string that holds a lone surrogate or bytes that are not UTF-8: `string` is not all that was written.
     package var isBrokenString: Bool {
         guard kind == .string else { return false }
-        return text.withUnsafeBytes { text in
+        return text.bytes.withUnsafeBytes { text in
             var pieces = JSONStringPieces(text, from: range.lowerBound + 1)
             while let piece = pieces.next() {
                 switch piece {
@@ -89,14 +83,14 @@ package struct JSONValue: Sendable {
     }
 
     package var bool: Bool? {
-        kind == .bool ? text[range.lowerBound] == UInt8(ascii: "t") : nil
+        kind == .bool ? text.bytes[range.lowerBound] == UInt8(ascii: "t") : nil
     }
 
     package var isNull: Bool { kind == .null }
 
     /// Whether any key or string within the value, decoded, is such a one. One pass, whatever the nesting.
     package func containsString(where isWanted: (String) -> Bool) -> Bool {
-        text.withUnsafeBytes { bytes in
+        text.bytes.withUnsafeBytes { bytes in
             var tokens = JSONTokens(bytes, in: range)
             while let token = tokens.next() {
                 switch token {
@@ -110,10 +104,10 @@ package struct JSONValue: Sendable {
 
     /// How many arrays and objects lie within one another: 0 for a scalar, 1 for `[]`. Scans the value again.
     package var depth: Int {
-        text.withUnsafeBytes { JSONWalker($0).depth(ofValueIn: range) }
+        text.walk { $0.depth(ofValueIn: range) }
     }
 
     private func decodedString(in range: Range<Int>) -> String {
-        decodeJSONString(text[range].dropFirst().dropLast())
+        decodeJSONString(text.bytes[range].dropFirst().dropLast())
     }
 }

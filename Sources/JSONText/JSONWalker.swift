@@ -1,9 +1,12 @@
 /// Finds the parts of a value in a text that is known to be valid: by structure alone, and without recursion.
 struct JSONWalker {
     private let text: UnsafeRawBufferPointer
+    /// Of the text: what it knows is not walked through.
+    private let outline: JSONOutline?
 
-    init(_ text: UnsafeRawBufferPointer) {
+    init(_ text: UnsafeRawBufferPointer, outline: JSONOutline? = nil) {
         self.text = text
+        self.outline = outline
     }
 
     /// A key's range, quotes included, and its value's.
@@ -66,7 +69,8 @@ struct JSONWalker {
     private func endOfValue(at start: Int) -> Int {
         switch text[start] {
         case UInt8(ascii: "\""): endOfString(at: start)
-        case UInt8(ascii: "{"), UInt8(ascii: "["): endOfContainer(at: start)
+        case UInt8(ascii: "["): outline?.array(at: start)?.range.upperBound ?? endOfContainer(at: start)
+        case UInt8(ascii: "{"): endOfContainer(at: start)
         default: endOfScalar(at: start)
         }
     }

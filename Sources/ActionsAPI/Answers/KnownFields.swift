@@ -3,20 +3,32 @@ import JSONText
 /// The members of some keys in an object. Of duplicate keys the last one counts, as in PostgreSQL.
 struct KnownFields: Sendable {
     let object: JSONValue
-    private var counting: [String: JSONMember] = [:]
+    /// Fewer than a dictionary would be worth.
+    private var counting: [(key: String, member: JSONMember)] = []
+    /// Of all members, in an object of their own.
+    fileprivate private(set) var byteCount = 0
 
     init(_ object: JSONValue, _ keys: [String]) {
         self.object = object
-        let names = keys.map { ($0, Array($0.utf8)) }
         for member in object.lazyMembers() {
-            for (key, name) in names where member.isNamed(name) { counting[key] = member }
+            byteCount += member.byteCount
+            guard let key = keys.first(where: member.isNamed) else { continue }
+            counting.removeAll { $0.key == key }
+            counting.append((key, member))
         }
     }
 
-    subscript(key: String) -> JSONValue? { counting[key]?.value }
+    subscript(key: String) -> JSONValue? { counting.first { $0.key == key }?.member.value }
 
-    /// The positions of the members that count.
-    fileprivate func positions(of keys: [String]) -> [Int] { keys.compactMap { counting[$0]?.position } }
+    /// The members that count.
+    fileprivate func members(of keys: [String]) -> [JSONMember] {
+        counting.filter { keys.contains($0.key) }.map(\.member)
+    }
+}
+
+extension JSONMember {
+    /// With its colon, and a bracket or comma before it.
+    fileprivate var byteCount: Int { spelling.count + value.bytes.count + 2 }
 }
 
 /// Members of objects that have no column of their own, found again when they are asked for: a body may consist of
@@ -38,10 +50,10 @@ package struct UnknownFields: Sendable {
 
     /// - Parameter objects: each with the keys that are stored elsewhere.
     init(_ objects: [(KnownFields, but: [String])]) {
-        parts = objects.map { Part(object: $0.object, known: $0.positions(of: $1)) }
-        for part in parts {
-            // Each with a colon, and a bracket or comma before it.
-            for member in part.members { byteCount += member.spelling.count + member.value.bytes.count + 2 }
+        for (fields, keys) in objects {
+            let known = fields.members(of: keys)
+            parts.append(Part(object: fields.object, known: known.map(\.position)))
+            byteCount += known.reduce(fields.byteCount) { $0 - $1.byteCount }
         }
         if byteCount > 0 { byteCount += 1 }
     }

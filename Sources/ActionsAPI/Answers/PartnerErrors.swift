@@ -13,7 +13,7 @@ package struct PartnerErrors: Collection, Sendable {
     init(_ elements: JSONElements, redactedBy token: AccessToken? = nil) {
         self.elements = elements
         self.token = token
-        (count, byteCount) = elements.reduce((0, 0)) { ($0.0 + 1, $0.1 + $1.bytes.count) }
+        (count, byteCount) = elements.size
     }
 
     package var startIndex: JSONElements.Index { elements.startIndex }

@@ -45,8 +45,7 @@ package final class RunResult: Sendable {
         nextPage = cursor.flatMap(Self.cursor)
         cursorFault = nextPage == nil ? nil : cursor.flatMap(Self.cursorFault)
         results = own["results"].map(Self.items) ?? JSONElements()
-        // Counted once: a look at every element costs a pass over the body.
-        (resultCount, resultBytes) = results.reduce((0, 0)) { ($0.0 + 1, $0.1 + $1.bytes.count) }
+        (resultCount, resultBytes) = results.size
         let sentErrors = own["errors"] ?? outer?["errors"]
         errors = PartnerErrors(sentErrors.map(Self.items) ?? JSONElements(), redactedBy: token)
         isComplete = own["results"]?.kind == .array || sentErrors?.kind == .array && errors.holdsOnlyPartnerErrors

@@ -20,8 +20,9 @@ package enum JSONBForm: Sendable, Equatable {
 
 extension JSONValue {
     package func jsonbForm() -> JSONBForm {
-        text.withUnsafeBytes { text in
-            let fitsInSize = range.count <= JSONBLimits.bytes
+        let fitsInSize = range.count <= JSONBLimits.bytes
+        if fitsInSize, isKnownToBeExact { return .exact }
+        return text.bytes.withUnsafeBytes { text in
             if fitsInSize, isExactInJSONB(text, in: range) { return .exact }
             let depth = JSONWalker(text).depth(ofValueIn: range)
             guard fitsInSize, depth <= JSONBLimits.depth else {

@@ -227,7 +227,7 @@ private struct DecodedBytes {
 
 /// Of the first and the last eight bytes and the length: keys that share it are compared byte by byte.
 @inline(__always)
-private func fingerprint(of key: UnsafeRawBufferPointer) -> UInt64 {
+func fingerprint(of key: UnsafeRawBufferPointer) -> UInt64 {
     func word<Word: FixedWidthInteger>(at offset: Int, as type: Word.Type) -> UInt64 {
         UInt64(truncatingIfNeeded: key.loadUnaligned(fromByteOffset: offset, as: type))
     }
