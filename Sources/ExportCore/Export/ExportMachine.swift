@@ -237,11 +237,14 @@ package struct ExportMachine: Sendable {
 
     /// - Returns: whether a commit has begun.
     private mutating func store() -> Bool {
-        guard shutdown.failure == nil,
+        var hasBegun = false
+        while shutdown.failure == nil,
             let opens = batch.opens(at: now, expectsMore: scheduler.requestsInFlight > 0), opens <= now
-        else { return false }
-        effects.append(.store(.commit(batch.take(), exchange.tally.requestCount)))
-        return true
+        {
+            effects.append(.store(.commit(batch.take(), exchange.tally.requestCount)))
+            hasBegun = true
+        }
+        return hasBegun
     }
 
     private mutating func takeEffects() -> [Effect] {

@@ -25,13 +25,6 @@ struct BatchGate: Sendable {
         if run.item.chainRoot != nil { isUrgent = true }
     }
 
-    mutating func opened() {
-        bytes = 0
-        rows = 0
-        oldest = nil
-        isUrgent = false
-    }
-
     /// What is gathered is as much as a batch should hold.
     var isFull: Bool { bytes >= limits.bytes || rows >= limits.rows }
 

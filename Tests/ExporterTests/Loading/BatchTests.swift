@@ -37,4 +37,17 @@ struct BatchTests {
         batch.ended()
         #expect(!batch.isCommitting)
     }
+
+    @Test("A batch is no larger than what fills one; the rest waits for the next, in its order and since its time")
+    func rest() {
+        var batch = Batch()
+        for number in 1...5 { batch.add(Self.run(number, bytes: Self.full / 2), at: Self.now + Double(number)) }
+        #expect(batch.take().map(\.item) == [1, 2].map { SchedulerTests.item($0) })
+        #expect(batch.take().map(\.item) == [3, 4].map { SchedulerTests.item($0) })
+        batch.ended()
+        batch.ended()
+        #expect(batch.opens(at: Self.now + 5, expectsMore: true) == Self.now + 5.2)
+        #expect(batch.take().map(\.item) == [SchedulerTests.item(5)])
+        #expect(batch.opens(at: Self.now + 60, expectsMore: false) == nil)
+    }
 }

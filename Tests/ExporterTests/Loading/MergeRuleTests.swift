@@ -81,7 +81,5 @@ struct BatchGateTests {
         var gate = BatchGate(limits: limits)
         gate.gathered(run(), at: now)
         #expect(gate.opens(at: now, expectsMore: false) == now)
-        gate.opened()
-        #expect(gate.opens(at: now, expectsMore: false) == nil)
     }
 }

@@ -39,12 +39,13 @@ struct PageUrgencyTests {
 
     @Test("The next batch waits as ever")
     func nextBatch() {
-        var gate = BatchGate(limits: limits)
-        gate.gathered(answer { $0.followsPages = true }, at: now)
-        gate.opened()
-        #expect(gate.opens(at: now, expectsMore: true) == nil)
-        gate.gathered(answer { _ in }, at: now + 1)
-        #expect(gate.opens(at: now + 1, expectsMore: true) == now + 1.2)
+        var batch = Batch(limits: limits)
+        batch.add(answer { $0.followsPages = true }, at: now)
+        _ = batch.take()
+        batch.ended()
+        #expect(batch.opens(at: now, expectsMore: true) == nil)
+        batch.add(answer { _ in }, at: now + 1)
+        #expect(batch.opens(at: now + 1, expectsMore: true) == now + 1.2)
     }
 
     @Test("A page belongs to its root's chain, a root to its own if its pages are followed, any other run to none")
