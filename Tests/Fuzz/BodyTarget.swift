@@ -58,6 +58,10 @@ private func check(_ root: JSONValue) {
         case .array:
             let joined = Array("[".utf8) + parts.map(\.bytes).joined(separator: ",".utf8) + Array("]".utf8)
             require(withoutSpace(joined) == withoutSpace(Array(value.bytes)), "elements are lost by splitting")
+            for part in parts {
+                let alone = try? JSONValue(validating: Array(part.bytes), allowingBrokenUTF8: true)
+                require(alone?.jsonbForm() == part.jsonbForm(), "an element has another form than by itself")
+            }
         case .string:
             require(value.string?.isContiguousUTF8 == true, "a string has no text")
         case .number:
