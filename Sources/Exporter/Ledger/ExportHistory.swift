@@ -66,7 +66,7 @@ package struct ExportHistory: Sendable {
 
     package struct Left: Sendable, Equatable {
         /// So many runs are counted at most: `status` has to answer at once, whatever has piled up.
-        package static let countLimit = 100_000
+        package static let countLimit = 50_000
 
         /// Of unsettled runs, up to `countLimit`; so are the counts of outcomes and failures.
         package var runs = 0

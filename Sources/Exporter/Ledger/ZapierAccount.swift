@@ -20,9 +20,12 @@ package struct ZapierAccount: Sendable, Hashable {
     ///   - row: of a table with `stored_action_id`.
     ///   - account: SQL that gives the account's name.
     static func owns(_ row: String, _ account: String) -> String {
+        // Without a reference to the row, each list is read once, and not again for each row.
         """
-        coalesce((select owner.account from stored_actions.actions owner
-                   where owner.stored_action_id = \(row).stored_action_id), '\(standard.name)') = \(account)
+        (\(row).stored_action_id in (
+           select owner.stored_action_id from stored_actions.actions owner where owner.account = \(account))
+         or \(account) = '\(standard.name)'
+            and \(row).stored_action_id not in (select owner.stored_action_id from stored_actions.actions owner))
         """
     }
 

@@ -75,6 +75,7 @@ actor Loader {
         let (refetch, lane) = (refetch, lane)
         let trustsTables = hasWrittenRows
         let commits = try await session.transaction { transaction in
+            try OpeningStore.prefer(.lookUps, in: transaction)
             var merges = zip(
                 batch, try RunStore.lock(batch.map(\.item.key), in: transaction)
             ).map { run, stored in
@@ -103,7 +104,7 @@ actor Loader {
                 merges.map { AdvancingRun(run: $0.run, resultsBefore: $0.stored.resultCount) }, exportID: exportID,
                 in: transaction)
             let commits = merges.map { Commit($0, chain: chains[$0.run.item.key]) }
-            try ItemStore.record(commits, exportID: exportID, in: transaction)
+            try ItemStore.record(commits, exportID: exportID, mayBeThere: partByPart, in: transaction)
             try ExportStore.countBatch(number, lane: lane, exportID: exportID, requests: requests, in: transaction)
             return commits
         } wasCommitted: { transaction in

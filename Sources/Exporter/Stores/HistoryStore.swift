@@ -92,20 +92,21 @@ enum HistoryStore {
         let parameters: [PostgresParameter] = [.timestamp(now), .int(id), .text(account.name)]
         var left = ExportHistory.Left()
         let most = ExportHistory.Left.countLimit
-        left.outcomes = try transaction.query(
+        let counts = try transaction.query(
             """
-            select r.outcome, count(*) as runs from (select r.outcome \(unsettled) limit $4) r group by r.outcome
-            """, parameters + [.int(most)]
-        ).outcomeCounts()
+            select r.outcome, count(*) filter (where r.number <= $4) as runs, max(r.number) as last
+              from (select r.outcome, row_number() over () as number \(unsettled) limit $4 + 1) r
+             group by r.outcome
+            """, parameters + [.int(most)])
+        left.outcomes = try counts.outcomeCounts().filter { $0.value > 0 }
         left.runs = left.outcomes.values.reduce(0, +)
-        left.hasMoreRuns =
-            left.runs == most
-            ? try !transaction.query("select \(unsettled) limit 1 offset $4", parameters + [.int(most)]).isEmpty : false
+        left.hasMoreRuns = try counts.contains { try $0.decode("last", as: Int.self) > most }
         left.nextToExpire = try transaction.query(
             """
-            select r.stored_action_id::text, r.run_id::text, r.outcome, r.expires_at \(unsettled)
-               and r.expires_at > $1
-             order by r.expires_at, r.stored_action_id, r.run_id
+            select r.stored_action_id::text, r.run_id::text, r.outcome, r.expires_at
+              from \(UnfinishedStore.soonest(
+                    "$4", at: "$1", where: "r.page_number = 0 and r.expires_at > $1 and \(isInScope)")) r
+             order by \(UnfinishedStore.order)
              limit $4
             """, parameters + [.int(limit)]
         ).map { row in

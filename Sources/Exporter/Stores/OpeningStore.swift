@@ -102,6 +102,37 @@ enum OpeningStore {
         _ runs: [Named], exportID: Int, at now: Date, in transaction: borrowing PostgresTransaction
     ) throws {
         guard !runs.isEmpty else { return }
+        let runs = runs.sorted { ($0.key.storedActionID, $0.key.runID) < ($1.key.storedActionID, $1.key.runID) }
+        do {
+            try transaction.savepoint { try copy(runs, exportID: exportID, at: now, in: $0) }
+        } catch let error as PostgresError where error.sqlstate == "23505" {
+            // Another export has brought some of them meanwhile.
+            try insertMissing(runs, exportID: exportID, at: now, in: transaction)
+        }
+    }
+
+    private static func copy(
+        _ runs: [Named], exportID: Int, at now: Date, in transaction: borrowing PostgresTransaction
+    ) throws {
+        _ = try transaction.copy(
+            into: "stored_actions.runs",
+            columns: RunKey.columns + ["root_run_id", "executed_at", "expires_at", "first_seen_at", "export_id"]
+        ) { writer in
+            for run in runs {
+                try writer.beginRow()
+                try writer.key(run.key)
+                try writer.uuid(run.key.runID)
+                try writer.timestamptz(run.executedAt)
+                try writer.timestamptz((run.executedAt ?? now) + retention.seconds)
+                try writer.timestamptz(now)
+                try writer.int8(Int64(exportID))
+            }
+        }
+    }
+
+    private static func insertMissing(
+        _ runs: [Named], exportID: Int, at now: Date, in transaction: borrowing PostgresTransaction
+    ) throws {
         _ = try transaction.query(
             """
             insert into stored_actions.runs

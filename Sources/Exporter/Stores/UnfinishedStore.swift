@@ -21,14 +21,37 @@ enum UnfinishedStore {
     ///
     /// - Parameter time: SQL.
     static func unsettled(at time: String) -> String {
-        """
-        (select * from stored_actions.runs open
-          where open.outcome in ('queued', 'waiting', 'pending', 'failed')
-          union all
-         select * from stored_actions.runs refused
-          where refused.outcome in ('expired', 'not_found', 'forbidden', 'rejected')
-            and refused.expires_at > \(time) and refused.evidence is distinct from 'past_retention')
-        """
+        "(\(parts(at: time).map { "select * from stored_actions.runs r where \($0)" }.joined(separator: "\nunion all\n")))"
+    }
+
+    /// The same, of those for which a condition holds: the soonest expiry first in each part, so that no more is read than is
+    /// wanted.
+    ///
+    /// - Parameters:
+    ///   - condition: SQL over `r`.
+    ///   - limit: SQL.
+    static func soonest(_ limit: String, at time: String, where condition: String) -> String {
+        let parts = parts(at: time).map { part in
+            """
+            (select * from stored_actions.runs r
+              where \(part) and \(condition)
+              order by \(order) limit \(limit))
+            """
+        }
+        return "(\(parts.joined(separator: "\nunion all\n")))"
+    }
+
+    /// SQL over `r`.
+    static let order = "r.expires_at, r.stored_action_id, r.run_id"
+
+    private static func parts(at time: String) -> [String] {
+        [
+            "r.outcome in ('queued', 'waiting', 'pending', 'failed')",
+            """
+            r.outcome in ('expired', 'not_found', 'forbidden', 'rejected')
+                and r.expires_at > \(time) and r.evidence is distinct from 'past_retention'
+            """,
+        ]
     }
 
     struct Run: Sendable {
@@ -41,19 +64,20 @@ enum UnfinishedStore {
         of account: ZapierAccount, after cursor: Cursor?, limit: Int, at now: Date,
         in transaction: borrowing PostgresTransaction
     ) throws -> [Run] {
-        try transaction.query(
+        let isNext = """
+            r.page_number = 0 and \(ZapierAccount.owns("r", "$1"))
+                and ($3::timestamptz is null
+                     or r.expires_at >= $3 and (r.expires_at, r.stored_action_id, r.run_id) > ($3, $4::uuid, $5::uuid))
+            """
+        return try transaction.query(
             """
             select r.stored_action_id, r.run_id, r.outcome, r.executed_at, r.expires_at, r.seen_alive, r.checked_at,
                    r.failure is not distinct from $6 as is_suspect, c.root_run_id is not null as follows_pages,
                    c.root_run_id, c.end_reason, c.pages, c.advanced_at
-              from \(unsettled(at: "$2")) r
+              from \(soonest("$7", at: "$2", where: isNext)) r
               left join stored_actions.page_chains c
                 on c.stored_action_id = r.stored_action_id and c.root_run_id = r.run_id
-             where r.page_number = 0
-               and \(ZapierAccount.owns("r", "$1"))
-               and ($3::timestamptz is null
-                    or r.expires_at >= $3 and (r.expires_at, r.stored_action_id, r.run_id) > ($3, $4::uuid, $5::uuid))
-             order by r.expires_at, r.stored_action_id, r.run_id
+             order by \(order)
              limit $7
             """,
             [.text(account.name), .timestamp(now), .timestamp(cursor?.expiresAt)] + (cursor?.key).parameters
