@@ -42,7 +42,6 @@ enum HTTPFloor {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.decompression = .disabled
-        configuration.tracing.tracer = nil
         return configuration
     }
 

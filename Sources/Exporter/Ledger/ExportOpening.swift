@@ -32,10 +32,19 @@ actor ExportOpening {
     private var source: Source
     /// Of the manifests' next runs, which ones are settled.
     private var window = SettledWindow()
+    /// The window behind it, which is read while the database looks at this one.
+    private var windowAhead: Task<NamedWindow, any Error>?
     private var isFirst = true
     private(set) var found = Found()
     /// The stored actions of the runs that the first step found unsettled.
     private(set) var firstActions: [UUID] = []
+
+    /// A window whose runs have not been looked up yet.
+    private struct NamedWindow: Sendable {
+        var start: Int
+        var window: SettledWindow
+        var lookedUp: OpeningStore.LookUp
+    }
 
     private enum Source {
         case manifests(Manifests, next: Int)
@@ -60,7 +69,10 @@ actor ExportOpening {
         source = manifests.map { .manifests($0, next: 0) } ?? .unfinishedRuns(after: nil)
     }
 
-    func close() async { await laterSession.close() }
+    func close() async {
+        windowAhead?.cancel()
+        await laterSession.close()
+    }
 
     /// The runs of the manifests that no step has opened; nil if there are none.
     var unopened: NotReached.Unopened? {
@@ -134,26 +146,43 @@ actor ExportOpening {
     private func lookAhead(
         _ manifests: Manifests, from position: Int, on session: PostgresSession, at now: Date
     ) async throws -> [Outcome: Int] {
-        var runs: [OpeningStore.Named] = []
-        runs.reserveCapacity(Self.windowSize)
-        var window = SettledWindow()
-        window.end = try manifests.forEachRun(from: position, limit: Self.windowSize) { run, _ in
-            // A root's chain is looked at with it.
-            if !run.pages.followPages { runs.append(run.named) }
-            window.append(isSettled: !run.pages.followPages)
-        }
+        let named = try await namedWindow(manifests, from: position)
+        windowAhead = named.window.end.map { end in Task { try Self.namedWindow(manifests, from: end) } }
         let since = ledger.refetchSince
-        let known = try await session.transaction { [runs] transaction in
-            try OpeningStore.prefer(OpeningStore.join(keys: runs.count, in: transaction), in: transaction)
-            return try OpeningStore.known(runs, refetchSince: since, at: now, in: transaction)
+        let known = try await session.transaction { transaction in
+            let join = try OpeningStore.join(keys: named.lookedUp.runs.count, in: transaction)
+            try OpeningStore.prefer(join, in: transaction)
+            return try OpeningStore.known(named.lookedUp, refetchSince: since, at: now, in: transaction)
         } wasCommitted: { _ in
             true
         }
+        var window = named.window
         window.keep(known.unsettled.map(\.index) + known.misdated)
         self.window = window
         var settled = known.settled
         for outcome in known.misdatedSettled { settled[outcome, default: 0] -= 1 }
         return settled
+    }
+
+    private func namedWindow(_ manifests: Manifests, from position: Int) async throws -> NamedWindow {
+        if let ahead = windowAhead {
+            windowAhead = nil
+            let window = try await ahead.value
+            if window.start == position { return window }
+        }
+        return try Self.namedWindow(manifests, from: position)
+    }
+
+    private static func namedWindow(_ manifests: Manifests, from position: Int) throws -> NamedWindow {
+        var runs: [OpeningStore.Named] = []
+        runs.reserveCapacity(windowSize)
+        var window = SettledWindow()
+        window.end = try manifests.forEachRun(from: position, limit: windowSize) { run, _ in
+            // A root's chain is looked at with it.
+            if !run.pages.followPages { runs.append(run.named) }
+            window.append(isSettled: !run.pages.followPages)
+        }
+        return NamedWindow(start: position, window: window, lookedUp: OpeningStore.LookUp(runs))
     }
 
     private func open(
@@ -192,7 +221,8 @@ actor ExportOpening {
         _ runs: [OpeningStore.Named], of ledger: Ledger, at now: Date, in transaction: borrowing PostgresTransaction
     ) throws -> OpeningStore.Known {
         func read() throws -> OpeningStore.Known {
-            try OpeningStore.known(runs, refetchSince: ledger.refetchSince, at: now, in: transaction)
+            try OpeningStore.known(
+                OpeningStore.LookUp(runs), refetchSince: ledger.refetchSince, at: now, in: transaction)
         }
         var known = try read()
         if !known.misdated.isEmpty {

@@ -77,12 +77,15 @@ extension SchemaChanges {
     /// Of the tables that an export may not come to before it has stored results: it refuses at once what would stop it
     /// then.
     private static let keys: [(table: String, column: String, type: String)] = [
-        ("export_items", "export_id", "int8"), ("export_items", "run_id", "uuid"),
+        ("export_items", "export_id", "int8"), ("export_items", "stored_action_id", "uuid"),
+        ("export_items", "run_id", "uuid"), ("export_items", "outcome", "text"), ("export_items", "action", "text"),
+        ("export_items", "result_count", "int4"),
         ("page_chains", "root_run_id", "uuid"), ("page_intents", "intent_id", "uuid"),
     ]
 
     private static let runs: [(name: String, type: String)] = [
-        ("stored_action_id", "uuid"), ("run_id", "uuid"), ("outcome", "text"), ("status", "text"),
+        ("stored_action_id", "uuid"), ("run_id", "uuid"), ("root_run_id", "uuid"), ("executed_at", "timestamptz"),
+        ("expires_at", "timestamptz"), ("first_seen_at", "timestamptz"), ("outcome", "text"), ("status", "text"),
         ("http_status", "int4"), ("type", "text"), ("result_count", "int4"), ("error_count", "int4"),
         ("next_page", "text"), ("extra", "jsonb"), ("extra_raw", "bytea"), ("pruned_at", "timestamptz"),
         ("fetched_at", "timestamptz"), ("checked_at", "timestamptz"), ("seen_alive", "bool"),

@@ -10,6 +10,17 @@ enum OpeningStore {
         var executedAt: Date?
     }
 
+    /// Runs that are to be looked up, ready to be sent.
+    struct LookUp: Sendable {
+        let runs: [Named]
+        fileprivate let parameters: [PostgresParameter]
+
+        init(_ runs: [Named]) {
+            self.runs = runs
+            parameters = runs.parameters
+        }
+    }
+
     /// What is known of the runs of a step.
     struct Known: Sendable {
         /// The settled ones by their outcomes.
@@ -60,11 +71,11 @@ enum OpeningStore {
     ///   - refetchSince: with `--refetch`, what was fetched then or later needs no further asking.
     ///   - now: the present, by which runs are settled.
     static func known(
-        _ runs: [Named], refetchSince: Date?, at now: Date, in transaction: borrowing PostgresTransaction
+        _ lookUp: LookUp, refetchSince: Date?, at now: Date, in transaction: borrowing PostgresTransaction
     ) throws -> Known {
         let rows = try transaction.query(
             SQL.knownRuns,
-            runs.parameters + [.timestamp(refetchSince), .timestamp(now), .text(Suspects.failure)])
+            lookUp.parameters + [.timestamp(refetchSince), .timestamp(now), .text(Suspects.failure)])
         var known = Known()
         for row in rows {
             let outcome = try row.decode("outcome", as: String?.self).map { try Outcome(named: $0) }
@@ -78,7 +89,7 @@ enum OpeningStore {
                 if let outcome { known.misdatedSettled.append(outcome) }
                 continue
             }
-            let run = runs[index]
+            let run = lookUp.runs[index]
             guard let outcome else {
                 known.new.append(index)
                 known.unsettled.append((index, RunItem(new: run, at: now)))

@@ -29,8 +29,30 @@ struct StoreTests {
         try await LedgerFixture.with { db in
             #expect(try await SchemaChanges(on: db.session).refusal == nil)
             try await db.execute("alter table stored_actions.run_bodies rename column body to content")
+            try await db.execute("alter table stored_actions.export_items alter column result_count type bigint")
+            try await db.execute("alter table stored_actions.runs alter column first_seen_at type timestamp")
             let refusal = try await SchemaChanges(on: db.session).refusal
-            #expect(refusal == .wrongColumns(["run_bodies.body"]))
+            #expect(
+                refusal == .wrongColumns(["runs.first_seen_at", "export_items.result_count", "run_bodies.body"]))
+        }
+    }
+
+    @Test func `Runs that another export brings in the same moment are opened by both`() async throws {
+        try await LedgerFixture.with { db in
+            let ledger = try await db.open([(2, nil)])
+            let runs = [3, 2, 1].map { OpeningStore.Named(key: LedgerFixture.key($0)) }
+            try await db.session.transaction { transaction in
+                try OpeningStore.insert(runs, exportID: ledger.exportID + 1, at: Date(), in: transaction)
+            } wasCommitted: { _ in
+                true
+            }
+            let outcomes = try await db.texts(
+                "select concat_ws(' ', outcome, root_run_id = run_id, export_id) from stored_actions.runs order by run_id"
+            )
+            #expect(
+                outcomes == [
+                    "queued t \(ledger.exportID + 1)", "queued t \(ledger.exportID)", "queued t \(ledger.exportID + 1)",
+                ])
         }
     }
 
