@@ -30,7 +30,7 @@ struct StoreTests {
             #expect(try await SchemaChanges(on: db.session).refusal == nil)
             try await db.execute("alter table stored_actions.run_bodies rename column body to content")
             try await db.execute("alter table stored_actions.export_items alter column result_count type bigint")
-            try await db.execute("alter table stored_actions.runs alter column first_seen_at type timestamp")
+            try await db.execute("alter table stored_actions.runs rename column first_seen_at to first_seen")
             let refusal = try await SchemaChanges(on: db.session).refusal
             #expect(
                 refusal == .wrongColumns(["runs.first_seen_at", "export_items.result_count", "run_bodies.body"]))
