@@ -57,11 +57,11 @@ package struct JSONMember: Sendable {
         var name = name
         return name.withUTF8 { name in
             text.bytes.withUnsafeBytes { text in
-                let key = text[(keyRange.lowerBound + 1)..<(keyRange.upperBound - 1)]
-                if key.elementsEqual(name) { return true }
-                // Bytes that differ can only be the same text with an escape, or where U+FFFD replaces broken UTF-8.
-                guard key.contains(where: { $0 == UInt8(ascii: "\\") || $0 >= 0x80 }) else { return false }
-                return isString(in: text, at: keyRange.lowerBound, equalTo: Array(name))
+                let key = (keyRange.lowerBound + 1)..<(keyRange.upperBound - 1)
+                guard endOfPlainText(in: text, from: key.lowerBound) == key.upperBound else {
+                    return isString(in: text, at: keyRange.lowerBound, equalTo: Array(name))
+                }
+                return key.count == name.count && text[key].elementsEqual(name)
             }
         }
     }

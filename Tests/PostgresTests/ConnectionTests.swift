@@ -29,7 +29,7 @@ struct ConnectionTests {
     func dependencies() async throws {
         _ = try TestServer()
         let options = [
-            "idle_session_timeout=100", "idle_in_transaction_session_timeout=100", "synchronous_commit=off",
+            "idle_session_timeout=10s", "idle_in_transaction_session_timeout=10s", "synchronous_commit=off",
             "default_transaction_isolation=serializable", "statement_timeout=70s",
         ].map { "-c \($0)" }.joined(separator: " ")
         let connection = try await PostgresConnection(

@@ -1,6 +1,7 @@
 import Foundation
 import HTTPTypes
 import Support
+import Synchronization
 import Testing
 
 @testable import ActionsAPI
@@ -159,6 +160,46 @@ struct HTTPTransportTests {
         try await CannedServer.with("HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + body) { server in
             let response = try await send(to: server.url, capacity: 1000)
             #expect(response.body.count == 200_000)
+        }
+    }
+
+    @Test("A request of a task that is cancelled before is not sent")
+    func cancelledBefore() async throws {
+        try await CannedServer.with("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") { server in
+            let url = server.url
+            let task = Task {
+                while !Task.isCancelled { await Task.yield() }
+                return try await send(to: url)
+            }
+            task.cancel()
+            await #expect(throws: CancellationError.self) { try await task.value }
+            #expect(server.received.isEmpty)
+        }
+    }
+
+    @Test("A head is reported by itself only where the body has not come with it")
+    func head() async throws {
+        final class Heads: Sendable {
+            let count = Atomic(0)
+        }
+        let heads = Heads()
+        @Sendable func send(to url: String) async throws {
+            try await HTTPTransport.withTransport(
+                baseURL: url, connections: 1, room: BodyRoom(capacity: 1 << 20), userAgent: "test"
+            ) { transport in
+                _ = try await transport.send(.base) { _ in heads.count.add(1, ordering: .relaxed) }
+            }
+        }
+        try await CannedServer.with("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") { server in
+            try await send(to: server.url)
+            #expect(heads.count.load(ordering: .relaxed) == 0)
+        }
+        try await CannedServer.with("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{}") { server in
+            let url = server.url
+            let task = Task { try await send(to: url) }
+            while heads.count.load(ordering: .relaxed) == 0 { await Task.yield() }
+            task.cancel()
+            await #expect(throws: CancellationError.self) { try await task.value }
         }
     }
 

@@ -24,9 +24,14 @@ extension HTTPFields {
 extension String {
     /// - Parameter name: ASCII in either case.
     fileprivate func isSame(as name: String) -> Bool {
-        utf8.count == name.utf8.count
-            && zip(utf8, name.utf8).allSatisfy {
-                $0 == $1 || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($1) && $0 == $1 | 0x20
-            }
+        guard utf8.count == name.utf8.count else { return false }
+        var others = name.utf8.makeIterator()
+        for byte in utf8 {
+            guard let other = others.next() else { return false }
+            if byte != other, !isUppercase(other) || byte != other | 0x20 { return false }
+        }
+        return true
     }
 }
+
+private func isUppercase(_ byte: UInt8) -> Bool { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) }

@@ -51,7 +51,11 @@ final class AnswerCollector: HTTPClientResponseDelegate {
     func answer(to request: HTTPClient.Request, from client: HTTPClient) async throws -> APIResponse {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                state.withLock { $0.continuation = continuation }
+                let early = state.withLock { state in
+                    if state.failure == nil { state.continuation = continuation }
+                    return state.failure
+                }
+                if let early { return continuation.resume(throwing: early) }
                 let task = client.execute(request: request, delegate: self)
                 let failure = state.withLock { state in
                     state.task = task
