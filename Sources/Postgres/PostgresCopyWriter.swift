@@ -76,7 +76,7 @@ package struct PostgresCopyWriter: ~Copyable {
     package mutating func texts(_ values: [String]?) throws(PostgresError) {
         guard let values else { return try null() }
         var array: [UInt8] = []
-        guard array.append(array: values.lazy.map { Array($0.utf8) }, of: TypeOID.text) else {
+        guard array.append(array: values, of: TypeOID.text, { $1.append(contentsOf: $0.utf8) }) else {
             throw PostgresError(.data, operation: operation, message: "an array is longer than PostgreSQL takes")
         }
         try bytes(array, prefix: nil)

@@ -39,29 +39,37 @@ package struct PostgresParameter: Sendable {
     package static func json(bytes value: [UInt8]?) -> Self { Self(TypeOID.jsonb, value.map(jsonBytes)) }
 
     package static func texts(_ values: [String?]) -> Self {
-        array(TypeOID.textArray, of: TypeOID.text, values) { $0.map(textBytes) }
+        array(TypeOID.textArray, of: TypeOID.text, values) { $1.append(contentsOf: $0.utf8) }
     }
     package static func ints(_ values: [Int?]) -> Self {
-        array(TypeOID.int8Array, of: TypeOID.int8, values) { $0.map(intBytes) }
+        array(TypeOID.int8Array, of: TypeOID.int8, values) { $1.append(bigEndian: Int64($0)) }
     }
     package static func bools(_ values: [Bool?]) -> Self {
-        array(TypeOID.boolArray, of: TypeOID.bool, values) { $0.map(boolBytes) }
+        array(TypeOID.boolArray, of: TypeOID.bool, values) { $1.append($0 ? 1 : 0) }
     }
     package static func uuids(_ values: [UUID?]) -> Self {
-        array(TypeOID.uuidArray, of: TypeOID.uuid, values) { $0.map(\.bytes) }
+        array(TypeOID.uuidArray, of: TypeOID.uuid, values) { value, bytes in
+            withUnsafeBytes(of: value.uuid) { bytes.append(contentsOf: $0) }
+        }
     }
     package static func timestamps(_ values: [Date?]) -> Self {
-        if values.contains(where: { $0.map { timestampBytes($0) == nil } ?? false }) {
-            return Self(TypeOID.timestamptzArray, nil, refusal: unrepresentableDate)
+        var isRepresentable = true
+        let array = array(TypeOID.timestamptzArray, of: TypeOID.timestamptz, values) { value, bytes in
+            let microseconds = BinaryFormat.microseconds(of: value)
+            if microseconds == nil { isRepresentable = false }
+            bytes.append(bigEndian: microseconds ?? 0)
         }
-        return array(TypeOID.timestamptzArray, of: TypeOID.timestamptz, values) { $0.flatMap(timestampBytes) }
+        return isRepresentable ? array : Self(TypeOID.timestamptzArray, nil, refusal: unrepresentableDate)
     }
     /// From JSON texts in UTF-8.
     package static func jsons(_ values: [ArraySlice<UInt8>?]) -> Self {
-        array(TypeOID.jsonbArray, of: TypeOID.jsonb, values) { $0.map(jsonBytes) }
+        array(TypeOID.jsonbArray, of: TypeOID.jsonb, values) { value, bytes in
+            bytes.append(BinaryFormat.jsonbVersion)
+            bytes.append(contentsOf: value)
+        }
     }
     package static func byteas(_ values: [ArraySlice<UInt8>?]) -> Self {
-        array(TypeOID.byteaArray, of: TypeOID.bytea, values) { $0.map(Array.init) }
+        array(TypeOID.byteaArray, of: TypeOID.bytea, values) { $1.append(contentsOf: $0) }
     }
 
     static let unrepresentableDate = "the date lies beyond what a timestamptz can hold"
@@ -82,10 +90,10 @@ package struct PostgresParameter: Sendable {
     }
 
     private static func array<T>(
-        _ type: UInt32, of element: UInt32, _ values: [T?], encode: (T?) -> [UInt8]?
+        _ type: UInt32, of element: UInt32, _ values: [T?], _ append: (T, inout [UInt8]) -> Void
     ) -> Self {
         var bytes: [UInt8] = []
-        let fits = bytes.append(array: values.lazy.map(encode), of: element)
+        let fits = bytes.append(array: values, of: element, append)
         return Self(type, bytes, refusal: fits ? nil : "the array is longer than PostgreSQL takes")
     }
 }
@@ -93,22 +101,26 @@ package struct PostgresParameter: Sendable {
 extension [UInt8] {
     /// Appends a one-dimensional array of `element`: dimensions, whether there are nulls, element type, length, lower
     /// bound, then each element behind its length, -1 for null (`array_recv`). False when a length is past 31 bits.
-    mutating func append(array values: some Collection<[UInt8]?>, of element: UInt32) -> Bool {
-        append(bigEndian: Int32(values.isEmpty ? 0 : 1))
-        append(bigEndian: Int32(values.contains { $0 == nil } ? 1 : 0))
-        append(bigEndian: element)
+    ///
+    /// - Parameter append: appends the bytes of one element.
+    @inline(__always)
+    mutating func append<T>(
+        array values: some Collection<T?>, of element: UInt32, _ append: (T, inout [UInt8]) -> Void
+    ) -> Bool {
+        self.append(bigEndian: Int32(values.isEmpty ? 0 : 1))
+        self.append(bigEndian: Int32(values.contains { $0 == nil } ? 1 : 0))
+        self.append(bigEndian: element)
         if values.isEmpty { return true }
         guard let count = Int32(exactly: values.count) else { return false }
-        append(bigEndian: count)
-        append(bigEndian: Int32(1))
+        self.append(bigEndian: count)
+        self.append(bigEndian: Int32(1))
         for value in values {
-            guard let value else {
-                append(bigEndian: Int32(-1))
-                continue
-            }
-            guard let length = Int32(exactly: value.count) else { return false }
-            append(bigEndian: length)
-            append(contentsOf: value)
+            let start = self.count
+            self.append(bigEndian: Int32(-1))
+            guard let value else { continue }
+            append(value, &self)
+            guard let length = Int32(exactly: self.count - start - 4) else { return false }
+            Swift.withUnsafeBytes(of: length.bigEndian) { replaceSubrange(start..<(start + 4), with: $0) }
         }
         return true
     }

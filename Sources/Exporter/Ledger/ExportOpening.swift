@@ -11,8 +11,6 @@ import Postgres
 actor ExportOpening {
     /// Runs of a step. So many new ones take a fifth of a second.
     static let stepSize = 10_000
-    /// Runs that are looked at together, to pass over those that are settled.
-    static let windowSize = 65_536
 
     /// What the steps have found so far.
     struct Found: Sendable, Equatable {
@@ -30,21 +28,12 @@ actor ExportOpening {
     private let stepSize: Int
     private let laterSession: PostgresSession
     private var source: Source
-    /// Of the manifests' next runs, which ones are settled.
-    private var window = SettledWindow()
-    /// The window behind it, which is read while the database looks at this one.
-    private var windowAhead: Task<NamedWindow, any Error>?
+    /// The step that is read from the manifests while the server works on the one before.
+    private var nextStep: (position: Int, reading: Task<ManifestStep, any Error>)?
     private var isFirst = true
     private(set) var found = Found()
     /// The stored actions of the runs that the first step found unsettled.
     private(set) var firstActions: [UUID] = []
-
-    /// A window whose runs have not been looked up yet.
-    private struct NamedWindow: Sendable {
-        var start: Int
-        var window: SettledWindow
-        var lookedUp: OpeningStore.LookUp
-    }
 
     private enum Source {
         case manifests(Manifests, next: Int)
@@ -69,10 +58,7 @@ actor ExportOpening {
         source = manifests.map { .manifests($0, next: 0) } ?? .unfinishedRuns(after: nil)
     }
 
-    func close() async {
-        windowAhead?.cancel()
-        await laterSession.close()
-    }
+    func close() async { await laterSession.close() }
 
     /// The runs of the manifests that no step has opened; nil if there are none.
     var unopened: NotReached.Unopened? {
@@ -94,21 +80,9 @@ actor ExportOpening {
         var filled: Set<WorkQueue> = []
         switch source {
         case .manifests(let manifests, let position):
-            var settled: [Outcome: Int] = [:]
-            // Not before the first step: requests wait for it.
-            if !isFirst, window.isEmpty {
-                settled = try await lookAhead(manifests, from: position, on: session, at: now)
-            }
-            let step: (runs: [(run: ManifestRun, position: Int)], next: Int?) =
-                if window.isAllSettled {
-                    ([], window.end)
-                } else {
-                    try manifests.step(from: position, limit: window.isEmpty ? stepSize : min(stepSize, window.count))
-                }
-            let runs = window.pass(step.runs)
-            items = try await open(runs, on: session, at: now)
-            items.add(settled: settled)
-            if try await addStoredPages(of: runs, on: session) { filled.insert(.storedPages) }
+            let step = try await step(of: manifests, from: position)
+            items = try await open(step, on: session, at: now)
+            if try await addStoredPages(of: step, on: session) { filled.insert(.storedPages) }
             source = step.next.map { .manifests(manifests, next: $0) } ?? .nothing
         case .unfinishedRuns(let cursor):
             let step = try await unfinishedRuns(after: cursor, on: session, at: now)
@@ -139,76 +113,44 @@ actor ExportOpening {
 
     // MARK: Manifests
 
-    /// Finds out which of the manifests' next runs are settled, and takes them out of the steps that follow: most calls
-    /// of a manifest that grows are about runs that are.
-    ///
-    /// - Returns: how many they are, by their outcomes.
-    private func lookAhead(
-        _ manifests: Manifests, from position: Int, on session: PostgresSession, at now: Date
-    ) async throws -> [Outcome: Int] {
-        let named = try await namedWindow(manifests, from: position)
-        windowAhead = named.window.end.map { end in Task { try Self.namedWindow(manifests, from: end) } }
-        let since = ledger.refetchSince
-        let known = try await session.transaction { transaction in
-            let join = try OpeningStore.join(keys: named.lookedUp.runs.count, in: transaction)
-            try OpeningStore.prefer(join, in: transaction)
-            return try OpeningStore.known(named.lookedUp, refetchSince: since, at: now, in: transaction)
-        } wasCommitted: { _ in
-            true
+    /// The step that begins there; the next one is read meanwhile.
+    private func step(of manifests: Manifests, from position: Int) async throws -> ManifestStep {
+        func reading(from position: Int) -> Task<ManifestStep, any Error> {
+            Task.detached { [stepSize] in try ManifestStep(manifests, from: position, limit: stepSize) }
         }
-        var window = named.window
-        window.keep(known.unsettled.map(\.index) + known.misdated)
-        self.window = window
-        var settled = known.settled
-        for outcome in known.misdatedSettled { settled[outcome, default: 0] -= 1 }
-        return settled
-    }
-
-    private func namedWindow(_ manifests: Manifests, from position: Int) async throws -> NamedWindow {
-        if let ahead = windowAhead {
-            windowAhead = nil
-            let window = try await ahead.value
-            if window.start == position { return window }
-        }
-        return try Self.namedWindow(manifests, from: position)
-    }
-
-    private static func namedWindow(_ manifests: Manifests, from position: Int) throws -> NamedWindow {
-        var runs: [OpeningStore.Named] = []
-        runs.reserveCapacity(windowSize)
-        var window = SettledWindow()
-        window.end = try manifests.forEachRun(from: position, limit: windowSize) { run, _ in
-            // A root's chain is looked at with it.
-            if !run.pages.followPages { runs.append(run.named) }
-            window.append(isSettled: !run.pages.followPages)
-        }
-        return NamedWindow(start: position, window: window, lookedUp: OpeningStore.LookUp(runs))
+        let current =
+            if let nextStep, nextStep.position == position { nextStep.reading } else { reading(from: position) }
+        let step = try await current.value
+        nextStep = step.next.map { ($0, reading(from: $0)) }
+        return step
     }
 
     private func open(
-        _ runs: [(run: ManifestRun, position: Int)], on session: PostgresSession, at now: Date
+        _ step: ManifestStep, on session: PostgresSession, at now: Date
     ) async throws -> OpenedItems {
-        if runs.isEmpty { return OpenedItems() }
         let (ledger, retries) = (ledger, retryFailedPages)
         return try await session.transaction { transaction in
-            try OpeningStore.prefer(.lookUps, in: transaction)
-            let known = try Self.open(runs.map { $0.run.named }, of: ledger, at: now, in: transaction)
+            try OpeningStore.preferLookUps(in: transaction)
+            let known = try Self.open(step.runs, of: ledger, at: now, in: transaction)
             var items = OpenedItems()
             items.add(settled: known.settled)
             var unsettled: Set<RunKey> = []
             for (index, item) in known.unsettled {
                 var item = item
-                item.followsPages = runs[index].run.pages.followPages
-                item.manifestPosition = item.followsPages ? runs[index].position : nil
+                if let root = step.roots[index] {
+                    item.followsPages = true
+                    item.manifestPosition = root.position
+                    unsettled.insert(item.key)
+                }
                 items.add(item, checkedAt: known.checkedAt[item.key], at: now)
-                if item.followsPages { unsettled.insert(item.key) }
             }
-            let roots = runs.filter { $0.run.pages.followPages }
+            let roots = step.sortedRoots
             let chains = try Self.open(
                 roots.map(\.run), settledBut: unsettled, retries: retries, of: ledger, in: transaction)
-            for (run, position) in roots {
-                guard let chain = chains[run.key] else { continue }
-                items.add(chain, isRootSettled: !unsettled.contains(run.key), manifestPosition: position)
+            for root in roots {
+                guard let chain = chains[root.run.key] else { continue }
+                items.add(
+                    chain, isRootSettled: !unsettled.contains(root.run.key), manifestPosition: root.position)
             }
             return items
         } wasCommitted: { _ in
@@ -218,20 +160,18 @@ actor ExportOpening {
     }
 
     private static func open(
-        _ runs: [OpeningStore.Named], of ledger: Ledger, at now: Date, in transaction: borrowing PostgresTransaction
+        _ runs: OpeningStore.NamedRuns, of ledger: Ledger, at now: Date, in transaction: borrowing PostgresTransaction
     ) throws -> OpeningStore.Known {
         func read() throws -> OpeningStore.Known {
-            try OpeningStore.known(
-                OpeningStore.LookUp(runs), refetchSince: ledger.refetchSince, at: now, in: transaction)
+            try OpeningStore.known(runs, refetchSince: ledger.refetchSince, at: now, in: transaction)
         }
         var known = try read()
         if !known.misdated.isEmpty {
             // Only what changes is locked: the runs of a known manifest may be in another export's batch.
-            try OpeningStore.setDates(
-                known.misdated.map { runs[$0] }, exportID: ledger.exportID, in: transaction)
+            try OpeningStore.setDates(runs.part(known.misdated), exportID: ledger.exportID, in: transaction)
             known = try read()
         }
-        try OpeningStore.insert(known.new.map { runs[$0] }, exportID: ledger.exportID, at: now, in: transaction)
+        try OpeningStore.insert(runs.part(known.new), exportID: ledger.exportID, at: now, in: transaction)
         return known
     }
 
@@ -252,9 +192,9 @@ actor ExportOpening {
     ///
     /// - Returns: whether there are any.
     private func addStoredPages(
-        of runs: [(run: ManifestRun, position: Int)], on session: PostgresSession
+        of step: ManifestStep, on session: PostgresSession
     ) async throws -> Bool {
-        let roots = runs.filter { $0.run.pages.followPages }.map(\.run.key)
+        let roots = step.sortedRoots.map(\.run.key)
         guard let since = ledger.refetchSince, !roots.isEmpty else { return false }
         let limit = stepSize
         var last: RunKey?
@@ -310,8 +250,4 @@ actor ExportOpening {
         }
         return (items, chains.count == limit ? chains.last?.key : nil)
     }
-}
-
-extension ManifestRun {
-    fileprivate var named: OpeningStore.Named { OpeningStore.Named(key: key, executedAt: executedAt) }
 }

@@ -22,7 +22,7 @@ extension Ledger {
         let (exportID, account) = (exportID, account)
         return try await session.transaction { transaction in
             let all = try ElsewhereStore.count(otherThan: exportID, of: account, at: now, in: transaction)
-            try OpeningStore.prefer(.lookUps, in: transaction)
+            try OpeningStore.preferLookUps(in: transaction)
             var remains = ExportRemains()
             var openRoots = 0
             try notReached.forEachBatchOfRoots { roots in

@@ -75,7 +75,7 @@ actor Loader {
         let (refetch, lane) = (refetch, lane)
         let trustsTables = hasWrittenRows
         let commits = try await session.transaction { transaction in
-            try OpeningStore.prefer(.lookUps, in: transaction)
+            try OpeningStore.preferLookUps(in: transaction)
             var merges = zip(
                 batch, try RunStore.lock(batch.map(\.item.key), in: transaction)
             ).map { run, stored in

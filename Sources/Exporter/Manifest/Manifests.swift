@@ -49,8 +49,8 @@ package struct Manifests: Sendable {
         self.runs = runs
     }
 
-    /// Calls `body` once for each run, in an order that depends on the manifests alone. The memory used does not
-    /// depend on the number of runs. May be called again.
+    /// Calls `body` once for each run, in key order. The memory used does not depend on the number of runs. May be called
+    /// again.
     /// - Throws: what `body` throws, and `SpoolError` when the temporary file can't be read.
     package func forEachRun(_ body: (ManifestRun) throws -> Void) throws {
         try forEachRunAndPosition { run, _ in try body(run) }
@@ -75,16 +75,6 @@ package struct Manifests: Sendable {
             return rest > 0
         }
         return end < runs.byteCount ? end : nil
-    }
-
-    /// The next runs from a position on, each with its own.
-    ///
-    /// - Parameter position: 0, or the `next` of the step before.
-    /// - Returns: `next`: nil behind the last run.
-    func step(from position: Int, limit: Int) throws -> (runs: [(run: ManifestRun, position: Int)], next: Int?) {
-        var step: [(run: ManifestRun, position: Int)] = []
-        let next = try forEachRun(from: position, limit: limit) { step.append(($0, $1)) }
-        return (step, next)
     }
 
     /// - Parameter position: of a run, from `forEachRunAndPosition`.

@@ -62,22 +62,4 @@ struct RunRecordHead: BitwiseCopyable {
     func isPlainlyAlike(_ other: RunRecordHead) -> Bool {
         !hasRest && !other.hasRest && executedAtSeconds.bitPattern == other.executedAtSeconds.bitPattern
     }
-
-    /// 64 well mixed bits of the key, the same in every process: they choose a run's part of a spool.
-    @inline(__always)
-    var mixedBits: UInt64 {
-        var state: UInt64 = 0
-        func mix(_ word: UInt64) {
-            // The finaliser of SplitMix64, whose every output bit depends on every input bit.
-            state = (state &+ 0x9E37_79B9_7F4A_7C15) ^ UInt64(littleEndian: word)
-            state = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            state = (state ^ (state >> 27)) &* 0x94D0_49BB_1331_11EB
-            state ^= state >> 31
-        }
-        mix(storedActionID.first)
-        mix(storedActionID.last)
-        mix(runID.first)
-        mix(runID.last)
-        return state
-    }
 }

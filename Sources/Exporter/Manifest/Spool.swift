@@ -76,7 +76,7 @@ final class Spool: Sendable {
     }
 
     /// As many bytes as asked for; all of them must be there.
-    private func bytes(at position: Int, count: Int) throws(SpoolError) -> [UInt8] {
+    func bytes(at position: Int, count: Int) throws(SpoolError) -> [UInt8] {
         let stored = min(count, max(0, storedCount - position))
         var bytes = if let file, stored > 0 { try file.read(at: position, count: stored) } else { [UInt8]() }
         if bytes.count < count {

@@ -10,14 +10,20 @@ enum OpeningStore {
         var executedAt: Date?
     }
 
-    /// Runs that are to be looked up, ready to be sent.
-    struct LookUp: Sendable {
-        let runs: [Named]
-        fileprivate let parameters: [PostgresParameter]
+    /// Runs with their statement parameters, of which the same serve several statements.
+    struct NamedRuns: Sendable {
+        let list: [Named]
+        /// Three: `OpeningStore.named` has their rows.
+        let parameters: [PostgresParameter]
 
-        init(_ runs: [Named]) {
-            self.runs = runs
-            parameters = runs.parameters
+        init(_ list: [Named]) {
+            self.list = list
+            parameters = list.map(\.key).parameters + [.timestamps(list.map(\.executedAt))]
+        }
+
+        /// - Parameter indexes: ascending.
+        func part(_ indexes: [Int]) -> NamedRuns {
+            indexes.count == list.count ? self : NamedRuns(indexes.map { list[$0] })
         }
     }
 
@@ -27,77 +33,51 @@ enum OpeningStore {
         var settled: [Outcome: Int] = [:]
         /// Those to ask for, each with its index in the step.
         var unsettled: [(index: Int, item: RunItem)] = []
-        /// Those for which the manifests have another start time, and the outcomes of the settled ones among them.
+        /// Those for which the manifests have another start time.
         var misdated: [Int] = []
-        var misdatedSettled: [Outcome] = []
         /// Those that have no row yet.
         var new: [Int] = []
         /// Suspects are ordered by when they were last asked for.
         var checkedAt: [RunKey: Date] = [:]
     }
 
-    /// How the keys of a step are joined to the large tables. The planner would plan again for each array of keys, which
-    /// takes longer than the join itself, and its statistics may be old.
-    enum Join {
-        /// Each key is looked up in an index, at some microseconds.
-        case lookUps
-        /// The table is read whole, at about as long a page as a key takes to look up.
-        case scan
-    }
-
-    /// For the rest of the transaction.
-    static func prefer(_ join: Join, in transaction: borrowing PostgresTransaction) throws {
-        let other =
-            switch join {
-            case .lookUps: "set local enable_hashjoin = off"
-            case .scan: "set local enable_nestloop = off"
-            }
+    /// For the rest of the transaction, keys in parameters are looked up in the tables' indexes, one by one. The planner
+    /// would plan again for each array of keys, which takes longer than the look-ups themselves, and its statistics may be
+    /// old.
+    static func preferLookUps(in transaction: borrowing PostgresTransaction) throws {
         try transaction.execute(
             script: """
-                \(other); set local enable_mergejoin = off; set local plan_cache_mode = force_generic_plan;
-                set local jit = off
+                set local enable_hashjoin = off; set local enable_mergejoin = off;
+                set local plan_cache_mode = force_generic_plan; set local jit = off
                 """)
-    }
-
-    /// What is cheaper for so many keys.
-    static func join(keys: Int, in transaction: borrowing PostgresTransaction) throws -> Join {
-        let pages: Int? = try transaction.query(
-            "select pg_relation_size('stored_actions.runs') / current_setting('block_size')::int as pages"
-        ).first?.decode("pages")
-        return pages ?? 0 < keys ? .scan : .lookUps
     }
 
     /// - Parameters:
     ///   - refetchSince: with `--refetch`, what was fetched then or later needs no further asking.
     ///   - now: the present, by which runs are settled.
     static func known(
-        _ lookUp: LookUp, refetchSince: Date?, at now: Date, in transaction: borrowing PostgresTransaction
+        _ runs: NamedRuns, refetchSince: Date?, at now: Date, in transaction: borrowing PostgresTransaction
     ) throws -> Known {
         let rows = try transaction.query(
             SQL.knownRuns,
-            lookUp.parameters + [.timestamp(refetchSince), .timestamp(now), .text(Suspects.failure)])
+            runs.parameters + [.timestamp(refetchSince), .timestamp(now), .text(Suspects.failure)])
         var known = Known()
         for row in rows {
-            let outcome = try row.decode("outcome", as: String?.self).map { try Outcome(named: $0) }
             guard let position = try row.decode("position", as: Int?.self) else {
-                if let outcome { known.settled[outcome] = try row.decode("runs") }
+                if let outcome = try row.decode("outcome", as: String?.self) {
+                    known.settled[try Outcome(named: outcome)] = try row.decode("runs")
+                } else if let newRuns = try row.decode("new_runs", as: String?.self) {
+                    known.addNew(newRuns, of: runs.list, at: now)
+                }
                 continue
             }
             let index = position - 1
             if try row.decode("is_misdated") { known.misdated.append(index) }
-            if try row.decode("is_settled") {
-                if let outcome { known.misdatedSettled.append(outcome) }
-                continue
-            }
-            let run = lookUp.runs[index]
-            guard let outcome else {
-                known.new.append(index)
-                known.unsettled.append((index, RunItem(new: run, at: now)))
-                continue
-            }
+            if try row.decode("is_settled") { continue }
+            let outcome = try Outcome(named: row.decode("outcome"))
             var item = RunItem(
-                key: run.key, executedAt: try row.decode("executed_at"), expiresAt: try row.decode("expires_at"),
-                seenAlive: try row.decode("seen_alive"))
+                key: runs.list[index].key, executedAt: try row.decode("executed_at"),
+                expiresAt: try row.decode("expires_at"), seenAlive: try row.decode("seen_alive"))
             item.isStored = outcome.isStored
             item.wasForbidden = outcome == .forbidden
             item.isSuspect = try row.decode("is_suspect")
@@ -110,12 +90,11 @@ enum OpeningStore {
     /// New runs come in as `queued`, in key order, as everywhere: two exports that share runs must not wait for each
     /// other in a circle.
     static func insert(
-        _ runs: [Named], exportID: Int, at now: Date, in transaction: borrowing PostgresTransaction
+        _ runs: NamedRuns, exportID: Int, at now: Date, in transaction: borrowing PostgresTransaction
     ) throws {
-        guard !runs.isEmpty else { return }
-        let runs = runs.sorted { ($0.key.storedActionID, $0.key.runID) < ($1.key.storedActionID, $1.key.runID) }
+        guard !runs.list.isEmpty else { return }
         do {
-            try transaction.savepoint { try copy(runs, exportID: exportID, at: now, in: $0) }
+            try transaction.savepoint { try copy(runs.list, exportID: exportID, at: now, in: $0) }
         } catch let error as PostgresError where error.sqlstate == "23505" {
             // Another export has brought some of them meanwhile.
             try insertMissing(runs, exportID: exportID, at: now, in: transaction)
@@ -125,6 +104,7 @@ enum OpeningStore {
     private static func copy(
         _ runs: [Named], exportID: Int, at now: Date, in transaction: borrowing PostgresTransaction
     ) throws {
+        let runs = runs.sorted { ($0.key.storedActionID, $0.key.runID) < ($1.key.storedActionID, $1.key.runID) }
         _ = try transaction.copy(
             into: "stored_actions.runs",
             columns: RunKey.columns + ["root_run_id", "executed_at", "expires_at", "first_seen_at", "export_id"]
@@ -142,7 +122,7 @@ enum OpeningStore {
     }
 
     private static func insertMissing(
-        _ runs: [Named], exportID: Int, at now: Date, in transaction: borrowing PostgresTransaction
+        _ runs: NamedRuns, exportID: Int, at now: Date, in transaction: borrowing PostgresTransaction
     ) throws {
         _ = try transaction.query(
             """
@@ -158,9 +138,9 @@ enum OpeningStore {
 
     /// Gives known runs the start times of the manifests.
     static func setDates(
-        _ runs: [Named], exportID: Int, in transaction: borrowing PostgresTransaction
+        _ runs: NamedRuns, exportID: Int, in transaction: borrowing PostgresTransaction
     ) throws {
-        guard !runs.isEmpty else { return }
+        guard !runs.list.isEmpty else { return }
         _ = try transaction.query(
             """
             with dated as (
@@ -179,15 +159,20 @@ enum OpeningStore {
             """, runs.parameters + [.int(exportID)])
     }
 
-    /// SQL: the rows of `[Named].parameters`.
+    /// SQL: the rows of `NamedRuns.parameters`.
     private static let named =
         "unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) as n(stored_action_id, run_id, executed_at)"
     private static let retentionInterval = "make_interval(secs => \(retention.components.seconds))"
 }
 
-extension [OpeningStore.Named] {
-    /// Three parameters.
-    fileprivate var parameters: [PostgresParameter] { map(\.key).parameters + [.timestamps(map(\.executedAt))] }
+extension OpeningStore.Known {
+    /// - Parameter map: a character for each run: `n` for one without a row.
+    fileprivate mutating func addNew(_ map: String, of runs: [OpeningStore.Named], at now: Date) {
+        for (index, character) in map.utf8.enumerated() where character == UInt8(ascii: "n") {
+            new.append(index)
+            unsettled.append((index, RunItem(new: runs[index], at: now)))
+        }
+    }
 }
 
 extension RunItem {

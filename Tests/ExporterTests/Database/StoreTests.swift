@@ -40,7 +40,7 @@ struct StoreTests {
     @Test func `Runs that another export brings in the same moment are opened by both`() async throws {
         try await LedgerFixture.with { db in
             let ledger = try await db.open([(2, nil)])
-            let runs = [3, 2, 1].map { OpeningStore.Named(key: LedgerFixture.key($0)) }
+            let runs = OpeningStore.NamedRuns([3, 2, 1].map { OpeningStore.Named(key: LedgerFixture.key($0)) })
             try await db.session.transaction { transaction in
                 try OpeningStore.insert(runs, exportID: ledger.exportID + 1, at: Date(), in: transaction)
             } wasCommitted: { _ in
