@@ -1,5 +1,5 @@
-/// Where the elements of a text's large arrays are, found while the text was validated: whoever wants them reads the text
-/// no second time.
+/// Where the elements of a text's arrays are. It is noted while the text is validated, so that cutting the text needs no
+/// second pass.
 ///
 /// Of arrays that are members of the text's object, or of an object in it: there the API has its results. Not all need
 /// be here: an outline takes a quarter of its text at most.

@@ -108,7 +108,7 @@ private func check(_ result: RunResult) {
     require(result.resultCount == results.count, "results are counted wrongly")
     require(result.resultBytes == results.reduce(0) { $0 + $1.bytes.count }, "the results' bytes are counted wrongly")
     require(result.nextPage != "", "a cursor is empty")
-    for extra in [result.extra] + result.errors.map(\.extra) {
+    for extra in [result.unknownFields.object()] + result.errors.map(\.extra) {
         guard let extra else { continue }
         require((try? JSONValue(validating: extra))?.kind == .object, "what is kept of unknown fields is no object")
     }
@@ -116,7 +116,7 @@ private func check(_ result: RunResult) {
 
 private func checkRedaction(of result: RunResult) {
     let texts = [result.status, result.type] + result.errors.flatMap { [$0.code, $0.title, $0.detail] }
-    let values = result.errors.map(\.meta) + (result.errors.map(\.extra) + [result.extra]).map(parsed)
+    let values = result.errors.map(\.meta) + (result.errors.map(\.extra) + [result.unknownFields.object()]).map(parsed)
     for text in texts.compactMap(\.self) + values.compactMap(\.self).flatMap(strings) {
         require(!Array(text.utf8).contains(Array("sesame".utf8)), "an error of the partner still holds the token")
     }

@@ -25,10 +25,6 @@ package final class RunResult: Sendable {
     /// server's answer, or the API's own error in a 200.
     package let isComplete: Bool
 
-    /// An object of the unknown fields; nil when there is none. Made when it is asked for: it may be as large as the
-    /// body.
-    package var extra: [UInt8]? { unknownFields.object() }
-
     /// - Parameter token: taken out of all but the results and the cursor: those are data, and stay as they are.
     /// - Returns: nil if the value does not describe a run: it has neither `errors` nor `results` nor `status`.
     init?(_ body: JSONValue, redactedBy token: AccessToken? = nil) {

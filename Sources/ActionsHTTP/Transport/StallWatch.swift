@@ -80,9 +80,6 @@ final class StallWatch: Sendable {
         return try await body()
     }
 
-    /// What `check` has found.
-    var expiry: TransportError? { state.withLock(\.expiry) }
-
     /// Looks at the clock.
     ///
     /// - Returns: the error, from the moment on in which the request has paused, crawled or lasted for too long.

@@ -40,9 +40,9 @@ package struct Exporter: Sendable {
     ///   - record: what the row of the export keeps of its end.
     package init(
         database: PostgresConfiguration, client: ActionsClient, executor: any TaskExecutor, origin: ExportOrigin,
-        options: ExportOptions,
-        ifLocked: IfLocked, migrates: Bool, deadline: Date?, record: @escaping @Sendable (ExportEnd) -> ExportRecord,
-        clock: SteadyClock, board: ProgressBoard, temporaryDirectory: String, logger: Logger
+        options: ExportOptions, ifLocked: IfLocked, migrates: Bool, deadline: Date?,
+        record: @escaping @Sendable (ExportEnd) -> ExportRecord, clock: SteadyClock, board: ProgressBoard,
+        temporaryDirectory: String, logger: Logger
     ) {
         self.database = database
         self.client = client

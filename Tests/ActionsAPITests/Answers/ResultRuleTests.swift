@@ -119,7 +119,7 @@ struct ResultRuleTests {
         #expect(result.status == "success")
         #expect(result.nextPage == "2")
         #expect(result.results.map(\.int) == [1])
-        #expect(result.extra.map { String(decoding: $0, as: UTF8.self) } == #"{"a":1,"id":"x","b":2}"#)
+        #expect(result.unknownFields.object().map { String(decoding: $0, as: UTF8.self) } == #"{"a":1,"id":"x","b":2}"#)
         let other = #"{"status": "success", "id": "9b1d0000-0000-4000-8000-000000000002", "data": {"results": []}}"#
         #expect(throws: RunAnswerTests.Unexpected.self) { try RunAnswerTests.result(other) }
     }
@@ -129,7 +129,7 @@ struct ResultRuleTests {
         let long = String(repeating: "x", count: 2 << 20)
         let result = try RunAnswerTests.result(#"{"type": "\#(long)", "next_page": "\#(long)", "results": []}"#)
         #expect(result.type == nil)
-        #expect(result.extra?.count == long.utf8.count + 11)
+        #expect(result.unknownFields.object()?.count == long.utf8.count + 11)
         #expect(result.nextPage?.utf8.count ?? 0 < 200)
         #expect(result.cursorFault == "longer than 1 MiB")
         for body in [#"{"status": "\#(long)", "results": []}"#, #"{"id": "\#(long)", "results": []}"#] {

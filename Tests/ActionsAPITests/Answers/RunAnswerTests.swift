@@ -33,7 +33,7 @@ struct RunAnswerTests {
         #expect(result.nextPage == "0")
         #expect(result.results.map(text) == [#"{"key": "value"}"#])
         #expect(result.errors.isEmpty)
-        #expect(result.extra == nil)
+        #expect(result.unknownFields.object() == nil)
     }
 
     @Test("The body may be flat or under data")
@@ -51,14 +51,16 @@ struct RunAnswerTests {
         let result = try Self.result(body)
         #expect(result.results.map(\.int) == [1])
         #expect(result.errors.map(\.code) == ["user"])
-        #expect(result.extra.map { String(decoding: $0, as: UTF8.self) } == #"{"a":1,"b":2}"#)
+        #expect(result.unknownFields.object().map { String(decoding: $0, as: UTF8.self) } == #"{"a":1,"b":2}"#)
     }
 
     @Test("A flat result may have a field called data")
     func flatWithData() throws {
         let result = try Self.result(#"{"status": "success", "errors": [], "data": {"status": "error"}}"#)
         #expect(result.status == "success")
-        #expect(result.extra.map { String(decoding: $0, as: UTF8.self) } == #"{"data":{"status": "error"}}"#)
+        #expect(
+            result.unknownFields.object().map { String(decoding: $0, as: UTF8.self) }
+                == #"{"data":{"status": "error"}}"#)
     }
 
     @Test(
@@ -161,14 +163,14 @@ struct RunAnswerTests {
     func shadowedMembers(body: String, extra: String) throws {
         let result = try Self.result(body)
         #expect(result.errors.isEmpty)
-        #expect(result.extra.map { String(decoding: $0, as: UTF8.self) } == extra)
+        #expect(result.unknownFields.object().map { String(decoding: $0, as: UTF8.self) } == extra)
     }
 
     @Test("Unknown keys keep their spelling, half a character and broken UTF-8 included")
     func spelling() throws {
         let result = try Self.result(
             Array(#"{"errors": [], "\ud800": 1, ""#.utf8) + [0xFF] + Array(#"": "\u0000"}"#.utf8))
-        #expect(result.extra == Array(#"{"\ud800":1,""#.utf8) + [0xFF] + Array(#"":"\u0000"}"#.utf8))
+        #expect(result.unknownFields.object() == Array(#"{"\ud800":1,""#.utf8) + [0xFF] + Array(#"":"\u0000"}"#.utf8))
     }
 
     @Test("Broken UTF-8 inside strings is data; outside of them the answer is no JSON")
@@ -212,7 +214,7 @@ struct RunAnswerTests {
         #expect(result.status == "[token]")
         #expect(result.errors.map(\.code) == ["[token]", nil])
         #expect(result.errors.map(\.detail) == ["x [token]", nil])
-        #expect(result.errors.allSatisfy { $0.meta == nil && $0.extra == nil } && result.extra == nil)
+        #expect(result.errors.allSatisfy { $0.meta == nil && $0.extra == nil } && result.unknownFields.object() == nil)
         #expect(result.results.map { Array($0.bytes) } == [Array(#""a/b+c=""#.utf8)])
         let response = APIResponse(status: 200, body: Array(body.utf8))
         #expect(!"\(RunAnswer(response, runID: UUID(), redactedBy: token))".contains("unknown status \"a/b"))

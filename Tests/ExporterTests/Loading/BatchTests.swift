@@ -38,7 +38,7 @@ struct BatchTests {
         #expect(!batch.isCommitting)
     }
 
-    @Test("A batch is no larger than what fills one; the rest waits for the next, in its order and since its time")
+    @Test("A batch takes no more than fills it; the rest keeps its order and age")
     func rest() {
         var batch = Batch()
         for number in 1...5 { batch.add(Self.run(number, bytes: Self.full / 2), at: Self.now + Double(number)) }
